@@ -7,20 +7,29 @@ on connections, and a last guard, so that one connection never ends the daemon.
 
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Protocol, cast
 
 import hypercorn.protocol.ws_stream
 import hypercorn.trio.run
+import hypercorn.trio.tcp_server
 import trio
 from hypercorn.config import Config, Sockets
 from hypercorn.events import Event as ServerEvent
 from hypercorn.events import RawData, Updated
 from hypercorn.protocol.ws_stream import FrameTooLargeError
 from hypercorn.trio import serve
+from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import TCPServer
-from hypercorn.typing import ASGIFramework, ConnectionState
+from hypercorn.typing import (
+    AppWrapper,
+    ASGIFramework,
+    ASGIReceiveEvent,
+    ASGISendEvent,
+    ConnectionState,
+    Scope,
+)
 from starlette.types import ASGIApp
 
 from mesh.api.app import Application, build_app
@@ -124,6 +133,46 @@ class BoundedServer(TCPServer):
                 self._living.cancel()
 
 
+class EndingTaskGroup(TaskGroup):
+    """The tasks of one connection. What comes for a WebSocket whose application ended is dropped.
+
+    Hypercorn would wait until its queue has room, which nobody makes any more.
+    """
+
+    async def spawn_app(
+        self,
+        app: AppWrapper,
+        config: Config,
+        scope: Scope,
+        send: Callable[[ASGISendEvent | None], Awaitable[None]],
+    ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
+        if scope["type"] != "websocket":
+            return await super().spawn_app(app, config, scope, send)
+        ended = trio.Event()
+        waiting: set[trio.CancelScope] = set()
+
+        async def send_or_end(event: ASGISendEvent | None) -> None:
+            if event is None:  # The application ended.
+                ended.set()
+                for each in waiting:
+                    each.cancel()
+            await send(event)
+
+        put = await super().spawn_app(app, config, scope, send_or_end)
+
+        async def put_while_it_runs(event: ASGIReceiveEvent) -> None:
+            if ended.is_set():
+                return
+            with trio.CancelScope() as putting:
+                waiting.add(putting)
+                try:
+                    await put(event)
+                finally:
+                    waiting.discard(putting)
+
+        return put_while_it_runs
+
+
 class Piece(Protocol):
     """A piece of a frame, as the library under Hypercorn tells it."""
 
@@ -174,6 +223,7 @@ def _no_extensions(requested: object, supported: object) -> None:
 # Hypercorn looks the names up in these modules for each connection; it does not export them, which
 # is all that the type checker minds.
 hypercorn.trio.run.TCPServer = BoundedServer  # type: ignore[attr-defined]
+hypercorn.trio.tcp_server.TaskGroup = EndingTaskGroup  # type: ignore[attr-defined]
 hypercorn.protocol.ws_stream.WebsocketBuffer = FrameBuffer  # type: ignore[assignment,misc]
 hypercorn.protocol.ws_stream.server_extensions_handshake = _no_extensions  # type: ignore[attr-defined]
 
