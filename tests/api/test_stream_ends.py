@@ -9,6 +9,8 @@ import trio
 from mesh.api.tokens import MakeToken
 from mesh.commands.answer import Answer
 from mesh.commands.command import Command
+from mesh.commands.contacts import AddContact
+from mesh.limits.api import API_FRAME_BYTES_MAX
 from tests.api.conftest import Serving
 from tests.api.door import Door
 
@@ -65,3 +67,15 @@ async def test_who_floods_is_let_go_of_when_its_stream_ends(
         await trio.testing.wait_all_tasks_blocked(cushion=0.1)
         await door.access.revoke_token(made.number)
         await told_until_the_end(stream)
+
+
+async def test_nothing_is_done_that_comes_after_a_frame_that_is_too_long(serving: Serving) -> None:
+    serving.node.answer(AddContact("mesh:Ben"))
+    async with await trio.open_unix_socket(serving.path) as stream:
+        await begin(stream, "mesh")
+        await stream.send_all(masked(b" " * (API_FRAME_BYTES_MAX + 1)))
+        assert await stream.receive_some() == b"\x88\x02" + (1009).to_bytes(2, "big")
+        body = {"contact": "Ben", "text": "too late"}
+        await stream.send_all(command("POST", "/v1/messages", body=body))
+        assert await told_until_the_end(stream) == b""
+    assert serving.node.messages == []
