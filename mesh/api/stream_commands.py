@@ -131,21 +131,28 @@ class StreamCommands:
         """Take what comes until the client is gone, then end the stream."""
         while (message := await receive())["type"] != "websocket.disconnect":
             await self._frames_in.send(message["bytes"] if message["is_text"] else None)
+            # It may hold a passphrase, and the next may come in hours.
+            del message
         stream.cancel()
 
     async def run(self, send: Send) -> None:
         """Do what was taken, and answer it."""
-        async for first in self._frames_out:
-            async with self._turn:
-                asked = [self._understood(frame) for frame in (first, *self._waiting())]
-                for are_texts, group in groupby(asked, _is_text):
-                    together = list(group)
-                    if are_texts and len(together) > 1:
-                        for each, told in zip(together, await self._sent(together), strict=True):
-                            await self._tell(send, each.id, told)
-                        continue
-                    for each in together:
-                        await self._tell(send, each.id, await self._done(each))
+        while True:
+            # No name here holds a frame, nor what it asked for, while the next is waited for.
+            await self._take_turn(await self._frames_out.receive(), send)
+
+    async def _take_turn(self, first: bytes | None, send: Send) -> None:
+        async with self._turn:
+            asked = [self._understood(frame) for frame in (first, *self._waiting())]
+            del first
+            for are_texts, group in groupby(asked, _is_text):
+                together = list(group)
+                if are_texts and len(together) > 1:
+                    for each, told in zip(together, await self._sent(together), strict=True):
+                        await self._tell(send, each.id, told)
+                    continue
+                for each in together:
+                    await self._tell(send, each.id, await self._done(each))
 
     async def rest(self) -> None:
         """Let what was begun be answered: the stream ends."""

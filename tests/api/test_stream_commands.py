@@ -1,5 +1,6 @@
 """Commands over the WebSocket of events: answers, and each thing that guards them."""
 
+import gc
 import json
 import sys
 import tracemalloc
@@ -378,6 +379,23 @@ async def test_only_what_says_so_is_of_a_person(nursery: trio.Nursery) -> None:
     await hand.say(2, "/v1/status", is_person=True)
     await trio.testing.wait_all_tasks_blocked()
     assert hand.node.persons_count == 1
+
+
+async def test_nothing_that_was_asked_is_held_after_its_turn(nursery: trio.Nursery) -> None:
+    hand = Hand(nursery)
+    hand.let_go.set()
+    message = frame(1, "/v1/messages", {"contact": "Ben", "text": "zebra cobalt"})
+    secret = message["bytes"]
+    held = sys.getrefcount(secret)
+    await hand.client.send(message)
+    await trio.testing.wait_all_tasks_blocked()
+    assert [each["id"] for each in hand.told] == [1]
+    gc.collect()
+    assert sys.getrefcount(secret) == held
+    (request,) = hand.asked.pop()
+    # The name here, and what counts.
+    assert sys.getrefcount(request) == 2
+    assert sys.getrefcount(message) == 2
 
 
 async def test_who_leaves_ends_the_stream(nursery: trio.Nursery) -> None:
