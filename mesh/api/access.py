@@ -305,10 +305,12 @@ class Access:
 
     async def _save(self) -> None:
         """Write down who may come in."""
-        async with self._saving:
-            content = msgspec.json.encode(self.record)
-            await trio.to_thread.run_sync(replace_private_bytes, self.path, content)
-            self._saved = self._now()
+        # Who revokes the token of its own stream is cut here: it stays revoked after a restart.
+        with trio.CancelScope(shield=True):
+            async with self._saving:
+                content = msgspec.json.encode(self.record)
+                await trio.to_thread.run_sync(replace_private_bytes, self.path, content)
+                self._saved = self._now()
 
     async def _note(self) -> None:
         """The same, where a disk that refuses costs a page its session at the next start only."""

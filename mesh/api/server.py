@@ -7,20 +7,29 @@ on connections, and a last guard, so that one connection never ends the daemon.
 
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Protocol, cast
 
 import hypercorn.protocol.ws_stream
 import hypercorn.trio.run
+import hypercorn.trio.tcp_server
 import trio
 from hypercorn.config import Config, Sockets
 from hypercorn.events import Event as ServerEvent
 from hypercorn.events import RawData, Updated
 from hypercorn.protocol.ws_stream import FrameTooLargeError
 from hypercorn.trio import serve
+from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import TCPServer
-from hypercorn.typing import ASGIFramework, ConnectionState
+from hypercorn.typing import (
+    AppWrapper,
+    ASGIFramework,
+    ASGIReceiveEvent,
+    ASGISendEvent,
+    ConnectionState,
+    Scope,
+)
 from starlette.types import ASGIApp
 
 from mesh.api.app import Application, build_app
@@ -42,6 +51,7 @@ from mesh.web.static_files import StaticFiles
 
 LOG = logging.getLogger("mesh.api")
 SERVER_LOG = logging.getLogger("mesh.api.server")
+WEBSOCKET_TOO_LONG = 1009
 SERVER_LOG.setLevel(logging.WARNING)
 
 
@@ -124,6 +134,46 @@ class BoundedServer(TCPServer):
                 self._living.cancel()
 
 
+class EndingTaskGroup(TaskGroup):
+    """The tasks of one connection. What comes for a WebSocket whose application ended is dropped.
+
+    Hypercorn would wait until its queue has room, which nobody makes any more.
+    """
+
+    async def spawn_app(
+        self,
+        app: AppWrapper,
+        config: Config,
+        scope: Scope,
+        send: Callable[[ASGISendEvent | None], Awaitable[None]],
+    ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
+        if scope["type"] != "websocket":
+            return await super().spawn_app(app, config, scope, send)
+        ended = trio.Event()
+        waiting: set[trio.CancelScope] = set()
+
+        async def send_or_end(event: ASGISendEvent | None) -> None:
+            if event is None:  # The application ended.
+                ended.set()
+                for each in waiting:
+                    each.cancel()
+            await send(event)
+
+        put = await super().spawn_app(app, config, scope, send_or_end)
+
+        async def put_while_it_runs(event: ASGIReceiveEvent) -> None:
+            if ended.is_set():
+                return
+            with trio.CancelScope() as putting:
+                waiting.add(putting)
+                try:
+                    await put(event)
+                finally:
+                    waiting.discard(putting)
+
+        return put_while_it_runs
+
+
 class Piece(Protocol):
     """A piece of a frame, as the library under Hypercorn tells it."""
 
@@ -133,38 +183,40 @@ class Piece(Protocol):
 class FrameBuffer:
     """A frame that comes in pieces, in the place of Hypercorn's.
 
-    It is bounded in bytes, and let go of where it is too long: its client may go on writing.
+    It is bounded in bytes, whatever the number of its pieces. One that is too long is the last:
+    Hypercorn tells the client so, and whatever comes after it is the end of the stream.
     """
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
-        self._pieces: list[bytes] = []
-        self._bytes_count = 0
+        self._frame = bytearray()
         self._is_text = True
+        self._is_over = False
 
     def extend(self, piece: Piece) -> None:
         """Add a piece; FrameTooLargeError if it is too much."""
+        if self._is_over:
+            return
         self._is_text = isinstance(piece.data, str)
-        data = piece.data.encode() if isinstance(piece.data, str) else bytes(piece.data)
-        self._bytes_count += len(data)
-        if self._bytes_count > self._bytes_max:
+        self._frame += piece.data.encode() if isinstance(piece.data, str) else piece.data
+        if len(self._frame) > self._bytes_max:
             self.clear()
+            self._is_over = True
             raise FrameTooLargeError
-        self._pieces.append(data)
 
     def clear(self) -> None:
         """Begin with another frame."""
-        self._pieces.clear()
-        self._bytes_count = 0
+        self._frame = bytearray()
 
     def to_message(self) -> dict[str, object]:
-        """Return the whole as ASGI tells it."""
-        whole = b"".join(self._pieces)
-        return {
-            "type": "websocket.receive",
-            "text": whole.decode() if self._is_text else None,
-            "bytes": None if self._is_text else whole,
-        }
+        """Return the whole as ASGI tells it, but as bytes, and `is_text` says what it was.
+
+        A `str` with one rare character takes four bytes for each.
+        """
+        if self._is_over:
+            return {"type": "websocket.disconnect", "code": WEBSOCKET_TOO_LONG}
+        whole = bytes(self._frame)
+        return {"type": "websocket.receive", "bytes": whole, "is_text": self._is_text}
 
 
 def _no_extensions(requested: object, supported: object) -> None:
@@ -174,6 +226,7 @@ def _no_extensions(requested: object, supported: object) -> None:
 # Hypercorn looks the names up in these modules for each connection; it does not export them, which
 # is all that the type checker minds.
 hypercorn.trio.run.TCPServer = BoundedServer  # type: ignore[attr-defined]
+hypercorn.trio.tcp_server.TaskGroup = EndingTaskGroup  # type: ignore[attr-defined]
 hypercorn.protocol.ws_stream.WebsocketBuffer = FrameBuffer  # type: ignore[assignment,misc]
 hypercorn.protocol.ws_stream.server_extensions_handshake = _no_extensions  # type: ignore[attr-defined]
 

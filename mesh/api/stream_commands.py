@@ -115,37 +115,44 @@ class StreamCommands:
 
     answering: Answering
     grant: Grant
-    _frames_in: trio.MemorySendChannel[str | bytes] = field(init=False)
-    _frames_out: trio.MemoryReceiveChannel[str | bytes] = field(init=False)
+    # A frame that is no text is None.
+    _frames_in: trio.MemorySendChannel[bytes | None] = field(init=False)
+    _frames_out: trio.MemoryReceiveChannel[bytes | None] = field(init=False)
     # Held while commands are done that were taken.
     _turn: trio.Lock = field(default_factory=trio.Lock)
     _is_over: bool = False
 
     def __post_init__(self) -> None:
-        self._frames_in, self._frames_out = trio.open_memory_channel[str | bytes](
+        self._frames_in, self._frames_out = trio.open_memory_channel[bytes | None](
             API_STREAM_COMMANDS_MAX - 1
         )
 
     async def take(self, receive: Receive, stream: trio.CancelScope) -> None:
         """Take what comes until the client is gone, then end the stream."""
         while (message := await receive())["type"] != "websocket.disconnect":
-            text = message.get("text")
-            await self._frames_in.send(message.get("bytes") or b"" if text is None else text)
+            await self._frames_in.send(message["bytes"] if message["is_text"] else None)
+            # It may hold a passphrase, and the next may come in hours.
+            del message
         stream.cancel()
 
     async def run(self, send: Send) -> None:
         """Do what was taken, and answer it."""
-        async for first in self._frames_out:
-            async with self._turn:
-                asked = [self._understood(frame) for frame in (first, *self._waiting())]
-                for are_texts, group in groupby(asked, _is_text):
-                    together = list(group)
-                    if are_texts and len(together) > 1:
-                        for each, told in zip(together, await self._sent(together), strict=True):
-                            await self._tell(send, each.id, told)
-                        continue
-                    for each in together:
-                        await self._tell(send, each.id, await self._done(each))
+        while True:
+            # No name here holds a frame, nor what it asked for, while the next is waited for.
+            await self._take_turn(await self._frames_out.receive(), send)
+
+    async def _take_turn(self, first: bytes | None, send: Send) -> None:
+        async with self._turn:
+            asked = [self._understood(frame) for frame in (first, *self._waiting())]
+            del first
+            for are_texts, group in groupby(asked, _is_text):
+                together = list(group)
+                if are_texts and len(together) > 1:
+                    for each, told in zip(together, await self._sent(together), strict=True):
+                        await self._tell(send, each.id, told)
+                    continue
+                for each in together:
+                    await self._tell(send, each.id, await self._done(each))
 
     async def rest(self) -> None:
         """Let what was begun be answered: the stream ends."""
@@ -161,24 +168,22 @@ class StreamCommands:
         if not self._is_over:
             await send({"type": "websocket.send", "text": text.decode()})
 
-    def _waiting(self) -> Iterator[str | bytes]:
+    def _waiting(self) -> Iterator[bytes | None]:
         for _ in range(API_STREAM_COMMANDS_MAX - 1):
             try:
                 yield self._frames_out.receive_nowait()
             except trio.WouldBlock:
                 return
 
-    def _understood(self, frame: str | bytes) -> "_Asked | Refused":
+    def _understood(self, frame: bytes | None) -> "_Asked | Refused":
         """Take a frame apart; whatever it holds, what is wrong with it is said in an answer."""
+        if frame is None:
+            return Refused(id=None, problem=problem("bad-request", "A frame is text."))
         try:
-            if isinstance(frame, bytes):
-                raise UserError("bad-request", "A frame is text.")
             asked = msgspec.json.decode(frame, type=AskedFrame)
         except DECODING_ERRORS as error:
             told = problem("bad-request", f"The frame is not one of a command: {reason(error)}.")
             return Refused(id=_find_id(frame), problem=told)
-        except UserError as error:
-            return Refused(id=None, problem=problem_of(error))
         try:
             return self._request_of(asked)
         except UserError as error:
@@ -224,7 +229,7 @@ def _is_text(asked: _Asked | Refused) -> bool:
     return isinstance(asked, _Asked) and isinstance(asked.request, SendMessage | WriteItem)
 
 
-def _find_id(frame: str | bytes) -> int | str | None:
+def _find_id(frame: bytes) -> int | str | None:
     """Return the id of a frame that is wrong elsewhere, so that its client knows which it was."""
     try:
         return msgspec.json.decode(frame, type=_OnlyId).id
