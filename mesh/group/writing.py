@@ -55,6 +55,17 @@ def check_action(
     membership: Membership, author: VerifyKey, action: Action, *, called: Called = by_key
 ) -> None:
     """Raise UserError, with a sentence for people, unless an action of this author would count."""
+    check_allowed(membership, author, action, called=called)
+    if not would_count(membership, author, action, parents_for(membership, author, action)):
+        raise UserError(
+            "too-many", "Too much was changed in this group at once: try again in some minutes."
+        )
+
+
+def check_allowed(
+    membership: Membership, author: VerifyKey, action: Action, *, called: Called = by_key
+) -> None:
+    """Raise UserError unless an action of this author would count, now or in some minutes."""
     if author not in membership.members:
         raise UserError(_FORBIDDEN, "You are not in this group any more.")
     if effective_count(membership) >= OPERATIONS_MAX:
@@ -75,10 +86,6 @@ def check_action(
             pass
         case Create():
             raise UserError("exists", "This group is there already.")
-    if not would_count(membership, author, action, parents_for(membership, author, action)):
-        raise UserError(
-            "too-many", "Too much was changed in this group at once: try again in some minutes."
-        )
 
 
 def may_do(membership: Membership, author: VerifyKey, action: Action) -> bool:
@@ -88,6 +95,11 @@ def may_do(membership: Membership, author: VerifyKey, action: Action) -> bool:
     except UserError:
         return False
     return True
+
+
+def room_left(membership: Membership) -> int:
+    """Return how many more may be added."""
+    return max(0, MEMBERS_MAX - len(membership.members))
 
 
 def _check_add(membership: Membership, author: VerifyKey, action: Add, called: Called) -> None:
@@ -102,7 +114,7 @@ def _check_add(membership: Membership, author: VerifyKey, action: Add, called: C
             raise UserError(
                 "gone", f"{name} was in this group and has to come back under a new key."
             )
-    if len(membership.members) + len(action.records) > MEMBERS_MAX:
+    if len(action.records) > room_left(membership):
         raise UserError("too-many", f"A group has at most {MEMBERS_MAX} members.")
 
 

@@ -151,6 +151,10 @@ knocks anew has another one."""
 KNOCKS_GATHERED_SECONDS = 30
 """Who comes by a link within so long comes with one epoch and one briefing."""
 
+KNOCKS_RETRIED_MS = 180_000
+"""After so long they are tried again whom nobody could let in, since too much was changed in the
+group at once: admins need some minutes to bring its sides together."""
+
 KNOCKS_AT_ONCE_MAX = 128
 """So many who wait at a link come in without waiting for more, and no more than these with one
 epoch: each epoch costs all operations and more anew, and one for 128 takes its maker 0.2 s.

@@ -36,6 +36,7 @@ class SuspendWatch:
         self._discovery = discovery
         self._is_power_low = is_power_low
         self._before: Instant | None = None
+        self._look_ms = 0
         self._pause = trio.CancelScope()
 
     async def run(self) -> None:
@@ -48,12 +49,13 @@ class SuspendWatch:
     def look(self, now: Instant) -> None:
         """Take what the clocks say, of whoever woke up anyway: the next look can wait."""
         look_ms = WAKE_LOOK_SPARING_MS if self._is_power_low() else WAKE_LOOK_MS
-        if self._before is not None and has_slept(self._before, now, look_ms):
+        # The pause that is over was set by how much power there was when it began.
+        if self._before is not None and has_slept(self._before, now, self._look_ms):
             _log.info("the machine has slept")
             self._input_queue.put(Woke())
             if self._discovery is not None:
                 self._discovery.refresh()
-        self._before = now
+        self._before, self._look_ms = now, look_ms
         self._pause.deadline = trio.current_time() + look_ms / 1_000
 
 

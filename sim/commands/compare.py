@@ -12,6 +12,7 @@ from sim.commands.json_output import say_json
 from sim.run.report import sometimes_text
 from sim.schema.coverage_goals import COVERAGE_GOALS
 from sim.sweeps.comparing import Difference, compare
+from sim.sweeps.figures import figures_of
 from sim.sweeps.page import write_page
 from sim.sweeps.records import Record, read_records, sometimes_of, write_records
 
@@ -74,7 +75,7 @@ def merge_command(
         records = read_records(logs)
         write_records(out, records)
         if page is not None:
-            write_page(page, records)
+            write_page(page, records, figures_of(records))
     except UserError as error:
         raise click.UsageError(str(error)) from None
     if is_json:

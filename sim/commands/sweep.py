@@ -21,6 +21,7 @@ from sim.run.report import sometimes_text
 from sim.run.runner import Request, scenario_of
 from sim.schema.settings import parse_settings
 from sim.sweeps.executors import DaskPool, Executor, LocalPool
+from sim.sweeps.figures import figures_of
 from sim.sweeps.origin import origin_here
 from sim.sweeps.page import write_page
 from sim.sweeps.points import Point, parse_seeds, points_of, shard_of
@@ -128,11 +129,13 @@ def sweep_command(
         stop = StopRules(max_failures, None if time_text is None else _parse_time(time_text))
         log = RecordLog(out or Path(f"{points[0].scenario.name if points else scenario}.jsonl"))
         records, is_whole = run_points(points, log, _executor(dask, jobs, timeout), stop, quiet)
+        # Each takes thousands of draws, and the text tells of none.
+        figures = figures_of(records) if is_json or page is not None else []
         if page is not None:
-            write_page(page, records)
+            write_page(page, records, figures)
     except UserError as error:
         raise click.UsageError(str(error)) from None
-    summary = summary_of(records, of_runs=len(points), log=log.path)
+    summary = summary_of(records, figures, of_runs=len(points), log=log.path)
     if is_json:
         say_json(summary)
     else:

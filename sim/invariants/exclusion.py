@@ -4,6 +4,7 @@ An invite that was taken back before anybody came by it lets nobody in, and a co
 removed is none any more. Both hold from the moment that the node has confirmed it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sim.invariants.invariants import S19, BrokenInvariant
@@ -22,6 +23,11 @@ class Exclusion:
     def forget(self, node: int) -> None:
         """A node lost what its vault had learned: it may know whom it had removed."""
         self._out = {pair: None for pair in self._out if pair[0] != node}
+
+    def let_in(self, node: int, keys: Iterable[str]) -> None:
+        """A user lets these in again, by hand."""
+        for key in keys:
+            self._out.pop((node, key), None)
 
     def is_out(self, node: int, key: str) -> bool:
         """Say whether a node keeps somebody out."""

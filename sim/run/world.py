@@ -453,10 +453,10 @@ class World:
 
 def _where_shadows_can_follow(scenario: Scenario) -> Scenario:
     """Links that make no secret, or shadows would use a key and nonce again; and nobody looks for
-    others nearby, which only their own node shows.
+    others nearby, which only their own node shows, nor does chores, of which that is one.
     """
     wire = msgspec.structs.replace(scenario.wire, noise=False)
-    workload = msgspec.structs.replace(scenario.workload, nearby_share=0)
+    workload = msgspec.structs.replace(scenario.workload, nearby_share=0, chores_per_second=0)
     return msgspec.structs.replace(scenario, wire=wire, workload=workload)
 
 

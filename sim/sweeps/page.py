@@ -11,7 +11,7 @@ from typing import Final
 
 from mesh.errors import UserError
 from sim.schema.coverage_goals import COVERAGE_GOALS
-from sim.sweeps.figures import by_setting, figures_of
+from sim.sweeps.figures import SettingFigures, by_setting
 from sim.sweeps.records import Record, sometimes_of
 
 WORST_COUNT: Final = 20
@@ -35,11 +35,11 @@ code { overflow-wrap: anywhere; }
 """
 
 
-def write_page(path: Path, records: Sequence[Record]) -> None:
+def write_page(path: Path, records: Sequence[Record], figures: Sequence[SettingFigures]) -> None:
     """Write the page, whole or not at all; UserError if it cannot be written."""
     draft = path.with_name(f"{path.name}.part")
     try:
-        draft.write_text(page_of(records), encoding="utf-8")
+        draft.write_text(page_of(records, figures), encoding="utf-8")
         draft.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -47,7 +47,7 @@ def write_page(path: Path, records: Sequence[Record]) -> None:
         raise UserError("bad-file", f"Cannot write {path}: {error.strerror}.") from None
 
 
-def page_of(records: Sequence[Record]) -> str:
+def page_of(records: Sequence[Record], figures: Sequence[SettingFigures]) -> str:
     """Return the page of these runs."""
     counts = {word: sum(one.verdict == word for one in records) for word in _SIGNS}
     scenarios = ", ".join(dict.fromkeys(record.scenario for record in records)) or "no run"
@@ -59,7 +59,7 @@ def page_of(records: Sequence[Record]) -> str:
         "<h2>Verdicts</h2>",
         _verdicts(records),
         "<h2>Figures</h2>",
-        _figures(records),
+        _figures(figures),
         "<h2>Worst runs</h2>",
         _worst(records),
         "<h2>Marks</h2>",
@@ -89,7 +89,7 @@ def _square(record: Record) -> str:
     return f'<span class="{record.verdict}" title="{title}">{_SIGNS[record.verdict]}</span>'
 
 
-def _figures(records: Sequence[Record]) -> str:
+def _figures(figures: Sequence[SettingFigures]) -> str:
     rows = [
         [
             escape(one.setting),
@@ -99,7 +99,7 @@ def _figures(records: Sequence[Record]) -> str:
             _number(figure.median),
             f"{_number(figure.low)} to {_number(figure.high)}",
         ]
-        for one in figures_of(records)
+        for one in figures
         for figure in one.figures
     ]
     return _table(["setting", "metric", "runs", "mean", "median", "95 % of the mean"], rows)

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from sim.sweeps.figures import SettingFigures, figures_of
+from sim.sweeps.figures import SettingFigures
 from sim.sweeps.records import Record, sometimes_of
 
 
@@ -40,12 +40,14 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """How many runs have reached each goal."""
 
     figures: list[SettingFigures]
-    """Mean, median and interval of each metric, by setting."""
+    """Mean, median and interval of each metric, by setting; none where nobody reads them."""
 
     log: str
 
 
-def summary_of(records: Sequence[Record], *, of_runs: int, log: Path) -> Summary:
+def summary_of(
+    records: Sequence[Record], figures: Sequence[SettingFigures], *, of_runs: int, log: Path
+) -> Summary:
     """Sum up what the points of a sweep have in its log."""
     verdicts = Counter(record.verdict for record in records)
     by_invariant = Counter(broken.id for record in records for broken in record.broken)
@@ -66,6 +68,6 @@ def summary_of(records: Sequence[Record], *, of_runs: int, log: Path) -> Summary
             if record.verdict != "pass"
         ],
         sometimes=sometimes_of(records),
-        figures=figures_of(records),
+        figures=list(figures),
         log=str(log),
     )

@@ -34,11 +34,14 @@ class Home:
     sent_files: SentFiles
 
     def later(self, user: User, chance: Chance, do: Callable[[], None]) -> None:
-        """Let a user go on a while later, if their node runs then."""
-        self.loop.after(chance.between(*SOON_US), partial(self._if_up, user, do))
+        """Let a user go on a while later, if their node runs then and has the same identity: the
+        numbers of a vault that was wiped mean nothing in the next one.
+        """
+        do = partial(self._if_up, user, user.identity_key, do)
+        self.loop.after(chance.between(*SOON_US), do)
 
-    def _if_up(self, user: User, do: Callable[[], None]) -> None:
-        if user.node.is_up and not user.is_gone:
+    def _if_up(self, user: User, key: str, do: Callable[[], None]) -> None:
+        if user.node.is_up and not user.is_gone and user.identity_key == key:
             do()
 
     def mesh_seconds(self, user: User) -> int:

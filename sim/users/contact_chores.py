@@ -38,7 +38,7 @@ from mesh.commands.nearby import (
 from mesh.commands.peers import AddPeer, AskPeers, PeersAnswer, RemovePeer
 from mesh.commands.verification import Compare, ComparisonAnswer, ConfirmComparison
 from sim.kernel.entropy import Chance
-from sim.users.chores import Chore, Home, a_friend, new_name, nothing
+from sim.users.chores import Chore, Home, a_friend, names_of, new_name, nothing
 from sim.users.user import User
 
 EQUAL_SHARE: Final = 0.8
@@ -203,12 +203,17 @@ def _look_nearby(home: Home, user: User) -> None:
             if person.state in ("seen", "asked by them"):
                 user.ask(CompareNearby(person.id), nothing)
             elif person.state == "compare":
-                # Whom they had removed they let in again, by hand.
-                home.users.exclusion.forget(user.index)
+                # Whom they had removed they let in again, by hand; nobody else.
+                home.users.exclusion.let_in(user.index, _keys_of(home, person.name))
                 user.ask(ConfirmNearby(person.id, is_equal=True), nothing)
 
     if user.node.is_up:
         user.ask(AskNearby(), seen)
+
+
+def _keys_of(home: Home, name: str) -> list[str]:
+    """Return the keys of whoever calls themselves so: an answer names nobody nearby by a key."""
+    return [other.identity_key for other in home.users.everybody if name in names_of(other)]
 
 
 CONTACT_CHORES: Final[Mapping[str, Chore]] = {

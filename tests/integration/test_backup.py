@@ -12,6 +12,7 @@ from mesh.cli.failures import Exit
 from mesh.commands.backup import BackupAnswer, Restored
 from mesh.commands.identity import IdentityAnswer
 from mesh.commands.messages import MessageAnswer, SendMessage
+from mesh.limits.backup import COPY_WAKE_MS
 from mesh.messenger.onboarding.machines import FORMER, OTHER_RUNS
 from tests.integration.networks import Desk
 from tests.integration.nodes import Node, befriend, begin, eventually, start_all, start_relays
@@ -164,7 +165,8 @@ def test_a_command_that_is_killed_leaves_the_former_file_and_a_copy_goes_with_a_
     state = eventually(
         lambda: anna.client.ask(AskBackup(), BackupAnswer),
         lambda answer: answer.copied > 0,
-        within_s=WITHIN_S,
+        # It is looked for once in so long.
+        within_s=COPY_WAKE_MS / 1_000 + WITHIN_S,
         what="the automatic copy",
     )
     copy = Path(state.copy_file)

@@ -3,15 +3,25 @@
 import pytest
 
 from mesh.commands.conversations import AskConversations, ConversationsAnswer
-from mesh.commands.groups import GroupLinkAnswer, JoinGroup, RevokeGroupLink, SetMemberRole
+from mesh.commands.groups import (
+    CreateGroupLink,
+    GroupLinkAnswer,
+    JoinGroup,
+    RevokeGroupLink,
+    SetMemberRole,
+)
+from mesh.group import writing
 from mesh.group.payload import KNOCKS_OVER
+from mesh.limits.groups import KNOCKS_RETRIED_MS
 from mesh.messenger.groups import knocks
 from mesh.messenger.pauses import Pause
 from mesh.storage.connection import transaction
+from mesh.storage.vault.vault import Vault
 from mesh.wire.envelope import Envelope
-from tests.messenger.in_groups import crew, inside, member, settle
+from tests.messenger.doing import refused
+from tests.messenger.in_groups import crew, inside, member, settle, told
 from tests.messenger.people import DAY_S, Person
-from tests.messenger.test_group_links import knocks_of, link_of, pass_by
+from tests.messenger.test_group_links import group_of, knocks_of, link_of, pass_by
 
 Patch = pytest.MonkeyPatch
 
@@ -114,3 +124,33 @@ def test_who_waits_at_a_link_may_look_at_what_there_is_of_the_group() -> None:
     answer = cem.ask(AskConversations())
     assert isinstance(answer, ConversationsAnswer)
     assert sorted(one.kind for one in answer.conversations) == ["group", "self"]
+
+
+def test_of_those_who_wait_as_many_come_in_as_there_is_room_for(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(writing, "MEMBERS_MAX", 3)
+    people = group_of("Ann", "Bob", "Cem", "Dan")
+    link = link_of(people[0])
+    for one in people[1:]:
+        one.ask(JoinGroup(link.link))
+    pass_by(*people)
+    assert sorted(told(one).state for one in people[1:]) == ["in", "in", "joining"]
+    assert told(people[0]).members_count == 3
+    # In a full group nobody waits.
+    assert Vault(people[0].connection).group_links.knocks(inside(people[0]).conversation) == []
+
+
+def test_whom_nobody_can_let_in_at_the_moment_comes_in_some_minutes_later(
+    monkeypatch: Patch,
+) -> None:
+    people = group_of("Ann", "Bob")
+    ann, bob = people
+    link = link_of(ann)
+    with monkeypatch.context() as patch:
+        # The sides that it takes for this are more than a few people make.
+        patch.setattr(writing, "would_count", lambda *_: False)
+        assert refused(ann, CreateGroupLink("Crew")) == "too-many"
+        bob.ask(JoinGroup(link.link))
+        pass_by(*people)
+        assert told(bob).state == "joining"
+    pass_by(*people, seconds=KNOCKS_RETRIED_MS // 1_000 + 1)
+    assert told(bob).state == "in"

@@ -68,6 +68,24 @@ def test_with_a_low_battery_it_looks_seldom_and_takes_no_look_for_a_sleep() -> N
     assert took_s == pytest.approx(5 * WAKE_LOOK_SPARING_MS / 1_000)
 
 
+def test_a_charger_that_is_plugged_in_is_no_sleep() -> None:
+    is_low = True
+    input_queue = InputQueue()
+    watch = SuspendWatch(input_queue, lambda: at(0, 0), None, lambda: is_low)
+
+    async def main() -> None:
+        nonlocal is_low
+        watch.look(at(0, 0))
+        is_low = False
+        watch.look(at(WAKE_LOOK_SPARING_MS * 1_000, 0))
+        assert input_queue.take() == []
+        # From here on it looks often again.
+        watch.look(at(WAKE_LOOK_SPARING_MS * 1_000 + SLEPT_US, 0))
+        assert input_queue.take() == [Woke()]
+
+    trio.run(main)
+
+
 def test_while_somebody_else_reads_the_clocks_nobody_is_woken_to_look() -> None:
     own_looks_count = 0
 

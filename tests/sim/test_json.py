@@ -3,6 +3,7 @@
 `run`, `list`, `flood` and `compare` are held to theirs where the rest of them is tested.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,8 @@ from sim.lab.commands.route import Carried
 from sim.lab.commands.survive import Moment
 from sim.lab.maelstrom.workload import Scores
 from sim.lab.models.holders import Reached
+from sim.sweeps import figures
+from sim.sweeps.figures import interval
 from sim.sweeps.records import read_records
 from sim.sweeps.summing_up import Summary
 from tests.sim.calling import call
@@ -73,6 +76,29 @@ def test_holders_says_the_counts_of_each_seed() -> None:
     rows = msgspec.json.decode(call(0, *asked), type=dict[int, Reached])
     assert list(rows) == [1, 2]
     assert all(one.letters == 50 >= one.held >= one.reached > 0 for one in rows.values())
+
+
+@pytest.mark.world
+def test_a_sweep_computes_figures_once_and_only_for_who_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+
+    def counting(values: Sequence[float], name: str) -> tuple[float, float]:
+        drawn.append(name)
+        return interval(values, name)
+
+    monkeypatch.setattr(figures, "interval", counting)
+    log = str(tmp_path / "log.jsonl")
+    asked = ("sweep", small(tmp_path), "--crypto", "modelled", "--jobs", "1", "--seeds", "1")
+    call(0, *asked, "--out", log)
+    assert drawn == []
+    page = str(tmp_path / "page.html")
+    summary = msgspec.json.decode(
+        call(0, *asked, "--out", log, "--json", "--page", page), type=Summary
+    )
+    (one,) = summary.figures
+    assert drawn == [figure.metric for figure in one.figures]
 
 
 @pytest.mark.world

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from mesh.errors import PeerError, UserError
 from mesh.group.operations import Action, Add, Record, Remove
 from mesh.group.posts import PostId, SignedPost
-from mesh.group.writing import check_action
+from mesh.group.writing import check_action, room_left
 from mesh.ids import Instant, UnixSeconds, VerifyKey
 from mesh.limits.group_keys import SUPPLIED_BUNDLES
 from mesh.limits.groups import MEMBERS_MAX, PERSONS_PER_OPERATION_MAX, RIDING_RECORDS_MAX
@@ -90,7 +90,8 @@ class Changes:
         *,
         bundles: Sequence[bytes],
     ) -> tuple[Made, int]:
-        """Add people with one epoch for all, as many as can be; return it, and how many these are.
+        """Add people with one epoch for all, the first for whom there is room, as many as can be;
+        return it, and how many these are.
         UserError if nobody can be added.
 
         What adds many rides in no page: it is supplied under the new epoch to who comes, and by
@@ -99,6 +100,9 @@ class Changes:
         signed: list[SignedPost] = []
         taken: list[Taken] = []
         added: list[VerifyKey] = []
+        assert group.membership is not None
+        # Where there is no room, it is said of the first.
+        records = records[: max(1, room_left(group.membership))]
         for at in range(0, len(records), PERSONS_PER_OPERATION_MAX):
             action = Add(tuple(records[at : at + PERSONS_PER_OPERATION_MAX]))
             assert group.membership is not None

@@ -27,6 +27,7 @@ from mesh.limits.groups import (
     KNOCKS_GATHERED_SECONDS,
     KNOCKS_MAX,
     KNOCKS_OF_ONE_MAX,
+    KNOCKS_RETRIED_MS,
 )
 from mesh.limits.messages import CONTROL_BYTES_MAX
 from mesh.messenger.account import Account
@@ -44,6 +45,7 @@ from mesh.messenger.groups.link_door import (
     link_keys,
     link_secrets,
     may_add,
+    may_add_later,
     needs_word,
     uses_left,
 )
@@ -109,7 +111,7 @@ class Knocks:
         if row is None or row.secret is None:
             raise PeerError("a knock at a link of which the keys are erased")
         group = self._groups.find(row.conversation)
-        if group is None or not group.is_in or not may_add(group):
+        if group is None or not group.is_in or not may_add_later(group):
             raise PeerError("a knock at a link of a group in which we add nobody")
         if is_closed(row, envelope.header.created):
             raise PeerError("a knock at a link that is closed")
@@ -360,8 +362,7 @@ class Knocks:
         for link, knocks in by_link.items():
             due = knocks[0].came + KNOCKS_GATHERED_SECONDS
             if due > now.mesh and len(knocks) < KNOCKS_AT_ONCE_MAX:
-                wanted = now.after((due - now.mesh) * 1_000)
-                self._deadline = wanted if self._deadline is None else min(self._deadline, wanted)
+                self._look_again(now.after((due - now.mesh) * 1_000))
                 continue
             self._let_in(group, link, knocks, now)
 
@@ -374,12 +375,18 @@ class Knocks:
             if wanted:
                 count = self._admit(group, wanted, now)
         except UserError:
-            # We may add nobody any more: the link ends with its maker's role.
+            if may_add_later(group):
+                self._look_again(now.after(KNOCKS_RETRIED_MS))
+                return
+            # We may add nobody any more: the link ends with its maker's role, and by a full group.
             left = 0
         for late in knocks[left:]:
             self._rows.drop_knock(late.number)
         if len(knocks) > count and left > count:
-            self._deadline = Monotonic(0)
+            self._look_again(Monotonic(0))
+
+    def _look_again(self, at: Monotonic) -> None:
+        self._deadline = at if self._deadline is None else min(self._deadline, at)
 
 
 def _key_of_over(name: bytes, teller: int) -> VerifyKey:

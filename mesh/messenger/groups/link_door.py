@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from mesh.crypto.signing import is_signature_valid
 from mesh.errors import UserError
 from mesh.group.operations import NO_CONSENT, Add, Record
-from mesh.group.writing import check_action
+from mesh.group.writing import check_action, check_allowed
 from mesh.ids import Instant, Tag, UnixSeconds, VerifyKey
 from mesh.limits.groups import GROUP_LINK_TAGS
 from mesh.messenger.groups.group import Group
@@ -99,6 +99,16 @@ def may_add(group: Group, member: VerifyKey | None = None) -> bool:
     """Say whether he, or we, may."""
     try:
         check_may_add(group, member)
+    except UserError:
+        return False
+    return True
+
+
+def may_add_later(group: Group) -> bool:
+    """Say whether we may add somebody to a group, now or in some minutes."""
+    assert group.membership is not None
+    try:
+        check_allowed(group.membership, group.me, Add((_NOBODY,)))
     except UserError:
         return False
     return True

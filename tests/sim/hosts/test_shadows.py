@@ -13,7 +13,7 @@ from mesh.wire.frames import WHO_ENTRY_BYTES, Who
 from sim.patching import Patch, patched
 from sim.run.report import Report
 from sim.run.runner import run_scenario
-from sim.run.world import Options
+from sim.run.world import Options, World
 from sim.schema.disk_tables import FailingDisks, FullDisks, SlowDisks
 from sim.schema.expectations import Expect
 from sim.schema.scenario import load_scenario
@@ -71,6 +71,12 @@ def broken_by(*patches: Patch) -> str:
         report = run("crossing")
     assert [broken.id for broken in report.broken] == ["S21"]
     return report.broken[0].detail
+
+
+def test_beside_shadows_nobody_does_what_only_their_own_node_shows() -> None:
+    scenario = replace(load_scenario("everyday"), shadows=True)
+    workload = World(scenario, Options(seed=1, is_crypto_real=False)).scenario.workload
+    assert (workload.nearby_share, workload.chores_per_second) == (0, 0)
 
 
 def test_a_reader_who_says_that_mail_came_is_found() -> None:

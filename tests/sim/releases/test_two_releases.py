@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
+import psutil
 import pytest
 
 from mesh.errors import UserError
@@ -133,27 +134,26 @@ def test_what_holds_no_release_is_refused_in_words(wheel: Path, tmp_path: Path) 
         Release(empty)
 
 
-def kept_children() -> set[str]:
+def kept_children() -> set[int]:
     """The processes that this one has started and that are not at their end."""
-    tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
-    return {child for task in tasks for child in (task / "children").read_text().split()}
+    return {child.pid for child in psutil.Process().children()}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="children are looked up in /proc")
 def test_the_process_of_the_other_release_ends_with_its_world(wheel: Path, tmp_path: Path) -> None:
     before = kept_children()
     scenario, options = small(), Options(seed=1, is_crypto_real=False, older=str(wheel))
     with replayed(scenario, options, 100) as again:
         assert again.reached is not None
-        assert kept_children() > before
-    assert kept_children() == before
+        assert kept_children() - before
+    # Those of before may end meanwhile.
+    assert kept_children() <= before
     # A world that cannot be built had started it, too.
     hostless = changed(
         wheel, tmp_path / "no.whl", "sim/releases/program.py", b"def host(", b"def no_host("
     )
     with pytest.raises(EscapedError, match="host"):
         run_scenario(scenario, replace(options, older=str(hostless)))
-    assert kept_children() == before
+    assert kept_children() <= before
 
 
 def ask_without_end(pipe: IO[bytes]) -> None:
