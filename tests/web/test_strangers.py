@@ -14,6 +14,7 @@ from mesh.commands.invites import CreateInvite, InviteAnswer
 from mesh.commands.messages import MessageAnswer, SendMessage
 from mesh.commands.peers import AddPeer
 from tests.daemon.processes import Household
+from tests.integration.nodes import eventually
 from tests.programs import where_is
 from tests.web.chatting import bubble, say
 from tests.web.chromium import go
@@ -112,8 +113,12 @@ def test_two_who_are_near_become_contacts_by_what_both_see(
         page.get_by_role("button", name="All seven are the same").click()
     for page, other in zip(pages, ("Cleo", "Anna"), strict=True):
         expect(page.get_by_text(f"You and {other} see the same")).to_be_visible()
-    found = household.client("cleo").ask(AskContacts(), ContactsAnswer).contacts
-    assert [(each.name, each.trust) for each in found] == [("Anna", "verified")]
+    eventually(
+        lambda: household.client("cleo").ask(AskContacts(), ContactsAnswer).contacts,
+        lambda found: [(each.name, each.trust) for each in found] == [("Anna", "verified")],
+        within_s=60,
+        what="Anna as a contact of Cleo",
+    )
     for page, other in zip(pages, ("Cleo", "Anna"), strict=True):
         page.get_by_role("link", name="Write").click()
         expect(page.get_by_role("textbox", name=f"Message {other}")).to_be_focused()
