@@ -1,7 +1,6 @@
 """Strangers at a page: who waits apart until they are let in, and who is near."""
 
 import re
-import socket
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +12,7 @@ from mesh.commands.contacts import AddContact, AskContacts, ContactAnswer, Conta
 from mesh.commands.invites import CreateInvite, InviteAnswer
 from mesh.commands.messages import MessageAnswer, SendMessage
 from mesh.commands.peers import AddPeer
-from tests.daemon.processes import Household
+from tests.daemon.processes import Household, port_of
 from tests.integration.nodes import eventually
 from tests.programs import where_is
 from tests.web.chatting import bubble, say
@@ -30,16 +29,13 @@ def household(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
     """Anna, Ben and Cleo, who do not know each other; Anna is linked to both."""
     with pytest.MonkeyPatch.context() as patched:
         made = Household(tmp_path_factory.mktemp("strangers") / "home", patched)
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            port = int(found.getsockname()[1])
         try:
             for name in NAMES:
                 made.make(name, "")
-                made.set({"MESH_LISTEN_PORT": str(port if name == "anna" else 0)})
                 made.start(name, name=name.title(), passphrase="")
                 if name != "anna":
-                    made.client(name).ask(AddPeer(f"127.0.0.1:{port}"), Done)
+                    address = f"127.0.0.1:{port_of(made.processes[0])}"
+                    made.client(name).ask(AddPeer(address), Done)
             yield made
         finally:
             made.close()
