@@ -25,7 +25,7 @@ from tests.integration.networks import Desk
 from tests.integration.nodes import eventually
 from tests.programs import where_is
 
-pytestmark = [pytest.mark.netns, pytest.mark.slow]
+pytestmark = [pytest.mark.netns, pytest.mark.slow, pytest.mark.timeout(900)]
 
 desk = integration.desk
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 
 from mesh.api.doors import door_of
@@ -73,6 +74,17 @@ class Household:
         for process in self.processes:
             process.kill()
             process.wait()
+
+
+def port_of(process: "subprocess.Popen[bytes]") -> int:
+    """The TCP port on which a daemon waits for others, of which its own page knows nothing."""
+    [port] = {
+        each.laddr.port
+        for each in psutil.Process(process.pid).net_connections("tcp")
+        if each.status == psutil.CONN_LISTEN and not each.laddr.ip.endswith(".1")
+        if each.laddr.ip != "::1"
+    }
+    return int(port)
 
 
 def stop(process: "subprocess.Popen[bytes]", number: signal.Signals = signal.SIGTERM) -> int:

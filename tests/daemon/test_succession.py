@@ -10,7 +10,6 @@ from itertools import takewhile
 from pathlib import Path
 
 import msgspec
-import psutil
 import pytest
 
 from mesh.api.own_requests import Lock, Unlock
@@ -32,7 +31,7 @@ from mesh.node.key_files import WrappedKey
 from mesh.node.private_memory import may_keep_out_of_swap
 from mesh.storage.connection import connect
 from tests.daemon.memory import found_in_memory, require_memory
-from tests.daemon.processes import Household, stop
+from tests.daemon.processes import Household, port_of, stop
 from tests.integration.nodes import eventually
 
 PASSPHRASE = "zebra cobalt orchid lantern"
@@ -121,17 +120,6 @@ def is_not_lock(told: StreamObject) -> bool:
 def texts(client: Client) -> list[str]:
     page = client.ask(AskMessages(contact="", limit=100, by_arrival=True), MessagesAnswer)
     return [message.text for message in page.messages]
-
-
-def port_of(process: "subprocess.Popen[bytes]") -> int:
-    """The TCP port on which a daemon waits for others, of which its own page knows nothing."""
-    [port] = {
-        each.laddr.port
-        for each in psutil.Process(process.pid).net_connections("tcp")
-        if each.status == psutil.CONN_LISTEN and not each.laddr.ip.endswith(".1")
-        if each.laddr.ip != "::1"
-    }
-    return int(port)
 
 
 def epoch_of(client: Client) -> str:

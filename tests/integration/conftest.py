@@ -22,13 +22,15 @@ def desk() -> Iterator[Desk]:
 @pytest.fixture
 def make_node(tmp_path: Path) -> Iterator[NodeMaker]:
     """Make nodes of the closed mesh; at the end none of them may have shown a traceback."""
-    yield from made_with(tmp_path, closed_config(tmp_path))
+    with made_with(tmp_path, closed_config(tmp_path)) as make:
+        yield make
 
 
 @pytest.fixture
 def make_open_node(tmp_path: Path) -> Iterator[NodeMaker]:
     """Make nodes of the open mesh with its usual rules, stamps included."""
-    yield from made_with(tmp_path, "")
+    with made_with(tmp_path, "") as make:
+        yield make
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Makes the nodes of a test and ends them, whatever happened."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,19 +9,20 @@ from tests.integration.nodes import Node
 from tests.integration.row import NodeMaker
 
 
+@contextlib.contextmanager
 def made_with(folder: Path, config: str) -> Iterator[NodeMaker]:
     """Hand out a maker, then end what it made; nothing may have shown a traceback."""
     nodes: list[Node] = []
 
-    def make(namespace: str, first_name: str, *, more: str = "") -> Node:
-        nodes.append(node_of(namespace, folder, first_name, config=config + more))
-        return nodes[-1]
+    # Where a start failed too, or the end of another: what runs on would slow all tests that come.
+    with contextlib.ExitStack() as ends:
 
-    try:
+        def make(namespace: str, first_name: str, *, more: str = "") -> Node:
+            node = node_of(namespace, folder, first_name, config=config + more)
+            ends.callback(node.end)
+            nodes.append(node)
+            return node
+
         yield make
-    finally:
-        # Where a start failed too: what runs on would slow all tests that come.
-        for node in nodes:
-            node.end()
     for node in nodes:
         assert "Traceback" not in node.logs(), node.logs()

@@ -72,7 +72,8 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
 @pytest.fixture
 def make_node_there(disk: SmallDisk, tmp_path: Path) -> Iterator[NodeMaker]:
     """Make nodes on that disk."""
-    yield from made_with(disk.home, closed_config(tmp_path))
+    with made_with(disk.home, closed_config(tmp_path)) as make:
+        yield make
 
 
 @pytest.fixture

@@ -74,20 +74,17 @@ class Town:
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """Twenty daemons, running, each with a neighbour; the three people know one another."""
     folder = tmp_path_factory.mktemp("town")
-    maker = made_with(folder, closed_config(folder) + f"stored_bytes_max = {STORE_BYTES}\n")
-    with Desk() as desk:
-        town = laid_out(desk, next(maker))
-        try:
-            lay_in_old_mail(town.all)
-            start_in_groups(town)
-            befriend(town.anna, town.ben, inviter_label="anna")
-            befriend(town.anna, town.cleo, inviter_label="anna")
-            for guest in (town.ben, town.cleo):
-                guest.run("send", "anna", f"hello from {guest.name}")
-                wait_for_text(town.anna, f"hello from {guest.name}", within_s=WITHIN_S)
-            yield town
-        finally:
-            next(maker, None)
+    config = closed_config(folder) + f"stored_bytes_max = {STORE_BYTES}\n"
+    with Desk() as desk, made_with(folder, config) as make_node:
+        town = laid_out(desk, make_node)
+        lay_in_old_mail(town.all)
+        start_in_groups(town)
+        befriend(town.anna, town.ben, inviter_label="anna")
+        befriend(town.anna, town.cleo, inviter_label="anna")
+        for guest in (town.ben, town.cleo):
+            guest.run("send", "anna", f"hello from {guest.name}")
+            wait_for_text(town.anna, f"hello from {guest.name}", within_s=WITHIN_S)
+        yield town
 
 
 def laid_out(desk: Desk, make_node: NodeMaker) -> Town:

@@ -67,16 +67,13 @@ class Target:
 def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """Ben and Anna, linked and acquainted, for all tests of this file."""
     folder = tmp_path_factory.mktemp("neighbours")
-    maker = made_with(folder, closed_config(folder))
-    with Desk() as desk:
+    with Desk() as desk, made_with(folder, closed_config(folder)) as make_node:
         bridge = desk.bridge("left")
         laptops = [desk.laptop(bridge) for _ in range(3)]
-        make_node = next(maker)
         anna, ben = make_node(laptops[0], "Anna"), make_node(laptops[1], "Ben")
         start_all(anna, ben)
         befriend(ben, anna, inviter_label="ben")
         yield Target(anna, ben, laptops[2], desk.address(laptops[1], bridge))
-        next(maker, None)
 
 
 @pytest.fixture

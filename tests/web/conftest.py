@@ -1,6 +1,5 @@
 """Two laptops on one cable, each with a daemon and a browser."""
 
-import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -89,7 +88,7 @@ def lasting_pair(
     """
     folder = tmp_path_factory.mktemp("pair")
     at_once = "opened_delay_seconds = 0\nrelay_delay_seconds = 0\n"
-    with contextlib.contextmanager(made_with)(folder, closed_config(folder) + at_once) as make:
+    with made_with(folder, closed_config(folder) + at_once) as make:
         yield on_cable(cable, make)
 
 

@@ -5,7 +5,6 @@ Lena is a newcomer whose page asks for all; the others have no passphrase.
 
 import contextlib
 import signal
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +29,7 @@ from mesh.commands.invites import CreateInvite, InviteAnswer
 from mesh.commands.item_commands import AskItem, AskItems, ChoiceAsked, WriteItem
 from mesh.commands.items import ItemAnswer, ItemDetailsAnswer, ItemsAnswer
 from mesh.commands.peers import AddPeer
-from tests.daemon.processes import Household
+from tests.daemon.processes import Household, port_of
 from tests.integration.nodes import eventually
 
 WITHIN_S = 60
@@ -44,14 +43,9 @@ class Stage:
         self.contact = 0
         self.group = 0
         self.message = 0
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self._port = int(found.getsockname()[1])
         # What is opened is told at once: screens show proofs too.
-        household.set({"MESH_LISTEN_PORT": str(self._port), "MESH_OPENED_DELAY_SECONDS": "0"})
-        household.set({"MESH_RELAY_DELAY_SECONDS": "0"})
+        household.set({"MESH_OPENED_DELAY_SECONDS": "0", "MESH_RELAY_DELAY_SECONDS": "0"})
         self._lena = household.start("lena", passphrase=None)
-        household.set({"MESH_LISTEN_PORT": "0"})
 
     def address(self) -> str:
         """The address of Lena's page, with a code."""
@@ -65,7 +59,7 @@ class Stage:
             self._household.make(name, "")
             self._household.start(name, name=name.title(), passphrase="")
             other = self._client(name)
-            other.ask(AddPeer(f"127.0.0.1:{self._port}"), Done)
+            other.ask(AddPeer(f"127.0.0.1:{port_of(self._lena)}"), Done)
             invite = lena.ask(CreateInvite(), InviteAnswer)
             other.ask(AddContact(invite.link, "Lena"), ContactAnswer)
             _say(other, "Lena", "Is the bridge still open?")

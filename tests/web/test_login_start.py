@@ -45,8 +45,17 @@ def test_a_newcomer_lets_it_start_at_login_and_changes_that_later(
         expect(switch).not_to_be_checked()
         switch.click()
         expect(switch).to_be_checked()
+        page.get_by_role("switch", name="Let people nearby find me").click()
+        # One choice that fails is told, and takes no other with it.
+        page.route(
+            "**/v1/nearby",
+            lambda route: route.abort() if route.request.method == "POST" else route.fallback(),
+        )
         assert not client.ask(AskService(), ServiceAnswer).is_installed
         page.get_by_role("button", name="Start", exact=True).click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_be_visible(timeout=60_000)
+        dialog.get_by_role("button", name="Close").click()
         expect(page.get_by_text("Welcome, Anna")).to_be_visible(timeout=60_000)
         wait_until(is_installed=True)
         assert [path for path in (tmp_path / "config").rglob("*anna*") if path.is_file()]

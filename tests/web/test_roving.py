@@ -207,7 +207,7 @@ def test_what_came_and_is_not_opened_is_an_item_of_the_stream(
         what="the message at Anna's",
     )
     anna.run("contact", "unblock", ben.name)
-    sealed = page.locator(".sealed")
+    sealed = page.get_by_role("group", name="1 message of theirs came and is not opened.")
     expect(sealed).to_contain_text("is not opened")
     assert stops(page, ".stream", ".message, .apart, .sealed") == 1
     page.locator(".composer textarea").focus()

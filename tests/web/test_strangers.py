@@ -1,7 +1,6 @@
 """Strangers at a page: who waits apart until they are let in, and who is near."""
 
 import re
-import socket
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +12,8 @@ from mesh.commands.contacts import AddContact, AskContacts, ContactAnswer, Conta
 from mesh.commands.invites import CreateInvite, InviteAnswer
 from mesh.commands.messages import MessageAnswer, SendMessage
 from mesh.commands.peers import AddPeer
-from tests.daemon.processes import Household
+from tests.daemon.processes import Household, port_of
+from tests.integration.nodes import eventually
 from tests.programs import where_is
 from tests.web.chatting import bubble, say
 from tests.web.chromium import go
@@ -29,16 +29,13 @@ def household(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
     """Anna, Ben and Cleo, who do not know each other; Anna is linked to both."""
     with pytest.MonkeyPatch.context() as patched:
         made = Household(tmp_path_factory.mktemp("strangers") / "home", patched)
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            port = int(found.getsockname()[1])
         try:
             for name in NAMES:
                 made.make(name, "")
-                made.set({"MESH_LISTEN_PORT": str(port if name == "anna" else 0)})
                 made.start(name, name=name.title(), passphrase="")
                 if name != "anna":
-                    made.client(name).ask(AddPeer(f"127.0.0.1:{port}"), Done)
+                    address = f"127.0.0.1:{port_of(made.processes[0])}"
+                    made.client(name).ask(AddPeer(address), Done)
             yield made
         finally:
             made.close()
@@ -112,8 +109,12 @@ def test_two_who_are_near_become_contacts_by_what_both_see(
         page.get_by_role("button", name="All seven are the same").click()
     for page, other in zip(pages, ("Cleo", "Anna"), strict=True):
         expect(page.get_by_text(f"You and {other} see the same")).to_be_visible()
-    found = household.client("cleo").ask(AskContacts(), ContactsAnswer).contacts
-    assert [(each.name, each.trust) for each in found] == [("Anna", "verified")]
+    eventually(
+        lambda: household.client("cleo").ask(AskContacts(), ContactsAnswer).contacts,
+        lambda found: [(each.name, each.trust) for each in found] == [("Anna", "verified")],
+        within_s=60,
+        what="Anna as a contact of Cleo",
+    )
     for page, other in zip(pages, ("Cleo", "Anna"), strict=True):
         page.get_by_role("link", name="Write").click()
         expect(page.get_by_role("textbox", name=f"Message {other}")).to_be_focused()

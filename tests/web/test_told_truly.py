@@ -4,7 +4,6 @@ Two daemons of this machine and one browser, for all of it.
 """
 
 import re
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,7 +20,7 @@ from mesh.commands.invites import CreateInvite, InviteAnswer
 from mesh.commands.messages import MessageAnswer, SendMessage
 from mesh.commands.peers import AddPeer, AskPeers, PeersAnswer
 from mesh.commands.settings import AskSettings, ChangeSettings, SettingsAnswer
-from tests.daemon.processes import Household
+from tests.daemon.processes import Household, port_of
 from tests.integration.nodes import eventually
 from tests.programs import where_is
 from tests.web.chatting import bubble, say
@@ -58,12 +57,6 @@ class Two:
         page.keyboard.press("Enter")
 
 
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory, playwright: Playwright) -> Iterator[Two]:
     with pytest.MonkeyPatch.context() as patched:
@@ -73,15 +66,12 @@ def two(tmp_path_factory: pytest.TempPathFactory, playwright: Playwright) -> Ite
         try:
             household.make("anna", PASSPHRASE)
             household.make("ben", "")
-            port = _free_port()
-            household.set({"MESH_LISTEN_PORT": str(port)})
-            household.start("anna", name="Anna", passphrase=PASSPHRASE)
-            household.set({"MESH_LISTEN_PORT": "0"})
+            anna = household.start("anna", name="Anna", passphrase=PASSPHRASE)
             household.start("ben", name="Ben", passphrase="")
             made = Two(household, browser)
             invite = made.client("ben").ask(CreateInvite(), InviteAnswer)
             made.client("anna").ask(AddContact(invite.link, "Ben"), ContactAnswer)
-            made.client("ben").ask(AddPeer(f"127.0.0.1:{port}"), Done)
+            made.client("ben").ask(AddPeer(f"127.0.0.1:{port_of(anna)}"), Done)
             eventually(
                 lambda: made.client("anna").ask(AskContacts(), ContactsAnswer).contacts[0],
                 lambda contact: contact.state == "answered",

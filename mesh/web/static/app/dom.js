@@ -48,8 +48,9 @@ export const confirm = ({ title, body, yes, danger = true }) => new Promise((res
 // An element is told of before it stands in the page.
 const shown = (element) => queueMicrotask(() => { if (!element?.isConnected || element.open) return;
   element.showModal();
-  // The focus is below; one reads from above.
+  // One reads from above; the focus stays in view.
   element.scrollTop = 0;
+  document.activeElement.scrollIntoView({ block: "nearest" });
 });
 
 export function dialogView() {

@@ -150,7 +150,7 @@ function items(each, stream) {
   if (!stream.hasNewer) tell(Infinity);
   const contact = state.contacts.get(each.contact);
   return html`${stream.loading === "older" ? html`<p class="small" aria-busy="true">${t("loading")}</p>` : nothing}${repeat(rows, (row) => row.key, (row) => row.view())}
-    ${contact?.sealed_count && !each.is_blocked ? html`<div class="under care sealed" role="group" tabindex="-1"><strong>${t("stream.sealed", { n: contact.sealed_count })}</strong>${contact.sealed_until ? html` <span>${t("stream.sealed.day", { t: timeOfDay(contact.sealed_until) })}</span>` : nothing}${each.is_request ? nothing : html`<button @click=${doing(async () => { await post(`/v1/contacts/${contact.id}/block`, { is_blocked: false, opens_sealed: true }); await load(each.number); })}>${t("stream.sealed.open")}</button>`}</div>` : nothing}`;
+    ${contact?.sealed_count && !each.is_blocked ? html`<div class="under care sealed" role="group" tabindex="-1" aria-labelledby="sealed"><strong id="sealed">${t("stream.sealed", { n: contact.sealed_count })}</strong>${contact.sealed_until ? html` <span>${t("stream.sealed.day", { t: timeOfDay(contact.sealed_until) })}</span>` : nothing}${each.is_request ? nothing : html`<button @click=${doing(async () => { await post(`/v1/contacts/${contact.id}/block`, { is_blocked: false, opens_sealed: true }); await load(each.number); })}>${t("stream.sealed.open")}</button>`}</div>` : nothing}`;
 }
 
 /** Since when another timer holds: each item says under which it was written. */

@@ -90,6 +90,13 @@ async function without() {
   change();
 }
 
+/** What was chosen beside the keys. What of it fails is told, and holds up nothing: it stands in the settings as well. */
+const keepChoices = () => Promise.all([
+  form.passphrase && form.locksAfter && patch("/v1/settings", { values: { auto_lock_minutes: form.locksAfter } }),
+  form.isFound && post("/v1/nearby", { is_on: true }),
+  state.service && state.service.is_installed !== form.startsAtLogin && patch("/v1/service", { is_installed: form.startsAtLogin }).then((service) => { state.service = service; }),
+].map((work) => work && work.catch(failed)));
+
 async function next(event) {
   event.preventDefault();
   form.problem = null;
@@ -98,17 +105,11 @@ async function next(event) {
   form.isWorking = true;
   change();
   try {
-    const hasPassphrase = Boolean(form.passphrase);
-    await post("/v1/identity", { name: form.name.trim(), passphrase: form.passphrase }, { seconds: 300 });
-    if (form.isFound) await post("/v1/nearby", { is_on: true });
+    // What was made stays made: another try goes on from there.
+    await post("/v1/identity", { name: form.name.trim(), passphrase: form.passphrase }, { seconds: 300 }).catch((problem) => { if (problem.type !== "exists") throw problem; });
+    await keepChoices();
     Object.assign(form, { passphrase: "", again: "" });
     replace("#/chats");
     await enter();
-    if (hasPassphrase && form.locksAfter) patch("/v1/settings", { values: { auto_lock_minutes: form.locksAfter } }).catch(failed);
-    if (state.service && state.service.is_installed !== form.startsAtLogin) patch("/v1/service", { is_installed: form.startsAtLogin }).then((service) => { state.service = service; }, failed);
-  } catch (problem) {
-    form.problem = problem;
-    // What was made stays made: the next try goes on from there.
-    if (problem.type === "exists") await enter();
-  } finally { form.isWorking = false; change(); }
+  } catch (problem) { form.problem = problem; } finally { form.isWorking = false; change(); }
 }
