@@ -5,6 +5,7 @@ from mesh.commands.conversations import ConversationAnswer, ReadItems, SetTimer
 from mesh.commands.item_commands import (
     AnswerCheckIn,
     AskBoard,
+    AskFiles,
     AskItem,
     AskItems,
     AskItemsByArrival,
@@ -24,6 +25,7 @@ from mesh.commands.item_commands import (
 )
 from mesh.commands.items import (
     BoardAnswer,
+    FilesAnswer,
     ItemAnswer,
     ItemDetailsAnswer,
     ItemsAnswer,
@@ -98,6 +100,15 @@ ITEM_ROUTES = (
         "The notices, polls, check-ins and tasks of a conversation that are open",
         AskBoard,
         BoardAnswer,
+        CONTACT,
+        scope="read",
+    ),
+    Route(
+        "GET",
+        "/v1/conversations/{conversation}/files",
+        "The items of a conversation that have files, the newest first",
+        AskFiles,
+        FilesAnswer,
         CONTACT,
         scope="read",
     ),

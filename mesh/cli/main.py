@@ -94,6 +94,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "read": ("mesh.cli.commands.read", "read", "Show messages"),
     "search": ("mesh.cli.commands.search", "search", "Find what was said"),
     "export": ("mesh.cli.commands.export", "export", "Write a conversation to a file"),
+    "files": ("mesh.cli.commands.files", "files", "List the files of a conversation"),
     "save": ("mesh.cli.commands.save", "save", "Save the files of a message"),
     "tail": ("mesh.cli.commands.tail", "tail", "Show messages as they come"),
     "peers": ("mesh.cli.commands.peers", "peers", "List the nodes around"),

@@ -68,6 +68,7 @@ from mesh.commands.invites import AskInvites, CreateInvite, InspectInvite, Revok
 from mesh.commands.item_commands import (
     AnswerCheckIn,
     AskBoard,
+    AskFiles,
     AskItem,
     AskItems,
     AskItemsByArrival,
@@ -143,6 +144,7 @@ Command = (
     | AskVersions
     | AskPins
     | AskBoard
+    | AskFiles
     | WriteItem
     | EditItem
     | RetractItem
@@ -220,6 +222,7 @@ READS: Final = (
     AskVersions,
     AskPins,
     AskBoard,
+    AskFiles,
     AskFile,
     AskFileBlock,
     AskFilePreview,

@@ -17,6 +17,7 @@ from mesh.limits.content import (
     POLL_OPTIONS,
     TASK_FOR_MAX,
 )
+from mesh.limits.files import FILE_ITEMS_PER_PAGE_MAX
 
 NewKind = Literal["text", "poll", "check-in", "task", "notice"]
 """What a person can write; each is a kind of items too."""
@@ -49,6 +50,7 @@ AskedKeys = Annotated[tuple[str, ...], _up_to(CHECK_IN_ASKED_MAX)]
 TaskKeys = Annotated[tuple[str, ...], _up_to(TASK_FOR_MAX)]
 Emoji = Annotated[tuple[str, ...], _up_to(EMOJI_MAX)]
 FileNumbers = Annotated[tuple[Number, ...], _up_to(FILES_MAX)]
+FilesLimit = Annotated[int, msgspec.Meta(ge=1, le=FILE_ITEMS_PER_PAGE_MAX)]
 VotedOptions = Annotated[tuple[Offset, ...], _up_to(POLL_OPTIONS[1])]
 
 
@@ -110,6 +112,18 @@ class AskBoard:
 
     conversation: Conversation
     before: Cursor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskFiles:
+    """The items of a conversation that have files, the newest first. Answer: FilesAnswer.
+
+    `before`: `next_before` of the page before.
+    """
+
+    conversation: Conversation
+    before: Cursor | None = None
+    limit: FilesLimit = 50
 
 
 # --- Doing --------------------------------------------------------------------------------------

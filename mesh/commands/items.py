@@ -311,6 +311,17 @@ class VersionsAnswer(Answer, frozen=True, kw_only=True):
     versions: list[VersionAnswer]
 
 
+class FilesAnswer(Answer, frozen=True, kw_only=True):
+    """A page of the items of a conversation that have files: first the one that came or was
+    written last. It may hold fewer than were asked for.
+
+    `next_before`: what to ask for the next page with; 0: there is none.
+    """
+
+    items: list[ItemAnswer]
+    next_before: int
+
+
 class BoardAnswer(Answer, frozen=True, kw_only=True):
     """A page of the items that are at hand, the newest first (`AskPins`, `AskBoard`).
 

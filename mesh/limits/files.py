@@ -32,6 +32,9 @@ FILE_POST_RETRY_MS = 60_000
 UPLOADS_KEPT_SECONDS = 86_400
 """A file that was handed over and stands in no message is forgotten after a day."""
 
+FILE_ITEMS_PER_PAGE_MAX = 100
+"""Items with files that are told at once: their texts and what is known of each file, 7 MB."""
+
 UPLOADS_MAX = 64
 """Such files at a time: 62 MB at most."""
 

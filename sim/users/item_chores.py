@@ -31,6 +31,7 @@ from mesh.commands.files import (
 from mesh.commands.item_commands import (
     AnswerCheckIn,
     AskBoard,
+    AskFiles,
     AskItem,
     AskItems,
     AskItemsByArrival,
@@ -106,6 +107,7 @@ def look(home: Home, user: User, chance: Chance) -> None:
         AskItemsByArrival(),
         AskPins(key),
         AskBoard(key),
+        AskFiles(key),
         AskScheduled(),
         AskMailFor(key),
         AskMessages(contact=key, unread_only=True),

@@ -33,6 +33,7 @@ ALLOWED = {
         "GET /v1/conversations/{conversation}/items",
         "GET /v1/conversations/{conversation}/pins",
         "GET /v1/conversations/{conversation}/board",
+        "GET /v1/conversations/{conversation}/files",
         "GET /v1/items",
         "GET /v1/items/{item}",
         "GET /v1/items/{item}/versions",

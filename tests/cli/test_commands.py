@@ -97,6 +97,7 @@ def test_every_command_below_has_help_with_an_example(mesh: Mesh, command: tuple
         ("task", "done", "1"),
         ("notice", "a", "x"),
         ("board", "a"),
+        ("files", "a"),
         ("tail",),
         ("peers",),
         ("peer", "add", "h:1"),

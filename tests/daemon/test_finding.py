@@ -63,6 +63,31 @@ def test_what_was_said_is_found_page_by_page(
     assert mesh(capfd, "search", "--chat", "Nobody", "x")[0] == 5
 
 
+def test_files_are_listed_page_by_page_with_the_number_to_save_them(
+    client: Client, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert mesh(capfd, "files", "me")[1:] == ("", "There are no files here.\n")
+    for name in ("map.txt", "list.txt", "late.txt"):
+        (tmp_path / name).write_text(f"of {name}")
+        assert mesh(capfd, "send", "me", "about it", "--file", str(tmp_path / name))[0] == 0
+    write(client, "no file")
+    code, out, err = mesh(capfd, "files", "me", "--limit", "2")
+    first, second = out.splitlines()
+    assert (code, "late.txt, 11 B" in first, "list.txt" in second) == (0, True, True)
+    number = second.partition("#")[2].split()[0]
+    assert err == f"There is more: mesh files me --before {number}\n"
+    _, out, err = mesh(capfd, "files", "me", "--before", number, "--json")
+    told = json.loads(out)
+    assert [file["name"] for item in told["items"] for file in item["files"]] == ["map.txt"]
+    assert (told["next_before"], err) == (0, "")
+    (tmp_path / "saved").mkdir()
+    assert mesh(capfd, "save", number, "--out", str(tmp_path / "saved"))[0] == 0
+    assert (tmp_path / "saved" / "list.txt").read_text() == "of list.txt"
+    assert mesh(capfd, "delete", number, "--yes")[0] == 0
+    assert "list.txt" not in mesh(capfd, "files", "me")[1]
+    assert mesh(capfd, "files", "Nobody")[0] == 5
+
+
 def test_a_conversation_becomes_a_file_for_its_person_alone(
     client: Client, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -88,6 +113,7 @@ def test_while_locked_nothing_is_found_exported_or_told_of_what_waits(
     client.ask(Lock(), Done)
     for command in (
         ("search", "ferry"),
+        ("files", "me"),
         ("export", "me", "--out", str(tmp_path / "no.json")),
         ("send", "me", "--at", "2h", "x"),
         ("scheduled",),

@@ -9,6 +9,8 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Locator, Page, expect
 
 from mesh.commands.files import FileAnswer
+from mesh.commands.item_commands import RetractItem
+from mesh.commands.items import ItemAnswer
 from tests.integration.nodes import Node, eventually
 from tests.integration.test_files import shape
 from tests.web import conftest, screens
@@ -87,6 +89,61 @@ def test_a_picture_is_seen_opened_and_saved(chat: tuple[Page, Page], tmp_path: P
     assert b"old mill" not in kept
     theirs.keyboard.press("Escape")
     expect(theirs.get_by_role("dialog")).to_have_count(0)
+
+
+def test_files_and_pictures_of_a_chat_stand_beside_it(
+    chat: tuple[Page, Page], pair: tuple[Node, Node], tmp_path: Path
+) -> None:
+    mine, theirs = chat
+    attach(mine, written(tmp_path, "mill.jpg", photo()))
+    say(mine, "Water at noon")
+    attach(mine, written(tmp_path, "list.txt", b"boats"))
+    say(mine, "What we need")
+    is_drawn(in_stream(theirs, "Water at noon"))
+    saves = card(theirs, "list.txt").get_by_role("button", name="Save list.txt")
+    expect(saves).to_be_visible(timeout=ARRIVES_MS)
+    theirs.get_by_role("link", name="Person").press("Enter")
+    theirs.get_by_role("link", name="Show: Files and pictures").press("Enter")
+    kept = theirs.get_by_role("list", name="Files and pictures").get_by_role("listitem")
+    expect(kept).to_have_count(2)
+    expect(kept.nth(0)).to_contain_text("list.txt")
+    expect(kept.nth(0)).to_contain_text("5 B")
+    expect(kept.nth(1)).to_contain_text("mill.jpg")
+    expect(kept.nth(1)).to_contain_text("Anna")
+    is_drawn(kept.nth(1).get_by_role("img"))
+    # One stop of the Tab key: arrows lead among them, and Tab into the one that has the focus.
+    expect(theirs.get_by_role("link", name="Back", exact=True)).to_be_focused()
+    kept.nth(0).focus()
+    theirs.keyboard.press("ArrowDown")
+    expect(kept.nth(1)).to_be_focused()
+    theirs.keyboard.press("Tab")
+    theirs.keyboard.press("Enter")
+    viewer = theirs.get_by_role("dialog", name="Picture")
+    expect(viewer).to_contain_text("1 of 1")
+    expect(viewer.get_by_role("img")).to_have_js_property("naturalWidth", 1600)
+    theirs.keyboard.press("Escape")
+    kept.nth(0).get_by_role("button", name="Save list.txt").press("Enter")
+    theirs.get_by_role("button", name="Save", exact=True).focus()
+    with theirs.expect_download() as saved:
+        theirs.keyboard.press("Enter")
+    assert saved.value.path().read_bytes() == b"boats"
+    faults: list[str] = []
+    for variant in screens.FEW:
+        theirs.set_viewport_size({"width": variant.width, "height": variant.height})
+        theirs.emulate_media(color_scheme=variant.theme, reduced_motion="reduce")  # type: ignore[arg-type]  # a theme of ours
+        theirs.wait_for_timeout(screens.SETTLES_MS)
+        faults += faults_of(theirs, f"files and pictures at {variant.name}")
+    assert faults == []
+    theirs.set_viewport_size({"width": 1280, "height": 800})
+    # What comes and what is taken back shows at once.
+    pair[0].run("send", pair[1].name, "late", "--file", str(tmp_path / "list.txt"))
+    expect(kept).to_have_count(3)
+    pair[0].client.ask(RetractItem(files_of(pair[0])[-1].item), ItemAnswer)
+    expect(kept).to_have_count(2)
+    kept.nth(1).focus()
+    theirs.keyboard.press("Enter")
+    expect(kept).to_have_count(0)
+    expect(bubble(theirs, "Water at noon")).to_be_in_viewport()
 
 
 def test_a_picture_shows_its_preview_until_it_is_whole(

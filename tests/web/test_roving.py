@@ -1,5 +1,6 @@
 """One tab stop a list: arrows, Home and End lead among its items, and Tab leads past them."""
 
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -73,13 +74,15 @@ ROW: Final = ".row:not(div)"
 
 
 def test_lists_have_one_tab_stop_and_arrows_lead_among_their_rows(
-    chat: tuple[Page, Page], pair: tuple[Node, Node]
+    chat: tuple[Page, Page], pair: tuple[Node, Node], tmp_path: Path
 ) -> None:
     page, _ = chat
     anna, ben = pair
     crew = anna.answer(GroupAnswer, "group", "create", "Crew", "--with", ben.name).conversation
     for text in ("We sail at six", "or sail at seven"):
-        anna.run("send", str(crew), text)
+        file = tmp_path / f"{text}.txt"
+        file.write_text(text)
+        anna.run("send", str(crew), text, "--file", str(file))
     accept(ben)
     eventually(
         lambda: anna.client.ask(AskGroup("Crew"), GroupAnswer).members_count,
@@ -117,6 +120,7 @@ def test_lists_have_one_tab_stop_and_arrows_lead_among_their_rows(
     expect(page.get_by_role("menu")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator(".members .row:focus")).to_have_count(1)
+    walk_through_files(page)
     # What a search finds.
     page.keyboard.press("Control+k")
     expect(page.locator(".search-field input")).to_be_focused()
@@ -132,6 +136,17 @@ def test_lists_have_one_tab_stop_and_arrows_lead_among_their_rows(
     go(page, "#/settings")
     tab_into(page, ".list .scroll", ROW)
     walk(page, ".list .scroll", ROW)
+
+
+def walk_through_files(page: Page) -> None:
+    """Go from the panel of the group to its files, which stand in its place, and back."""
+    page.get_by_role("link", name="Show: Files and pictures").press("Enter")
+    expect(page.get_by_role("link", name="Back", exact=True)).to_be_focused()
+    expect(page.locator(".kept")).to_contain_text(["or sail at seven.txt", "We sail at six.txt"])
+    tab_into(page, ".kept-list", ".kept")
+    walk(page, ".kept-list", ".kept")
+    page.get_by_role("link", name="Back", exact=True).press("Enter")
+    expect(page.locator(".members")).to_be_visible()
 
 
 def accept(node: Node) -> None:

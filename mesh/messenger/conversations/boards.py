@@ -1,12 +1,12 @@
-"""Boards: pins, and what stands open in a conversation; and the former versions of a text."""
+"""Boards: pins, and what stands open in a conversation; its files; former versions of a text."""
 
-from mesh.commands.item_commands import AskBoard, AskPins, AskVersions
-from mesh.commands.items import BoardAnswer, VersionAnswer, VersionsAnswer
+from mesh.commands.item_commands import AskBoard, AskFiles, AskPins, AskVersions
+from mesh.commands.items import BoardAnswer, FilesAnswer, VersionAnswer, VersionsAnswer
 from mesh.content.entry import Kind
 from mesh.content.text import Edit, Text
 from mesh.errors import UserError
 from mesh.ids import ConversationId, Instant
-from mesh.limits.api import BOARD_ITEMS_MAX
+from mesh.limits.api import BOARD_ITEMS_MAX, NUMBER_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.conversations.conversations import Conversations
 from mesh.messenger.conversations.entries import Entries
@@ -31,16 +31,18 @@ class Boards:
     ) -> None:
         self._rows = account.vault.entries
         self._at_hand = account.vault.at_hand
+        self._files = account.vault.files
         self._conversations = conversations
         self._entries = entries
         self._answers = answers
 
     def feature(self) -> Feature:
-        """Pins, boards and versions."""
+        """Pins, boards, files and versions."""
         return Feature(
             commands=[
                 command(AskPins, self._pins),
                 command(AskBoard, self._board),
+                command(AskFiles, self._with_files),
                 command(AskVersions, self._versions),
             ]
         )
@@ -55,6 +57,18 @@ class Boards:
         before = self._before(conversation, asked.before)
         clock = now.mesh_ms << HLC_COUNTER_BITS
         return self._page(self._at_hand.opened(conversation, clock, BOARD_ITEMS_MAX + 1, before))
+
+    def _with_files(self, asked: AskFiles, now: Instant) -> FilesAnswer:
+        conversation = self._conversations.conversation(asked.conversation).number
+        before = NUMBER_MAX if asked.before is None else asked.before
+        numbers = self._files.newest_entries(conversation, before, asked.limit + 1)
+        told = numbers[: asked.limit]
+        items = [self._answers.item(self._rows.message(number)) for number in told]
+        return FilesAnswer(
+            # Nothing is told of the files of what an admin hid.
+            items=[item for item in items if item.files],
+            next_before=told[-1] if len(numbers) > asked.limit else 0,
+        )
 
     def _before(self, conversation: ConversationId, cursor: int | None) -> Place:
         """Return the place that a page stands before."""

@@ -178,6 +178,17 @@ class FileRows:
         )
         return integers(cursor)
 
+    def newest_entries(self, conversation: ConversationId, before: int, limit: int) -> list[int]:
+        """Numbers of the entries of a conversation below one that have files, the highest first."""
+        # The files lead, by their entries: there are few of them beside the texts.
+        cursor = self._connection.execute(
+            "SELECT DISTINCT files.entry FROM files INDEXED BY files_by_entry CROSS JOIN entries "
+            "ON entries.number = files.entry WHERE files.entry < ? AND entries.conversation = ? "
+            "ORDER BY files.entry DESC LIMIT ?",
+            (before, conversation, limit),
+        )
+        return integers(cursor)
+
     def unfinished(self) -> list[FileRow]:
         """The files of which blocks are expected, the oldest first."""
         cursor = self._connection.execute(f"{_FILE} WHERE state = 'fetching' ORDER BY number")

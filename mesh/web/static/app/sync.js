@@ -146,6 +146,7 @@ const refreshDetails = (id) => soon(`details ${id}`, async () => {
 function applyEvent(event) {
   const apply = appliers[event.type];
   if (apply) apply(event);
+  ready("files")?.takeEvent(event);
   change();
 }
 

@@ -7,6 +7,7 @@ import { faceOf } from "../groups.js";
 import { confirm, copyText, doing, openDialog, toast } from "../dom.js";
 import { icon } from "../icons.js";
 import { hasNewKeys, isUnreached, keyStart, retractionLine, stateWords, trustChip, trustOf } from "../marks.js";
+import { part } from "../later.js";
 import { go } from "../router.js";
 import { switchRow } from "../setting_rows.js";
 import { change, onForget, state } from "../state.js";
@@ -123,7 +124,12 @@ export function messagePanel(each, number) {
 
 const NOTES = { "identity changed": ["key-round", "care"], "session renewed": ["refresh-cw", ""], verified: ["shield-check", ""], "comparison failed": ["shield-alert", "danger"], introduced: ["handshake", ""], "looks alike": ["shield-alert", "care"] };
 
-export const personPanel = (id, close) => html`${panelHeader(t("person.title"), close)}<div class="scroll" tabindex="0"><div class="panel-body">${personBody(id)}</div></div>`;
+/** The way from a panel to the files of its conversation, and these in its place (kept.js). */
+export const filesRow = (each) => html`<div class="setting"><span class="grow"><span class="title">${t("kept.title")}</span><span class="line">${t("kept.line")}</span></span><a class="button" href=${`#/c/${each.number}/${each.kind === "group" ? "group" : "person"}/files`} aria-label=${`${t("show")}: ${t("kept.title")}`}>${t("show")}</a></div>`;
+export const filesPart = (each) => part("files")?.filesPanel(each) ?? html`${panelHeader(t("kept.title"), `#/c/${each.number}`)}<p class="panel-body">${t("loading")}</p>`;
+export const isFiles = () => state.route.conversation > 0 && state.route.parts[1] === "files";
+
+export const personPanel = (id, close) => isFiles() ? filesPart(state.conversations.get(state.route.conversation)) : html`${panelHeader(t("person.title"), close)}<div class="scroll" tabindex="0"><div class="panel-body">${personBody(id)}</div></div>`;
 
 /** Everything about a person: used beside a chat, and as a page of its own. */
 export function personBody(id) {
@@ -149,6 +155,7 @@ export function personBody(id) {
     <div class="card">
       ${switchRow({ id: `receipts-${id}`, title: t("person.receipts"), line: t("person.receipts.line"), on: contact.sends_read_receipts, set: (on) => post(`/v1/contacts/${id}/read-receipts`, { is_on: on }) })}
       ${each ? timerRow(each) : nothing}
+      ${each ? filesRow(each) : nothing}
       ${number ? switchRow({ id: `verified-${id}`, title: t("person.mark"), line: t("person.mark.line"), on: contact.trust === "verified" && !hasNewKeys(contact), set: (on) => post(`/v1/contacts/${id}/verify`, { is_verified: on }) }) : nothing}
       <form class="setting" @submit=${doing(async (event) => { event.preventDefault(); await patch(`/v1/contacts/${id}`, { label: new FormData(event.target).get("label") }); toast(t("saved")); })}>
         <label class="grow" for=${`label-${id}`}><span class="title">${t("person.rename")}</span><span class="line">${t("person.rename.line")}</span></label>

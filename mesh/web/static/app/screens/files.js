@@ -13,6 +13,7 @@ import "../words_more.js";
 import { isShown, picture } from "./pictures.js";
 import { voiceNote } from "./voice.js";
 
+export { filesPanel, takeEvent } from "./kept.js";
 export { toggleVoice } from "./voice.js";
 
 // With their looks, or what is drawn would move when those come.
@@ -42,9 +43,9 @@ const VIEWS = { picture: (each, item, file) => (isShown(file) ? picture(each, it
 
 // ---- Cards ----
 
-export function card(each, item, file) {
+export function card(each, item, file, tile = html`<span class="tile">${icon(fileIcon(file), 20)}</span>`) {
   const { words, kind = "", at, of } = progressOf(each, item, file);
-  return html`<div class="file ${kind}" data-file=${file.number || file.key}><span class="tile">${icon(fileIcon(file), 20)}</span>
+  return html`<div class="file ${kind}" data-file=${file.number || file.key}>${tile}
     <div class="grow">${fileName(file.name)}${of ? html`<progress max=${of} value=${at} aria-label=${oneLine(file.name, 64)}></progress>` : nothing}
       <span class="small">${bytes(file.size)}${words ? html` · <span class="told">${words}</span>` : nothing}</span></div>
     ${item.entry ? nothing : buttons(each, item, file)}</div>`;

@@ -19,7 +19,7 @@ import "../words_more.js";
 import { changeOf, FOREVER } from "./chats.js";
 import { openForm } from "./create.js";
 export { apartCard, isUnfolded, stretchesOf } from "./apart.js";
-import { panelHeader } from "./details.js";
+import { filesPart, filesRow, isFiles, panelHeader } from "./details.js";
 
 const NAME_BYTES_MAX = 64;
 const ASKED_MAX = 64;
@@ -131,6 +131,7 @@ export function groupPanel(each) {
   const group = groupOf(each.number);
   const close = `#/c/${each.number}`;
   if (!group) return html`${panelHeader(t("group.title"), close)}<p class="panel-body">${t("loading")}</p>`;
+  if (isFiles()) return filesPart(each);
   const members = [...membersOf(each.number).values()];
   if (!logs.has(each.number)) askLog(each.number);
   const isMuted = each.muted_until > nowSeconds();
@@ -151,6 +152,7 @@ export function groupPanel(each) {
     ${may(group, "add") ? part("group_links")?.linksView(group) : nothing}
     ${logView(each.number)}
     ${group.code ? html`<h3 class="label">${t("group.code")}</h3><div class="digits two-of-five"><span>${group.code.slice(0, 5)}</span><span>${group.code.slice(5)}</span></div><p class="small">${t("group.code.means")}</p>` : nothing}
+    <div class="card">${filesRow(each)}</div>
     ${group.settings && isIn(group) ? settingsView(group) : nothing}
     ${isIn(group) ? html`<div class="card">${switchRow({ id: "group-known", title: t("glink.known"), line: t("glink.known.line"), on: group.is_known, set: async (on) => changed(await ask("PUT", `/v1/groups/${group.conversation}/known`, { body: { is_known: on } })) })}
       ${choiceRow({ id: "group-tells", title: t("group.tells"), line: t("group.tells.line"), value: group.tells, options: TELLS.map((each) => [each, t(`group.tells.${each}`)]), set: (tells) => doing(async () => changed(await ask("PUT", `/v1/groups/${group.conversation}/receipts`, { body: { tells } })))() })}</div>` : nothing}

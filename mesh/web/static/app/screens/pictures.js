@@ -83,13 +83,18 @@ function fitted({ width, height }) {
 /** The nine mean colours as a blurred picture: shapes of SVG, since no style may stand in the page. */
 const colours = (file) => (/^(#[0-9a-f]{6}){9}$/.test(file.colours.join("")) ? html`<svg class="colours" viewBox="0 0 3 3" preserveAspectRatio="none" aria-hidden="true">${file.colours.map((colour, at) => html`<svg x=${at % 3} y=${Math.floor(at / 3)} width="1.02" height="1.02"><rect width="1.02" height="1.02" fill=${colour}></rect></svg>`)}</svg>` : nothing);
 
-export function picture(each, item, file) {
+/** What is seen of a picture; once it is whole it opens among `all`. */
+export function seen(each, item, file, all) {
   const [width, height] = fitted(file);
-  const { words, at, of } = progressOf(each, item, file);
-  const isOpen = isWhole(file);
   const label = altOf(each, item);
   const inner = html`${colours(file)}<img alt=${label} width=${width} height=${height} decoding="async" ${shows(file)}>`;
-  return html`<div class="picture" data-file=${file.number}>${isOpen ? html`<button class="view" aria-label=${t("picture.open", { name: label })} @click=${() => view(each, item, file)}>${inner}</button>` : html`<div class="view">${inner}</div>`}
+  return isWhole(file) ? html`<button class="view" aria-label=${t("picture.open", { name: label })} @click=${() => view(each, file, all)}>${inner}</button>` : html`<div class="view">${inner}</div>`;
+}
+
+export function picture(each, item, file) {
+  const { words, at, of } = progressOf(each, item, file);
+  const isOpen = isWhole(file);
+  return html`<div class="picture" data-file=${file.number}>${seen(each, item, file, () => picturesOf(streamOf(each.number).items))}
     ${isOpen && !of ? nothing : html`<div class="under-picture"><div class="grow">${of ? html`<progress max=${of} value=${at} aria-label=${oneLine(file.name, 64)}></progress>` : nothing}<span class="small">${bytes(file.size)}${words ? html` · <span class="told">${words}</span>` : nothing}</span></div>${isOpen ? nothing : buttons(each, item, file)}</div>`}</div>`;
 }
 
@@ -97,13 +102,12 @@ const altOf = (each, item) => oneLine(item.text, 120) || t("picture.from", { nam
 
 // ---- The viewer ----
 
-/** All pictures of a conversation that are at hand and whole. */
-const picturesOf = (each) => streamOf(each.number).items.flatMap((item) => (item.gone ? [] : (item.files ?? []).filter((file) => file.look === "picture" && isWhole(file)).map((file) => ({ item, file }))));
+/** All pictures of these items that are whole. */
+export const picturesOf = (items) => items.flatMap((item) => (item.gone ? [] : (item.files ?? []).filter((file) => file.look === "picture" && isWhole(file)).map((file) => ({ item, file }))));
 
-function view(each, item, file) {
+function view(each, file, all) {
   let number = file.number;
   let shown = "";
-  const all = () => picturesOf(each);
   const place = () => Math.max(0, all().findIndex((one) => one.file.number === number));
   const load = async () => {
     const wanted = number;
