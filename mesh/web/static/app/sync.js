@@ -144,8 +144,7 @@ const refreshDetails = (id) => soon(`details ${id}`, async () => {
 });
 
 function applyEvent(event) {
-  const apply = appliers[event.type];
-  if (apply) apply(event);
+  appliers[event.type]?.(event);
   ready("files")?.takeEvent(event);
   change();
 }
