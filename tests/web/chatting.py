@@ -2,9 +2,10 @@
 
 import re
 import subprocess
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Response, expect
 
 from mesh.commands.contacts import AskContacts, ContactsAnswer
 from mesh.commands.conversations import DeleteItems, ItemsDeleted
@@ -99,3 +100,38 @@ def faults_of(page: Page, what: str) -> list[str]:
     session = page.context.new_cdp_session(page)
     found = [*page.evaluate(screens.BEYOND_ITS_EDGE), *screens.axe(session)]
     return [f"{what}: {fault}" for fault in found]
+
+
+def keeps_draft(draft: str, *, is_reply: bool) -> Callable[[Response], bool]:
+    """Wait for the answer of this draft: a slow page keeps what is half typed too."""
+
+    def is_kept(answer: Response) -> bool:
+        if answer.request.method != "PATCH":
+            return False
+        kept = answer.request.post_data_json or {}
+        return kept.get("draft") == draft and bool(kept.get("draft_reply")) == is_reply
+
+    return is_kept
+
+
+def vote_by_keyboard(page: Page, option: str) -> None:
+    """Choose an option of a poll."""
+    button = page.get_by_role("button", name=re.compile(f"^{option}"))
+    button.focus()
+    button.press("Enter")
+
+
+def create(page: Page, kind: str, *fields: str) -> None:
+    """Put something into the conversation by the + menu; fields in their order."""
+    page.get_by_role("button", name="Add", exact=True).press("Enter")
+    page.get_by_role("menuitem", name=re.compile(f"^{kind}")).press("Enter")
+    expect(page.locator("#form [autofocus]")).to_be_focused()
+    for place, text in enumerate(fields):
+        if place:
+            page.keyboard.press("Tab")
+        page.keyboard.type(text)
+    if kind == "Notice":
+        page.get_by_role("button", name="Put it in").press("Enter")
+    else:
+        page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_have_count(0)

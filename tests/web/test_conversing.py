@@ -12,7 +12,17 @@ from mesh.commands.item_commands import ReactToItem, WriteItem
 from mesh.commands.items import ItemAnswer, Mark, MarkKind
 from tests.integration.nodes import Node, eventually
 from tests.web import conftest, screens
-from tests.web.chatting import begin_anew, bubble, faults_of, say, seconds_of_work, to_message
+from tests.web.chatting import (
+    begin_anew,
+    bubble,
+    create,
+    faults_of,
+    keeps_draft,
+    say,
+    seconds_of_work,
+    to_message,
+    vote_by_keyboard,
+)
 from tests.web.chromium import Laptops, go
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
@@ -160,7 +170,7 @@ def test_a_draft_knows_what_it_replies_to_after_the_page_was_closed(
     to_message(mine, "Is the bridge open?")
     mine.keyboard.press("r")
     expect(quote).to_contain_text("Is the bridge open?")
-    with mine.expect_response(lambda answer: answer.request.method == "PATCH"):
+    with mine.expect_response(keeps_draft("Since noon", is_reply=True)):
         mine.keyboard.type("Since noon")
     mine.reload()
     expect(quote).to_contain_text("Is the bridge open?")
@@ -173,7 +183,7 @@ def test_a_draft_knows_what_it_replies_to_after_the_page_was_closed(
     to_message(mine, "Is the bridge open?")
     mine.keyboard.press("r")
     mine.keyboard.type("No")
-    with mine.expect_response(lambda answer: answer.request.method == "PATCH"):
+    with mine.expect_response(keeps_draft("No", is_reply=False)):
         mine.keyboard.press("Escape")
     mine.reload()
     expect(field).to_have_value("No")
@@ -397,29 +407,6 @@ def test_a_page_that_nobody_touches_rests_and_is_drawn_each_minute(
     )
     field.press("Shift")
     expect(field).to_have_css("caret-animation", "auto")
-
-
-def vote_by_keyboard(page: Page, option: str) -> None:
-    """Choose an option of a poll."""
-    button = page.get_by_role("button", name=re.compile(f"^{option}"))
-    button.focus()
-    button.press("Enter")
-
-
-def create(page: Page, kind: str, *fields: str) -> None:
-    """Put something into the conversation by the + menu; fields in their order."""
-    page.get_by_role("button", name="Add", exact=True).press("Enter")
-    page.get_by_role("menuitem", name=re.compile(f"^{kind}")).press("Enter")
-    expect(page.locator("#form [autofocus]")).to_be_focused()
-    for place, text in enumerate(fields):
-        if place:
-            page.keyboard.press("Tab")
-        page.keyboard.type(text)
-    if kind == "Notice":
-        page.get_by_role("button", name="Put it in").press("Enter")
-    else:
-        page.keyboard.press("Enter")
-    expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_two_decide_with_cards(chat: tuple[Page, Page]) -> None:

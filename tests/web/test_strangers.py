@@ -12,6 +12,7 @@ from mesh.commands.contacts import AddContact, AskContacts, ContactAnswer, Conta
 from mesh.commands.invites import CreateInvite, InviteAnswer
 from mesh.commands.messages import MessageAnswer, SendMessage
 from mesh.commands.peers import AddPeer
+from mesh.limits.nearby import NEARBY_ASK_INTERVAL_MS
 from tests.daemon.processes import Household, port_of
 from tests.integration.nodes import eventually
 from tests.programs import where_is
@@ -22,6 +23,7 @@ from tests.web.chromium import go
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("strangers")]
 
 NAMES = ("anna", "ben", "cleo")
+FOUND_WITHIN_MS = NEARBY_ASK_INTERVAL_MS + 60_000
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +95,11 @@ def test_two_who_are_near_become_contacts_by_what_both_see(
     pages = [page_of(browser, household, name) for name in ("anna", "cleo")]
     for page in pages:
         go(page, "#/people/nearby")
+    for page in pages:
         page.get_by_role("switch", name="Let people nearby find me").click()
     for page, other in zip(pages, ("Cleo", "Anna"), strict=True):
-        expect(page.locator(".setting", has_text=other)).to_be_visible()
+        # Who asked before the other could be found asks again only after so long.
+        expect(page.locator(".setting", has_text=other)).to_be_visible(timeout=FOUND_WITHIN_MS)
     mine, theirs = pages
     mine.locator(".setting", has_text="Cleo").get_by_role("button", name="Compare").click()
     expect(mine.get_by_text("Waiting until Cleo looks too")).to_be_visible()

@@ -113,11 +113,23 @@ function request(contact) {
 
 // ---- [13] People nearby ----
 
+/** While somebody looks, it is asked again and again: who switches it on later is found too. */
+const NEARBY_EVERY_MS = 15_000;
 let nearbyProblem = null;
+let nearbyTimer = 0;
 
 async function askNearby() {
+  clearTimeout(nearbyTimer);
   try { state.nearby = await get("/v1/nearby"); nearbyProblem = null; } catch (problem) { nearbyProblem = problem; }
+  nearbyTimer = setTimeout(askNearbyAgain, NEARBY_EVERY_MS);
   change();
+}
+
+function askNearbyAgain() {
+  const { section, parts } = state.route;
+  if (section !== "people" || parts[0] !== "nearby" || !state.nearby?.is_on) return;
+  if (document.hidden) nearbyTimer = setTimeout(askNearbyAgain, NEARBY_EVERY_MS);
+  else askNearby();
 }
 
 function nearbyPage() {
