@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.api.batch import SendMessages
+from mesh.api.large_files import AddFileAt
 from mesh.api.openapi import document
 from mesh.api.own_requests import AskBackup, ChangePassphrase, Lock, MakeIdentity, Stop, Unlock
 from mesh.api.page_requests import AskDoctor, AskProfiles, DrawQr, EstimatePassphrase, Wipe
@@ -40,6 +41,7 @@ ELSEWHERE = (
     *(AskTokens, MakeToken, RevokeToken, MakeIdentity, AskSettings, ChangeSettings),
     *(DrawQr, EstimatePassphrase, AskDoctor, AskProfiles, Wipe),
     *(AskProof, AskService, SetService, AskBackup, AskShare, OpenShare, CloseShare),
+    AddFileAt,
 )
 """Requests that no messenger answers."""
 
