@@ -39,8 +39,13 @@ PASSPHRASE = "a passphrase of the tests"
 UP_WITHIN_S = 120.0
 _POLL_S = 0.05
 
+_MESH = "mesh.cli.main"
+
 _UNPREPARED = ("up", "doctor", "service")
 """Commands that start daemons, or look at the system that they run on."""
+
+_READ_AT_START = ("LD_PRELOAD", "PYTHONPATH")
+"""Variables that a program heeds only when it starts."""
 
 
 def eventually(
@@ -71,10 +76,10 @@ class Node:
         passphrase.write_text(PASSPHRASE)
         self.more_environment: dict[str, str] = {}
         """Variables of the daemon and of commands that come from now on."""
-        self.daemon_module = "mesh.cli.main"
+        self.daemon_module = _MESH
         """The program that is started: Mesh, or one of a node that breaks its rules."""
         self._errors = home / "printed.txt"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | prepared.Begun | None = None
 
     @property
     def pid(self) -> int:
@@ -95,17 +100,7 @@ class Node:
         person = () if "--relay" in options else ("--name", self.name)
         if person and not self.folders.vault_key_file.exists():
             made_quickly(self.folders, PASSPHRASE)
-        with self._errors.open("ab") as errors:
-            self._process = subprocess.Popen(
-                self._program(
-                    self.daemon_module, "up", "--foreground", "--headless", *person, *options
-                ),
-                env=self._environment(),
-                cwd=self.home,
-                stdin=subprocess.DEVNULL,
-                stdout=errors,
-                stderr=errors,
-            )
+        _begin_daemon(self, "--headless", *person, *options)
 
     def wait_until_up(self) -> None:
         """Wait until the daemon answers and its vault is open, or it has none."""
@@ -165,7 +160,7 @@ class Node:
         self, *arguments: str, stdin: str = "", timeout_s: float = 30
     ) -> subprocess.CompletedProcess[str]:
         """Run one command and return how it ended."""
-        if arguments[0] not in _UNPREPARED and not self.more_environment:
+        if arguments[0] not in _UNPREPARED and _can_be_prepared(self):
             return prepared.attempt(
                 self.namespace,
                 arguments,
@@ -249,7 +244,7 @@ class Node:
         return min(_listening_ports(self.pid))
 
     def _command(self, *arguments: str) -> list[str]:
-        return self._program("mesh.cli.main", *arguments)
+        return self._program(_MESH, *arguments)
 
     def _program(self, module: str, *arguments: str) -> list[str]:
         program = [sys.executable, "-m", module, *arguments]
@@ -300,18 +295,38 @@ def at_terminal(node: Node, *arguments: str) -> contextlib.AbstractContextManage
     return before_terminal(node._command(*arguments), node._environment(), node.home)
 
 
-def start_for_newcomer(node: Node) -> None:
-    """Start a node as somebody does who has no profile yet: their page asks for all."""
-    node.more_environment |= {"BROWSER": "/bin/true", "MESH_PASSPHRASE_FILE": ""}
-    with node._errors.open("ab") as errors:
+def _begin_daemon(node: Node, *options: str) -> None:
+    words = ("up", "--foreground", *options)
+    with node._errors.open("ab") as errors, open(os.devnull, "rb") as nothing:
+        if node.daemon_module == _MESH and _can_be_prepared(node):
+            node._process = prepared.begin(
+                node.namespace,
+                words,
+                environment=node._environment(),
+                folder=node.home,
+                streams=(nothing, errors, errors),
+            )
+            return
+        # A program that breaks rules, or a clock that is moved, is not to be had in a fork.
         node._process = subprocess.Popen(
-            node._command("up", "--foreground", "--open"),
+            node._program(node.daemon_module, *words),
             env=node._environment(),
             cwd=node.home,
-            stdin=subprocess.DEVNULL,
+            stdin=nothing,
             stdout=errors,
             stderr=errors,
         )
+
+
+def _can_be_prepared(node: Node) -> bool:
+    """Say whether a fork is the same as a program of its own."""
+    return not any(name in node.more_environment for name in _READ_AT_START)
+
+
+def start_for_newcomer(node: Node) -> None:
+    """Start a node as somebody does who has no profile yet: their page asks for all."""
+    node.more_environment |= {"BROWSER": "/bin/true", "MESH_PASSPHRASE_FILE": ""}
+    _begin_daemon(node, "--open")
     eventually(
         lambda: node.attempt("open", "--no-browser").returncode,
         lambda code: code == 0,

@@ -1,10 +1,12 @@
 """Runs commands of `mesh` in forks of a process that has imported it.
 
 Each command is a process in the namespace, with the variables, the folder and the streams that it
-is given. It is spared the imports, which take ten times as long as what most commands do.
+is given. It is spared the imports, which take ten times as long as what most commands do, and more
+than half of a daemon's start.
 """
 
 import atexit
+import contextlib
 import gc
 import importlib
 import json
@@ -18,12 +20,55 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import IO, Final, NoReturn
 
 from mesh.cli.main import COMMANDS, main
 from tests.integration.networks import enter
 
 _REQUEST_BYTES_MAX: Final = 1 << 20
+
+_OF_DAEMONS: Final = (
+    "mesh.daemon.running",
+    "mesh.node.discovery.beacon",
+    "mesh.node.discovery.responder",
+)
+"""What `mesh up` imports when it becomes the daemon."""
+
+
+class Begun:
+    """A command that runs beside everything else; it has of `Popen` what looks after a daemon."""
+
+    def __init__(self, connection: socket.socket, arguments: Sequence[str]) -> None:
+        self._connection = connection
+        self._arguments = arguments
+        self.pid = int(connection.recv(64))
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Return how it ended, if it has."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(timeout=0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return how it ended, as soon as it has; raises what `Popen.wait` does."""
+        if self.returncode is None:
+            if not select.select([self._connection], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired([*self._arguments], timeout or 0)
+            self.returncode = int(self._connection.recv(64))
+            self._connection.close()
+        return self.returncode
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, if it has not ended."""
+        if self.poll() is None:
+            # It may end meanwhile.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
 
 def attempt(
@@ -36,25 +81,22 @@ def attempt(
     timeout_s: float,
 ) -> "subprocess.CompletedProcess[str]":
     """Run one command to its end; raises as `subprocess.run` does if that does not come in time."""
-    request = json.dumps([namespace, [*arguments], dict(environment), str(folder)]).encode()
-    assert len(request) <= _REQUEST_BYTES_MAX
     with (
         tempfile.TemporaryFile() as given,
         tempfile.TemporaryFile() as out,
         tempfile.TemporaryFile() as err,
-        socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection,
     ):
         given.write(stdin.encode())
         given.seek(0)
-        connection.connect(_address())
-        connection.settimeout(timeout_s)
-        socket.send_fds(connection, [request], [one.fileno() for one in (given, out, err)])
-        pid = int(connection.recv(64))
+        command = begin(
+            namespace, arguments, environment=environment, folder=folder, streams=(given, out, err)
+        )
         try:
-            code = int(connection.recv(64))
-        except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
-            raise subprocess.TimeoutExpired([*arguments], timeout_s) from None
+            code = command.wait(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            command.kill()
+            command.wait()
+            raise
         told = []
         for file in (out, err):
             file.seek(0)
@@ -62,11 +104,38 @@ def attempt(
     return subprocess.CompletedProcess([*arguments], code, *told)
 
 
+def begin(
+    namespace: str,
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    streams: Sequence[IO[bytes]],
+) -> Begun:
+    """Begin a command, and do not wait for it."""
+    request = json.dumps([namespace, [*arguments], dict(environment), str(folder)]).encode()
+    assert len(request) <= _REQUEST_BYTES_MAX
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        connection.connect(_address(environment["PYTHONPATH"]))
+        socket.send_fds(connection, [request], [one.fileno() for one in streams])
+        return Begun(connection, arguments)
+    except BaseException:
+        connection.close()
+        raise
+
+
 @cache
-def _address() -> bytes:
-    """Start the process, once, and return where it listens; it ends with this one."""
+def _address(path: str) -> bytes:
+    """Start the process that imports from here, once, and return where it listens.
+
+    It ends with this one.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", __name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -81,7 +150,7 @@ def _address() -> bytes:
 
 
 def _serve() -> NoReturn:
-    for module, _, _ in COMMANDS.values():
+    for module in (*(module for module, _, _ in COMMANDS.values()), *_OF_DAEMONS):
         importlib.import_module(module)
     # What is here stays, in this process and in all that come of it.
     gc.collect()
