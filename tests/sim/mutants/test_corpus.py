@@ -51,9 +51,11 @@ def test_a_small_world_shows_a_planted_bug_and_keeps_every_promise_without_it(bu
     assert ran.world.machines_count <= NODES_MAX
 
 
+# A search asks this of each seed on which it finds a bug; the small worlds above are asked it too.
 GROUNDS = sorted({(entry.scenario, entry.seed) for entry in corpus().values()})
 
 
+@only_in_search
 @pytest.mark.world
 @pytest.mark.parametrize(
     "ground, seed", [on_ground(ground, ground, seed) for ground, seed in GROUNDS]
