@@ -71,6 +71,8 @@ def test_what_is_written_while_the_node_is_away_is_sent_once_and_in_order(
     open_chat(page, anna.name)
     say(page, "one")
     expect(page.get_by_role("article", name="You")).to_have_count(1)
+    # Killed before it went over, it would come after a restart beside the others, not before them.
+    wait_for_text(anna, "one", within_s=60)
     ben.kill()
     expect(page.get_by_role("alert")).to_contain_text("Mesh does not answer")
     for text in ("two", "three", "four"):
