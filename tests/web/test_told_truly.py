@@ -293,9 +293,9 @@ def holding(page: Page, path: str) -> list[Route]:
 
 
 def answered(page: Page, held: list[Route], last: str) -> None:
-    """Let go on what is held, until the last answer of it has come and is drawn."""
+    """Let go on what is held, until the last answer to it has come and is drawn."""
     [route] = held
-    with page.expect_request_finished(lambda request: re.search(last, request.url) is not None):
+    with page.expect_request_finished(lambda one: bool(re.search(last, one.method + one.url))):
         route.continue_()
     page.evaluate(TWO_FRAMES)
 
@@ -314,7 +314,7 @@ def test_who_opened_something_while_it_was_asked_keeps_it(two: Two) -> None:
     go(page, "#/settings/privacy")
     page.get_by_role("button", name="Wipe…").click()
     dialog.get_by_role("textbox").fill("anna, perhaps")
-    answered(page, held, "/v1/peers$")
+    answered(page, held, "GET.*/v1/peers$")
     expect(dialog.get_by_role("textbox")).to_have_value("anna, perhaps")
     page.unroute_all()
     page.context.close()
@@ -329,7 +329,7 @@ def test_who_went_on_while_it_was_asked_is_not_led_away(two: Two) -> None:
     with page.expect_request(lambda one: (one.method, one.url[-7:]) == ("POST", "/groups")):
         page.keyboard.press("Enter")
     go(page, "#/settings/about")
-    answered(page, held, r"/v1/conversations/\d+$")
+    answered(page, held, r"GET.*/v1/conversations/\d+$")
     expect(page).to_have_url(re.compile("#/settings/about$"))
     page.unroute_all()
     page.context.close()
@@ -354,8 +354,8 @@ def test_a_failure_is_told_above_what_was_typed_and_leaves_it(two: Two) -> None:
 def test_a_message_says_when_it_was_queued_and_what_is_not_known(two: Two) -> None:
     page = two.page("anna")
     open_ben(page)
-    say(page, "each step of it")
-    to_message(page, "each step of it")
+    say(page, "step by step")
+    to_message(page, "step by step")
     page.keyboard.press("i")
     steps = page.get_by_role("region", name="Details").get_by_role("listitem")
     expect(steps.filter(has_text="Queued here").locator("time")).to_be_visible()
@@ -365,7 +365,7 @@ def test_a_message_says_when_it_was_queued_and_what_is_not_known(two: Two) -> No
     rings = steps.evaluate_all(RINGS)
     assert (rings[0], rings[-1]) == ("none", "dashed"), rings
     # The message of which it is told bears a ring.
-    told = bubble(page, "each step of it").locator(".bubble")
+    told = bubble(page, "step by step").locator(".bubble")
     expect(told).to_have_css("outline-style", "solid")
     page.context.close()
 

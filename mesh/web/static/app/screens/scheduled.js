@@ -106,12 +106,16 @@ export function askLater(each) {
     act: async ({ text, at }) => {
       // At once: when the answer comes the person may be elsewhere.
       change(focusComposer);
+      const draft = draftOf(each.number);
       const words = wordsOf(each, text);
       const files = await (await fetchPart("attach")).numbersOf(attached);
       const told = await post(`/v1/conversations/${each.number}/scheduled`, { ...words, at, ...(reply ? { reply } : {}), ...(files.length ? { files } : {}) }, { key });
       takeScheduled({ scheduled: told });
-      state.attached.delete(each.number);
-      setDraft(each.number, "", null);
+      // What was written or attached meanwhile is not part of it.
+      const rest = (state.attached.get(each.number) ?? []).filter((entry) => !attached.includes(entry));
+      if (rest.length) state.attached.set(each.number, rest);
+      else state.attached.delete(each.number);
+      if (draftOf(each.number) === draft) setDraft(each.number, "", null);
       toast(t("later.done", { t: whenOf(told.at) }));
       change();
     },
