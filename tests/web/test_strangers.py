@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 
+from mesh.api.batch import Outgoing, SendMessages, SentMessages
 from mesh.api.sign_in import MakeSignInCode, SignInCodeAnswer
 from mesh.commands.answer import Done
 from mesh.commands.contacts import AddContact, AskContacts, ContactAnswer, ContactsAnswer
-from mesh.commands.invites import CreateInvite, InviteAnswer
+from mesh.commands.invites import AskInvites, CreateInvite, InviteAnswer, InvitesAnswer
 from mesh.commands.messages import MessageAnswer, SendMessage
 from mesh.commands.peers import AddPeer
 from mesh.limits.nearby import NEARBY_ASK_INTERVAL_MS
@@ -87,6 +88,102 @@ def test_who_came_by_an_invite_for_many_waits_apart_until_accepted(
     expect(page.get_by_text("Nobody waits.")).to_be_visible()
     page.context.close()
     theirs.context.close()
+
+
+NOTES = 420
+"""More than the page keeps: what is scrolled away leaves it."""
+
+AT_HAND = 200
+
+ASKED = """() => {
+  window.asked = 0;
+  Notification.requestPermission = async () => { window.asked += 1; return "granted"; };
+}"""
+
+
+def test_an_invite_is_taken_back_in_the_page(household: Household, browser: Browser) -> None:
+    page = page_of(browser, household, "anna")
+    go(page, "#/people/add")
+    link = page.locator(".link-well code")
+    former = link.inner_text()
+    page.get_by_role("button", name="Revoke").press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Nobody can use it afterwards")
+    # Enter alone takes nothing back.
+    page.keyboard.press("Enter")
+    expect(dialog).to_have_count(0)
+    expect(link).to_have_text(former)
+    page.get_by_role("button", name="Revoke").press("Enter")
+    dialog.get_by_role("button", name="Revoke").press("Enter")
+    expect(dialog).to_have_count(0)
+    expect(link).not_to_have_text(former)
+    invites = household.client("anna").ask(AskInvites(), InvitesAnswer).invites
+    assert [each.state for each in invites if each.link in ("", former)][-1] == "revoked"
+    page.context.close()
+
+
+def test_a_token_is_made_shown_once_and_taken_back(household: Household, browser: Browser) -> None:
+    page = page_of(browser, household, "anna")
+    go(page, "#/settings/tokens")
+    page.get_by_role("button", name="New token for a program").press("Enter")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("echo-of-the-row")
+    dialog.get_by_role("button", name="Make it").press("Enter")
+    expect(dialog).to_contain_text("It is not shown again")
+    token = dialog.locator("code").inner_text()
+    page.keyboard.press("Escape")
+    row = page.locator(".setting", has_text="echo-of-the-row")
+    expect(row).to_contain_text("never used")
+
+    def status() -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        return page.request.get(page.url.partition("#")[0] + "v1/status", headers=headers).status
+
+    assert status() == 200
+    page.reload()
+    expect(row).not_to_contain_text("never used")
+    assert token not in page.content()
+    row.get_by_role("button", name="Revoke").press("Enter")
+    expect(row).to_have_count(0)
+    assert status() == 401
+    page.context.close()
+
+
+def test_only_its_switch_asks_for_notifications(household: Household, browser: Browser) -> None:
+    page = page_of(browser, household, "anna")
+    page.add_init_script(f"({ASKED})()")
+    page.reload()
+    for place in ("chats", "people", "people/nearby", "network", "settings/privacy"):
+        go(page, f"#/{place}")
+        expect(page.locator("[aria-busy]")).to_have_count(0)
+    go(page, "#/settings/notifications")
+    switch = page.get_by_role("switch", name="Notify on this computer")
+    expect(switch).to_have_attribute("aria-checked", "false")
+    assert page.evaluate("window.asked") == 0
+    switch.press("Enter")
+    expect(switch).to_have_attribute("aria-checked", "true")
+    assert page.evaluate("window.asked") == 1
+    switch.press("Enter")
+    expect(switch).to_have_attribute("aria-checked", "false")
+    assert page.evaluate("window.asked") == 1
+    page.context.close()
+
+
+def test_of_a_long_chat_the_page_keeps_what_is_near(household: Household, browser: Browser) -> None:
+    notes = [Outgoing(contact="me", text=f"note {place}") for place in range(NOTES)]
+    household.client("anna").ask(SendMessages(messages=notes), SentMessages)
+    page = page_of(browser, household, "anna")
+    page.get_by_role("link", name=re.compile(f"note {NOTES - 1}")).click()
+    expect(page.locator(".message").last).to_contain_text(f"note {NOTES - 1}")
+    for edge, wanted in (("first", "note 0"), ("last", f"note {NOTES - 1}")):
+        end = getattr(page.locator(".message"), edge)
+        while end.locator(".words").inner_text() != wanted:
+            number = end.get_attribute("data-number")
+            end.focus()
+            expect(end).not_to_have_attribute("data-number", str(number))
+            assert page.locator(".message").count() <= AT_HAND
+        assert page.locator(".message").count() == AT_HAND
+    page.context.close()
 
 
 def test_two_who_are_near_become_contacts_by_what_both_see(

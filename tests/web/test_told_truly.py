@@ -23,12 +23,16 @@ from mesh.commands.settings import AskSettings, ChangeSettings, SettingsAnswer
 from tests.daemon.processes import Household, port_of
 from tests.integration.nodes import eventually
 from tests.programs import where_is
-from tests.web.chatting import bubble, say
+from tests.web.chatting import bubble, say, to_message
 from tests.web.chromium import go
 
 # One worker runs all: else each would start two nodes and a browser of its own.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("told")]
 
+TWO_FRAMES = "() => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))"
+"""Until all is drawn that an answer changed."""
+
+RINGS = "all => all.map((one) => getComputedStyle(one.querySelector('.dot')).borderTopStyle)"
 PASSPHRASE = "horse"
 WAIT_MS = 60_000
 
@@ -82,6 +86,12 @@ def two(tmp_path_factory: pytest.TempPathFactory, playwright: Playwright) -> Ite
         finally:
             browser.close()
             household.close()
+
+
+def contact_of(two: Two, who: str, name: str) -> ContactAnswer:
+    """A contact of one of them, by its name there."""
+    contacts = two.client(who).ask(AskContacts(), ContactsAnswer).contacts
+    return next(each for each in contacts if each.label == name)
 
 
 def open_ben(page: Page) -> None:
@@ -266,6 +276,141 @@ def test_a_new_name_is_a_line_in_the_chat(two: Two) -> None:
     line = log.locator(".event").filter(has_text="They call themselves Benjamin now")
     expect(line).to_be_visible()
     page.context.close()
+
+
+def holding(page: Page, path: str) -> list[Route]:
+    """Hold what is posted there until it is let go on."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "POST":
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(f"**/v1/{path}", hold)
+    return held
+
+
+def answered(page: Page, held: list[Route], last: str) -> None:
+    """Let go on what is held, until the last answer to it has come and is drawn."""
+    [route] = held
+    with page.expect_request_finished(lambda one: bool(re.search(last, one.method + one.url))):
+        route.continue_()
+    page.evaluate(TWO_FRAMES)
+
+
+def test_who_opened_something_while_it_was_asked_keeps_it(two: Two) -> None:
+    page = two.page("anna")
+    held = holding(page, "peers")
+    dialog = page.get_by_role("dialog")
+    go(page, "#/network")
+    page.get_by_role("button", name="Add an address").click()
+    dialog.get_by_label("Address").fill("127.0.0.1:1")
+    with page.expect_request("**/v1/peers"):
+        dialog.get_by_role("button", name="Add", exact=True).click()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    go(page, "#/settings/privacy")
+    page.get_by_role("button", name="Wipe…").click()
+    dialog.get_by_role("textbox").fill("anna, perhaps")
+    answered(page, held, "GET.*/v1/peers$")
+    expect(dialog.get_by_role("textbox")).to_have_value("anna, perhaps")
+    page.unroute_all()
+    page.context.close()
+
+
+def test_who_went_on_while_it_was_asked_is_not_led_away(two: Two) -> None:
+    page = two.page("anna")
+    held = holding(page, "groups")
+    page.get_by_role("button", name="New", exact=True).click()
+    page.get_by_role("menuitem", name="New group").click()
+    page.get_by_label("Name of the group").fill("Row 14")
+    with page.expect_request(lambda one: (one.method, one.url[-7:]) == ("POST", "/groups")):
+        page.keyboard.press("Enter")
+    go(page, "#/settings/about")
+    answered(page, held, r"GET.*/v1/conversations/\d+$")
+    expect(page).to_have_url(re.compile("#/settings/about$"))
+    page.unroute_all()
+    page.context.close()
+
+
+def test_a_failure_is_told_above_what_was_typed_and_leaves_it(two: Two) -> None:
+    page = two.page("anna")
+    go(page, "#/network")
+    page.get_by_role("button", name="Add an address").click()
+    field = page.get_by_role("textbox", name="Address")
+    field.fill("no such address")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_role("dialog", name="It did not work.")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(1)
+    expect(field).to_have_value("no such address")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.context.close()
+
+
+def test_a_message_says_when_it_was_queued_and_what_is_not_known(two: Two) -> None:
+    page = two.page("anna")
+    open_ben(page)
+    say(page, "step by step")
+    to_message(page, "step by step")
+    page.keyboard.press("i")
+    steps = page.get_by_role("region", name="Details").get_by_role("listitem")
+    expect(steps.filter(has_text="Queued here").locator("time")).to_be_visible()
+    # Nobody opened it there: the step stands without a time, in a ring of dashes.
+    rest = steps.filter(has_text="Read").last
+    expect(rest.locator("time")).to_have_count(0)
+    rings = steps.evaluate_all(RINGS)
+    assert (rings[0], rings[-1]) == ("none", "dashed"), rings
+    # The message of which it is told bears a ring.
+    told = bubble(page, "step by step").locator(".bubble")
+    expect(told).to_have_css("outline-style", "solid")
+    page.context.close()
+
+
+def test_a_name_like_that_of_a_contact_is_warned_of_before_it_is_let_in(two: Two) -> None:
+    like = "B\u0435n"
+    two.household.make("like", "")
+    two.household.start("like", name=like, passphrase="")
+    address = f"127.0.0.1:{port_of(two.household.processes[0])}"
+    two.client("like").ask(AddPeer(address), Done)
+    invite = two.client("anna").ask(CreateInvite(uses_max=5), InviteAnswer)
+    two.client("like").ask(AddContact(invite.link, "Anna"), ContactAnswer)
+    two.client("like").ask(SendMessage("Anna", "It is me, with a new computer"), MessageAnswer)
+    page = two.page("anna")
+    go(page, "#/people/requests")
+    card = page.get_by_role("article", name=like)
+    expect(card).to_contain_text("It is me, with a new computer")
+    expect(card).to_contain_text("Not your contact Ben")
+    expect(card.get_by_role("button", name="Accept", exact=True)).to_have_count(0)
+    card.get_by_role("button", name="Accept and compare").press("Enter")
+    expect(page).to_have_url(re.compile(r"#/people/compare/\d+$"))
+    page.context.close()
+
+
+def test_who_says_that_pictures_differ_is_believed_on_both_sides(two: Two) -> None:
+    two.client("ben").ask(SendMessage("Anna", "Shall we compare?"), MessageAnswer)
+    pages = [two.page(name) for name in ("anna", "ben")]
+    for page, other in zip(pages, ("Ben", "Anna"), strict=True):
+        contact = contact_of(two, "ben" if other == "Anna" else "anna", other)
+        go(page, f"#/people/compare/{contact.id}")
+        page.get_by_role("button", name="Begin to compare").press("Enter")
+    for page in pages:
+        expect(page.locator(".pictures li")).to_have_count(7)
+    mine, theirs = pages
+    mine.get_by_role("button", name="They differ").press("Enter")
+    expect(mine.get_by_role("alert")).to_contain_text("You do not see the same")
+    expect(theirs.get_by_role("alert")).to_contain_text("Anna says it differs")
+    for page, other in zip(pages, ("Ben", "Anna"), strict=True):
+        expect(page.locator(".pictures")).to_have_count(0)
+        expect(page.get_by_text(f"{other} is verified")).to_have_count(0)
+        expect(page.get_by_role("button", name="Begin to compare")).to_be_visible()
+        go(page, "#/chats")
+        page.get_by_role("link", name=re.compile(other)).first.click()
+        expect(page.locator(".banner.danger")).to_contain_text("You do not see the same")
+        page.context.close()
 
 
 def test_new_keys_are_put_in_place(two: Two) -> None:

@@ -1,7 +1,7 @@
 // What is done with a message, from keys, the bar beside it and its menu alike.
 import { html } from "../vendor/lit-html/lit-html.js";
 import { post } from "./api.js";
-import { confirm, copyText, failed, openMenu } from "./dom.js";
+import { confirm, copyText, failed, here, openMenu } from "./dom.js";
 import { canChange, groupOf, isAtLeast, may } from "./groups.js";
 import { fetchPart } from "./later.js";
 import { setMode } from "./outbox.js";
@@ -76,7 +76,11 @@ async function hide(item) {
   await tell(item, "hide", { is_on: !item.hidden });
 }
 
-const asked = (name) => async (...values) => (await fetchPart("asking"))[name](...values);
+const asked = (name) => async (...values) => {
+  const isHere = here();
+  const asking = await fetchPart("asking");
+  if (isHere()) asking[name](...values);
+};
 export const askDelete = asked("askDelete");
 export const askForward = asked("askForward");
 export const askTimer = asked("askTimer");

@@ -16,28 +16,40 @@ export const doing = (work) => async (event) => {
   }
 };
 
-/** Tell a failure in a dialog: an error never hides in a toast. */
+/** Tell a failure in a dialog: an error never hides in a toast. It stands above a dialog that is open, which stays. */
 export function failed(problem, values) {
   if (problem?.type === "cancelled") return;
   if (problem?.type === undefined) console.error(problem);
-  openDialog({ title: t("failed"), body: html`<p>${told(problem?.type ? problem : { type: "internal" }, values)}</p>`, safe: t("close") });
+  const top = state.dialog;
+  openDialog({ under: top?.under === undefined ? top : top.under, title: t("failed"), body: html`<p>${told(problem?.type ? problem : { type: "internal" }, values)}</p>`, safe: t("close") });
 }
 
 /** A dialog: `title`, `body`, the words of the `safe` button, of what `acts`, with `act()`, and of what one can `also` do: `{ words, act }`. */
 export function openDialog(dialog) {
   state.menu = null;
   const from = document.activeElement;
-  const former = state.dialog;
+  const former = dialog.under && dialog.under === state.dialog ? null : state.dialog;
+  for (let each = former; each; each = each.under) each.closed?.();
   state.dialog = { returnTo: former ? former.returnTo : from?.closest(".menu") ? lastOpener : from, ...dialog };
   // One that takes the place of another is the same element, and would leave the focus nowhere.
-  change(() => former && document.querySelector("dialog [autofocus]")?.focus());
+  change(() => former && [...document.querySelectorAll("dialog [autofocus]")].at(-1)?.focus());
 }
 
 export function closeDialog() {
-  const { returnTo, closed } = state.dialog ?? {};
-  state.dialog = null;
+  const { returnTo, closed, under = null } = state.dialog ?? {};
+  state.dialog = under;
   change(() => returnTo?.isConnected && returnTo.focus());
   closed?.();
+}
+
+/** Where somebody is, before a wait. Called after it, closes the dialog that was open, and says whether they are there still: what they opened meanwhile stays. */
+export function here() {
+  const { dialog, search } = state, { hash } = location;
+  return () => {
+    if (state.dialog !== dialog) return false;
+    if (dialog) closeDialog();
+    return location.hash === hash && state.search === search && !state.menu;
+  };
 }
 
 /** Ask before something is done; resolves to whether it shall. */
@@ -54,13 +66,18 @@ const shown = (element) => queueMicrotask(() => { if (!element?.isConnected || e
 });
 
 export function dialogView() {
-  const dialog = state.dialog;
-  if (!dialog) return nothing;
-  return html`<dialog class="dialog ${dialog.look ?? (dialog.broad ? "broad" : "")}" aria-labelledby="dialog-title" ${ref(shown)}
+  const open = [];
+  for (let each = state.dialog; each; each = each.under) open.unshift(each);
+  return open.map(view);
+}
+
+function view(dialog, place) {
+  const title = `dialog-title${place}`;
+  return html`<dialog class="dialog ${dialog.look ?? (dialog.broad ? "broad" : "")}" aria-labelledby=${title} ${ref(shown)}
       @cancel=${(event) => { event.preventDefault(); closeDialog(); }}
       @click=${(event) => { if (event.target === event.currentTarget && !dialog.modal) closeDialog(); }}>
     <div class="stack">
-      <h2 id="dialog-title">${dialog.title}</h2>
+      <h2 id=${title}>${dialog.title}</h2>
       ${typeof dialog.body === "function" ? dialog.body() : dialog.body}
       ${dialog.safe || dialog.acts ? html`<div class="buttons end">
         ${dialog.safe ? html`<button class="button big" autofocus @click=${closeDialog}>${dialog.safe}</button>` : nothing}

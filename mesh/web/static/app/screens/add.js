@@ -2,7 +2,7 @@
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { ref } from "../../vendor/lit-html/directives/ref.js";
 import { get, post, remove } from "../api.js";
-import { confirm, copyText, doing, failed, failure, openDialog, toast } from "../dom.js";
+import { closeDialog, confirm, copyText, doing, failed, failure, here, openDialog, toast } from "../dom.js";
 import { icon } from "../icons.js";
 import { fetchPart } from "../later.js";
 import { keyStart } from "../marks.js";
@@ -87,7 +87,7 @@ function newInvite() {
   const form = { uses_max: 1, days: 7, label: "", with_addresses: false };
   openDialog({
     title: t("invite.title"), safe: t("cancel"), acts: t("add.make"), danger: false,
-    act: async () => { await make(form); state.dialog = null; change(); },
+    act: async () => { const isHere = here(); await make(form); isHere(); },
     body: () => html`<div class="card">
       ${choiceRow({ id: "invite-people", title: t("invite.people"), value: form.uses_max, options: PEOPLE.map((n) => [n, n]), set: (value) => { form.uses_max = Number(value); change(); } })}
       ${choiceRow({ id: "invite-days", title: t("invite.days"), value: form.days, options: DAYS.map((n) => [n, t("invite.day", { n })]), set: (value) => { form.days = Number(value); } })}
@@ -106,7 +106,7 @@ async function revoke(invite) {
 const listInvites = () => openDialog({
   title: t("add.others"), broad: true, safe: t("close"),
   body: () => html`<div class="card">${state.invites.map((each) => html`<div class="setting"><span class="grow"><span class="title"><bdi>${each.label || t("add.none")}</bdi></span><span class="line">${t(`invite.state.${each.state}`)} · ${t("add.of", { n: each.uses, m: each.uses_max })} · ${timeOfDay(each.expires)}</span></span>
-    ${each.state === "open" ? html`<button class="button" @click=${() => { chosen = each.id; state.dialog = null; change(); }}>${t("show")}</button>` : nothing}</div>`)}</div>`,
+    ${each.state === "open" ? html`<button class="button" @click=${() => { chosen = each.id; closeDialog(); }}>${t("show")}</button>` : nothing}</div>`)}</div>`,
 });
 
 // ---- Scan ----
@@ -196,18 +196,21 @@ function pasteTab() {
 /** Say what a link would do, before anything is done. */
 async function inspect() {
   const link = typed.trim();
+  const isHere = here();
   const groups = await fetchPart("group_links");
-  if (groups.isGroupLink(link)) { await groups.askJoin(link, () => { typed = ""; }); return; }
   const contents = await post("/v1/invites/inspect", { link });
+  // Who went on meanwhile is asked nothing.
+  if (!isHere()) return;
+  if (groups.isGroupLink(link)) { groups.askJoin(link, contents, () => { typed = ""; }); return; }
   const form = { label: "" };
   openDialog({
     title: t("add.confirm", { name: contents.name || keyStart(contents.key) }), safe: t("cancel"), acts: contents.is_usable ? t("add") : undefined, danger: false,
     act: async () => {
+      const isStill = here();
       const contact = await post("/v1/contacts", { link, label: form.label });
-      state.dialog = null;
       typed = "";
       toast(t("add.done", { name: contact.label }));
-      go(`#/c/${contact.id}`);
+      if (isStill()) go(`#/c/${contact.id}`);
     },
     body: html`<p>${contents.is_usable ? rich(contents.name ? "add.contents" : "add.contents.key", { name: contents.name, key: keyStart(contents.key) }) : contents.sentence}</p>
       ${contents.addresses.length ? html`<p class="care-line">${icon("link", 18)}<span>${rich("add.hint", { address: contents.addresses.join(", ") })}</span></p>` : nothing}

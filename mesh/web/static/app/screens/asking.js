@@ -2,7 +2,7 @@
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { react, tell } from "../acts.js";
 import { ask, post } from "../api.js";
-import { closeDialog, openDialog, toast } from "../dom.js";
+import { closeDialog, here, openDialog, toast } from "../dom.js";
 import { canChange, groupOf, may } from "../groups.js";
 import { fetchPart } from "../later.js";
 import { change, state } from "../state.js";
@@ -47,13 +47,14 @@ export function askForward(each, item) {
       <label class="pick"><input type="checkbox" .checked=${saysAuthor} @change=${(event) => { saysAuthor = event.target.checked; }}>${rich("forward.author", { name: author })}</label>`,
     act: async () => {
       if (!chosen.size) return;
+      const isHere = here();
       const { text, marks } = item;
       const files = (item.files ?? []).map((file) => file.number);
       for (const number of [...chosen]) {
         take(await post(`/v1/conversations/${number}/items`, { kind: "text", text, marks, forwarded: saysAuthor ? author : "", ...(files.length ? { files } : {}) }, { key: `${key}-${number}` }));
         chosen.delete(number);
       }
-      closeDialog();
+      isHere();
       toast(t("forward.done"));
     },
   });

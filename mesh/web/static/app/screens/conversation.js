@@ -4,7 +4,7 @@ import { guard } from "../../vendor/lit-html/directives/guard.js";
 import { repeat } from "../../vendor/lit-html/directives/repeat.js";
 import { askTimer } from "../acts.js";
 import { get, post } from "../api.js";
-import { doing, failure } from "../dom.js";
+import { doing, failure, here } from "../dom.js";
 import { faceOf, groupOf, heardLately, isIn, may, membersOf } from "../groups.js";
 import { icon } from "../icons.js";
 import { hasNewKeys, heardLine, isUnreached, keyBeside, retractionLine, stateLine, trustChip } from "../marks.js";
@@ -213,7 +213,7 @@ aroundDrawing(() => {
   if (wanted) {
     stream.flashPending = false;
     wanted.scrollIntoView({ block: "center" });
-    wanted.focus({ preventScroll: true });
+    if ([stream.flashFrom, document.body].includes(document.activeElement)) wanted.focus({ preventScroll: true });
     const flashed = stream.flash;
     setTimeout(() => { if (stream.flash === flashed) stream.flash = 0; change(); }, 2000);
   } else if (shown !== conversation) {
@@ -283,15 +283,17 @@ export function see(conversation) {
 
 async function toEnd(conversation) {
   const stream = streamOf(conversation);
+  const isHere = here();
   if (stream.hasNewer) await load(conversation);
   stream.atEnd = true;
   stream.unseen = 0;
-  change(() => focusComposer());
+  change(() => isHere() && focusComposer());
 }
 
 /** Show one message, wherever it stands, and let it flash. */
 export async function show(conversation, number) {
   const stream = streamOf(conversation);
+  stream.flashFrom = document.activeElement;
   if (!stream.items.some((item) => item.number === number)) await load(conversation, number);
   stream.flash = number;
   stream.flashPending = true;

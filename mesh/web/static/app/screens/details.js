@@ -4,7 +4,7 @@ import { askDelete, askTimer, canEdit, canWithdraw, edit, isOffered, nameOf, pic
 import { get, patch, post, remove } from "../api.js";
 import { avatar } from "../avatar.js";
 import { faceOf } from "../groups.js";
-import { confirm, copyText, doing, openDialog, toast } from "../dom.js";
+import { closeDialog, confirm, copyText, doing, here, openDialog, toast } from "../dom.js";
 import { icon } from "../icons.js";
 import { hasNewKeys, isUnreached, keyStart, retractionLine, stateWords, trustChip, trustOf } from "../marks.js";
 import { part } from "../later.js";
@@ -190,8 +190,9 @@ export async function block(contact) {
 
 async function forget(contact) {
   if (!(await confirm({ title: t("forget.ask", { name: contact.label }), body: html`<p>${t("forget.text", { name: contact.label })}</p>`, yes: t("person.forget") }))) return;
+  const isHere = here();
   await remove(`/v1/contacts/${contact.id}`);
-  go("#/chats");
+  if (isHere()) go("#/chats");
 }
 
 async function renew(contact) {
@@ -209,12 +210,13 @@ function askReplace(contact) {
 
 async function replaceBy(contact, by) {
   if (!(await confirm({ title: t("replace.ask", { name: by.label }), body: html`<p>${t("replace.text", { name: contact.label })}</p>`, yes: t("person.replace") }))) return;
+  const isHere = here();
   const made = await post(`/v1/contacts/${contact.id}/replace`, { by: by.id });
-  go(`#/people/compare/${made.id}`);
+  if (isHere()) go(`#/people/compare/${made.id}`);
 }
 
 function introduce(contact) {
   const others = othersThan(contact);
   openDialog({ title: t("intro.choose", { name: contact.label }), safe: t("cancel"), body: html`<div class="jump-list" data-rows=".row">${others.length ? others.map((each) => html`
-    <button class="row short" @click=${doing(async () => { state.dialog = null; await post(`/v1/contacts/${contact.id}/introduce`, { to: each.id }); toast(t("intro.said")); })}>${avatar(each.label, each.key, 36)}<span class="text name"><bdi>${each.label}</bdi></span></button>`) : html`<p class="small">${t("people.none")}</p>`}</div>` });
+    <button class="row short" @click=${doing(async () => { closeDialog(); await post(`/v1/contacts/${contact.id}/introduce`, { to: each.id }); toast(t("intro.said")); })}>${avatar(each.label, each.key, 36)}<span class="text name"><bdi>${each.label}</bdi></span></button>`) : html`<p class="small">${t("people.none")}</p>`}</div>` });
 }

@@ -2,7 +2,7 @@
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { get, post, remove } from "../api.js";
 import { avatar } from "../avatar.js";
-import { confirm, copyText, doing, openDialog, toast } from "../dom.js";
+import { confirm, copyText, doing, here, openDialog, toast } from "../dom.js";
 import { groupOf, may, takeGroup } from "../groups.js";
 import { icon } from "../icons.js";
 import { keyStart } from "../marks.js";
@@ -52,9 +52,10 @@ function newLink(group) {
       <div class="field"><label for="glink-days">${t("invite.days")}</label><select id="glink-days" name="days">${DAYS.map((n) => html`<option value=${n} ?selected=${n === 7}>${t("invite.day", { n })}</option>`)}</select></div>
       <label class="pick"><input type="checkbox" name="approval" checked><span>${t("glink.ask")}</span></label><p class="small">${t("glink.means")}</p>`,
     act: async (data) => {
+      const isHere = here();
       const link = await post(`/v1/groups/${group.conversation}/links`, { uses_max: Number(data.get("uses")), lifetime_s: Number(data.get("days")) * DAY_S, needs_approval: data.has("approval") });
       await askLinks(group.conversation);
-      showLink(group, link);
+      if (isHere()) showLink(group, link);
     },
   });
 }
@@ -79,7 +80,6 @@ function showLink(group, link) {
 }
 
 async function revoke(group, link) {
-  state.dialog = null;
   if (!(await confirm({ title: t("glink.revoke.ask"), body: html`<p>${t("glink.revoke.means")}</p>`, yes: t("add.revoke") }))) return;
   await remove(`/v1/groups/${group.conversation}/links/${link.number}`);
   await askLinks(group.conversation);
@@ -113,20 +113,19 @@ function knockCard(group, knock) {
 export const isGroupLink = (text) => /^mesh:(group\/|g\/)/i.test(text.trim());
 
 /** Say what a link into a group would do, before anything is done. */
-export async function askJoin(link, done) {
-  const contents = await post("/v1/invites/inspect", { link });
+export function askJoin(link, contents, done) {
   let isKnown = true;
   let note = "";
   openDialog({
     title: contents.group ? t("glink.join.named", { name: contents.group }) : t("glink.join"), safe: t("cancel"), acts: t("glink.join.do"), danger: false,
     act: async () => {
+      const isHere = here();
       const group = await post("/v1/group-links/join", { link: link.trim(), note: note.trim(), is_known: isKnown });
       takeGroup(group);
       state.conversations.set(group.conversation, await get(`/v1/conversations/${group.conversation}`));
-      state.dialog = null;
       done();
       toast(t("glink.joining"));
-      go(`#/c/${group.conversation}`);
+      if (isHere()) go(`#/c/${group.conversation}`);
     },
     body: () => html`<p>${t("glink.join.means")}</p>
       <div class="field"><label for="join-note">${t("group.note")}</label><input type="text" id="join-note" maxlength="300" dir="auto" .value=${note} @input=${(event) => { note = event.target.value; }}></div>

@@ -3,7 +3,7 @@ import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { repeat } from "../../vendor/lit-html/directives/repeat.js";
 import { ask, get, patch, post, remove } from "../api.js";
 import { avatar, groupPicture } from "../avatar.js";
-import { confirm, doing, failure, openDialog, openMenu, toast } from "../dom.js";
+import { closeDialog, confirm, doing, failure, here, openDialog, openMenu, toast } from "../dom.js";
 import { faceOf, groupOf, invites, isAbove, isAtLeast, isIn, may, membersOf, takeGroup } from "../groups.js";
 import { icon } from "../icons.js";
 import { part } from "../later.js";
@@ -61,13 +61,14 @@ export function askNew() {
       <div class="field"><label for="group-timer">${t("timer.title")}</label><select id="group-timer" name="timer">${TIMERS.map((seconds) => html`<option value=${seconds}>${seconds ? t("timer.after", { time: lasts(seconds) }) : t("timer.off")}</option>`)}</select></div>
       <p class="small">${t("group.new.means")}</p>`,
     act: async (data) => {
+      const isHere = here();
       const ids = [...chosen].map(String);
       const group = await post("/v1/groups", { name: data.get("name").trim(), contacts: ids.slice(0, ASKED_MAX) });
       changed(group);
       for (let at = ASKED_MAX; at < ids.length; at += ASKED_MAX) changed(await post(`/v1/groups/${group.conversation}/members`, { contacts: ids.slice(at, at + ASKED_MAX) }));
       if (Number(data.get("timer"))) await post(`/v1/conversations/${group.conversation}/timer`, { seconds: Number(data.get("timer")) });
       state.conversations.set(group.conversation, await get(`/v1/conversations/${group.conversation}`));
-      go(`#/c/${group.conversation}`);
+      if (isHere()) go(`#/c/${group.conversation}`);
     },
   });
 }
@@ -91,7 +92,7 @@ function askIn(group) {
 
 /** The groups into which one was asked, as cards among the requests. */
 export const inviteCards = () => invites().map((group) => {
-  const accept = doing(async () => { changed(await post(`/v1/groups/${group.conversation}/accept`)); toast(t("group.accepted")); go(`#/c/${group.conversation}`); });
+  const accept = doing(async () => { const isHere = here(); changed(await post(`/v1/groups/${group.conversation}/accept`)); toast(t("group.accepted")); if (isHere()) go(`#/c/${group.conversation}`); });
   const decline = doing(async () => {
     await post(`/v1/groups/${group.conversation}/decline`);
     state.groups.delete(group.conversation);
@@ -212,7 +213,7 @@ function askRemove(group, member) {
     body: () => html`<ul class="facts"><li>${icon("lock", 18)}<span>${rich("group.remove.goes", name)}</span></li><li>${icon("history", 18)}<span>${rich("group.remove.stays", name)}</span></li><li>${icon("unplug", 18)}<span>${rich("group.remove.late", name)}</span></li></ul>
       <div class="field"><label for="group-undo">${t("group.undo", name)}</label><select id="group-undo" @change=${(event) => { hours = Number(event.target.value); }}>${[[0, t("group.undo.no")], [1, t("group.undo.since", { time: lasts(3600) })], [24, t("group.undo.since", { time: lasts(86_400) })], [168, t("group.undo.since", { time: lasts(604_800) })]].map(([value, words]) => html`<option value=${value}>${words}</option>`)}</select><span class="hint">${t("group.undo.means")}</span></div>`,
     act: async () => {
-      state.dialog = null;
+      closeDialog();
       changed(await remove(`/v1/groups/${group.conversation}/members/${member.member}`, { undo_since: hours ? nowSeconds() - hours * 3600 : undefined }));
       toast(t("group.removed", name));
     },
@@ -233,12 +234,13 @@ function askCopy(group, members) {
     title: t("group.copy"), acts: t("group.copy.make"),
     view: () => html`${view()}<p class="small">${t("group.copy.means")}</p>`,
     act: async () => {
+      const isHere = here();
       const without = members.filter((member) => !member.is_me && member.contact && !chosen.has(member.contact)).map((member) => member.member);
       const copy = await post(`/v1/groups/${group.conversation}/copy`, { without });
       changed(copy);
       state.conversations.set(copy.conversation, await get(`/v1/conversations/${copy.conversation}`));
       toast(t("group.copied"));
-      go(`#/c/${copy.conversation}`);
+      if (isHere()) go(`#/c/${copy.conversation}`);
     },
   });
 }
@@ -251,9 +253,10 @@ async function rotate(group) {
 
 async function forget(group) {
   if (!(await confirm({ title: t("forget.ask", { name: group.name }), body: html`<p>${t("group.forget.means")}</p>`, yes: t("person.forget") }))) return;
+  const isHere = here();
   await remove(`/v1/groups/${group.conversation}`);
   for (const map of [state.groups, state.members, state.conversations, state.streams, state.boards, logs]) map.delete(group.conversation);
-  go("#/chats");
+  if (isHere()) go("#/chats");
 }
 
 // ---- What was done ----

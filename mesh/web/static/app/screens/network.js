@@ -2,7 +2,7 @@
 import { html, nothing, svg } from "../../vendor/lit-html/lit-html.js";
 import { ask, get, post, remove } from "../api.js";
 import { letters } from "../avatar.js";
-import { copyText, doing, failure, openDialog, toast } from "../dom.js";
+import { copyText, doing, failure, here, openDialog, toast } from "../dom.js";
 import { icon } from "../icons.js";
 import { trustIcon } from "../marks.js";
 import { onArrival } from "../router.js";
@@ -112,7 +112,7 @@ function addAddress() {
   const form = { address: "" };
   openDialog({
     title: t("net.address"), safe: t("cancel"), acts: t("add"), danger: false,
-    act: async () => { await post("/v1/peers", { address: form.address.trim() }); state.dialog = null; await load("links"); },
+    act: async () => { const isHere = here(); await post("/v1/peers", { address: form.address.trim() }); isHere(); await load("links"); },
     body: html`<div class="field"><label for="peer-address">${t("net.address.label")}</label><input id="peer-address" dir="ltr" @input=${(event) => { form.address = event.target.value; }}><span class="hint">${t("net.address.hint")}</span></div>`,
   });
 }

@@ -3,7 +3,7 @@ import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { repeat } from "../../vendor/lit-html/directives/repeat.js";
 import { get, post } from "../api.js";
 import { avatar } from "../avatar.js";
-import { doing, failure, toast } from "../dom.js";
+import { doing, failure, here, toast } from "../dom.js";
 import { invites, knocksCount } from "../groups.js";
 import { icon } from "../icons.js";
 import { part } from "../later.js";
@@ -97,10 +97,11 @@ function request(contact) {
   const first = requests.messages.get(contact.id);
   const isAlike = contact.looks_like.length > 0;
   const accept = doing(async () => {
+    const isHere = here();
     state.contacts.set(contact.id, await post(`/v1/contacts/${contact.id}/accept`));
     state.conversations.set(contact.id, await get(`/v1/conversations/${contact.id}`));
     toast(t("request.accepted", { name: contact.label }));
-    go(isAlike ? `#/people/compare/${contact.id}` : `#/c/${contact.id}`);
+    if (isHere()) go(isAlike ? `#/people/compare/${contact.id}` : `#/c/${contact.id}`);
   });
   return html`<article class="card request" aria-label=${contact.label}>${avatar(contact.label, contact.key, 44)}<div class="grow">
     <div class="line"><bdi>${contact.label}</bdi>${keyBeside(contact)}${trustChip(contact)}</div>
@@ -147,7 +148,7 @@ function nearbyPage() {
 function nearbyRow(person, all) {
   const isAlike = person.looks_like.length > 0 || all.some((other) => other !== person && other.name === person.name);
   const line = { seen: t("nearby.seen"), "asked by us": t("nearby.asked"), "asked by them": t("nearby.asks"), compare: t("nearby.look"), matched: t("nearby.matched"), failed: t("nearby.failed") }[person.state];
-  const compare = doing(async () => { if (["seen", "asked by them", "failed"].includes(person.state)) await post(`/v1/nearby/${person.id}/compare`); go(`#/people/nearby/${person.id}`); });
+  const compare = doing(async () => { const isHere = here(); if (["seen", "asked by them", "failed"].includes(person.state)) await post(`/v1/nearby/${person.id}/compare`); if (isHere()) go(`#/people/nearby/${person.id}`); });
   return html`<div class="setting">${avatar(person.name, "", 44)}<span class="grow"><span class="title"><bdi>${person.name}</bdi></span><span class="line">${isAlike ? `${t("nearby.number", { n: person.id })} · ` : ""}${line}</span>
       ${person.looks_like.length ? html`<span class="care-line">${t("nearby.like", { name: person.looks_like.join(", ") })}</span>` : nothing}</span>
     ${person.state === "matched" ? person.contact ? html`<a class="button" href=${`#/c/${person.contact}`}>${t("nearby.open")}</a>` : html`<span class="small">${t("nearby.making")}</span>`

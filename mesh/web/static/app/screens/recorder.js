@@ -22,6 +22,9 @@ const FORMS = ["audio/webm;codecs=opus", "audio/ogg;codecs=opus"];
 /** What stands in the way of recording, by the name of the browser's error. */
 const PROBLEMS = { NotAllowedError: "microphone-denied", SecurityError: "microphone-denied", NotFoundError: "microphone-none", NotReadableError: "microphone-busy" };
 
+/** Go on to a button of the recorder, unless somebody went elsewhere while the browser was asked or wrote. */
+const focusOn = (name) => { const at = document.activeElement; if (at === document.body || at.closest(".recorder")) document.querySelector(`.recorder ${name}`)?.focus(); };
+
 /** Ask for the microphone, and begin. `state.recording`: { conversation, phase: asking, running or done, … }. */
 export async function record(each) {
   if (state.recording) return;
@@ -42,7 +45,7 @@ export async function record(each) {
   if (state.recording === made && state.route.conversation !== each.number) { state.recording = null; change(); }
   if (state.recording !== made) { for (const track of stream.getTracks()) track.stop(); return; }
   begin(made, stream, form);
-  change(() => document.querySelector(".recorder .stop")?.focus());
+  change(() => focusOn(".stop"));
 }
 
 function begin(made, stream, form) {
@@ -76,7 +79,7 @@ function begin(made, stream, form) {
     const [media_type] = form.split(";");
     made.phase = "done";
     made.entry = entryOf({ name: `voice.${media_type.split("/")[1]}`, media_type, data: new Blob(made.pieces, { type: media_type }), look: "voice", duration_ms: made.length_ms, peaks: peaksOf(made.loudness) });
-    change(() => document.querySelector(".recorder .send")?.focus());
+    change(() => focusOn(".send"));
   };
   recorder.start(PIECE_MS);
 }

@@ -1,7 +1,7 @@
 // What is to be sent later: asking for it, and what waits.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { get, patch, post, remove } from "../api.js";
-import { closeDialog, doing, failed, openDialog, toast } from "../dom.js";
+import { doing, failed, here, openDialog, toast } from "../dom.js";
 import { icon } from "../icons.js";
 import { fetchPart } from "../later.js";
 import { draftOf, modeOf, setDraft, wordsOf } from "../outbox.js";
@@ -61,9 +61,10 @@ function openList(each) {
 }
 
 async function cancel(each, one) {
+  const isHere = here();
   const told = await remove(`/v1/scheduled/${one.number}`);
   takeScheduled({ scheduled: told, is_over: true });
-  if (!inConversation(each).length) closeDialog();
+  if (!inConversation(each).length) isHere();
   // Nothing that was written is lost: it is the draft again, if there is none.
   if (told.files.length && !state.attached.has(each.number)) state.attached.set(each.number, told.files.map((file) => ({ ...file, key: crypto.randomUUID(), sent: 1, fields: {}, problem: null })));
   change();
@@ -105,12 +106,16 @@ export function askLater(each) {
     act: async ({ text, at }) => {
       // At once: when the answer comes the person may be elsewhere.
       change(focusComposer);
+      const draft = draftOf(each.number);
       const words = wordsOf(each, text);
       const files = await (await fetchPart("attach")).numbersOf(attached);
       const told = await post(`/v1/conversations/${each.number}/scheduled`, { ...words, at, ...(reply ? { reply } : {}), ...(files.length ? { files } : {}) }, { key });
       takeScheduled({ scheduled: told });
-      state.attached.delete(each.number);
-      setDraft(each.number, "", null);
+      // What was written or attached meanwhile is not part of it.
+      const rest = (state.attached.get(each.number) ?? []).filter((entry) => !attached.includes(entry));
+      if (rest.length) state.attached.set(each.number, rest);
+      else state.attached.delete(each.number);
+      if (draftOf(each.number) === draft) setDraft(each.number, "", null);
       toast(t("later.done", { t: whenOf(told.at) }));
       change();
     },

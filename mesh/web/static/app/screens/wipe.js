@@ -36,9 +36,11 @@ const view = () => html`<ul class="facts"><li><span class="mark danger">${icon("
 
 function count() {
   left = SECONDS;
+  const { dialog } = state;
   timer = setInterval(() => {
     left -= 1;
-    if (state.silentSince) stop();
+    // What stands above it hides the way back.
+    if (state.silentSince || state.dialog !== dialog) stop();
     else if (left <= 0) { stop(); wipe(); }
     change();
   }, 1000);
