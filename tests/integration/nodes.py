@@ -107,7 +107,7 @@ class Node:
                 stderr=errors,
             )
 
-    def wait_until_up(self) -> None:
+    def wait_until_up(self, *, within_s: float = UP_WITHIN_S) -> None:
         """Wait until the daemon answers and its vault is open, or it has none."""
 
         def vault() -> str:
@@ -119,7 +119,7 @@ class Node:
                 return error.kind
 
         up = ("open", "none")
-        eventually(vault, lambda state: state in up, within_s=UP_WITHIN_S, what="the daemon")
+        eventually(vault, lambda state: state in up, within_s=within_s, what="the daemon")
 
     def start_second_daemon(self) -> StartReport:
         """Try to start a daemon beside the one that runs, past the command line's own check."""
