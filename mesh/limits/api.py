@@ -92,7 +92,7 @@ REPLY_CHARACTERS_SHOWN = 200
 
 PEOPLE_NAMED_MAX = 8
 """People, and values that stand side by side, that an item names of each kind: a card is drawn with
-a few, and a page of 50 cards of a thousand voters would have 1.5 MB. The others stand in pages."""
+a few, and a page of 50 check-ins of a thousand would have 8 MB. The others stand in pages."""
 
 PEOPLE_PER_PAGE_MAX = 100
 """People in one page of those: some 30 kB with notes and places, and ten pages of any group."""
