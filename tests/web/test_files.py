@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from mesh.commands.files import FileAnswer
 from mesh.commands.item_commands import AskItems
@@ -77,7 +77,7 @@ def choose_after_a_while(page: Page, file: Path) -> None:
     eventually(
         lambda: page.evaluate("1") and len(asked),
         lambda count: count == 1,
-        within_s=20,
+        within_s=60,
         what="the question for a file",
     )
     browser.send("HeapProfiler.collectGarbage")
@@ -234,6 +234,28 @@ def test_nothing_attached_is_lost_when_the_daemon_begins_anew(
       await post(`/v1/files/${entry.number}/cancel`); }""")
     mine.keyboard.press("Enter")
     expect(card(theirs, "next.bin")).to_be_visible()
+
+
+def test_what_a_lock_broke_off_is_handed_over_after_it(
+    chat: tuple[Page, Page], pair: tuple[Node, Node], tmp_path: Path
+) -> None:
+    mine, theirs = chat
+    held: list[Route] = []
+    mine.route("**/v1/files?*", lambda route: held.append(route))
+    attach(mine, written(tmp_path, "plan.bin", b"plan"))
+    expect(chip(mine, "plan.bin").get_by_role("progressbar")).to_be_visible()
+    pair[0].kill()
+    pair[0].start("--locked")
+    expect(mine.get_by_role("heading", name="Locked")).to_be_visible()
+    assert len(held) == 1
+    mine.unroute("**/v1/files?*")
+    pair[0].run("unlock")
+    expect(chip(mine, "plan.bin")).to_be_visible()
+    expect(chip(mine, "plan.bin").get_by_role("alert")).to_have_count(0)
+    expect(chip(mine, "plan.bin").get_by_role("progressbar")).to_have_count(0)
+    mine.locator(".composer textarea").focus()
+    mine.keyboard.press("Enter")
+    expect(card(theirs, "plan.bin")).to_be_visible()
 
 
 def test_a_part_that_does_not_come_is_told_and_comes_when_asked_again(

@@ -85,8 +85,8 @@ const patience = new Patience(() => { if (!state.silentSince) pump(); });
 
 /** Hand over what waits, in its order. The same key again sends nothing twice. */
 export async function pump() {
-  if (isPumping) return;
   ready("attach")?.handOver();
+  if (isPumping) return;
   isPumping = true;
   try {
     for (;;) {

@@ -1,5 +1,5 @@
 // What could not be handed over yet goes by itself: which failures end by themselves, and when it is tried again.
-const WAITING = new Set(["silent", "timeout", "stopping", "locked", "signed-out", "busy", "storage"]);
+const WAITING = new Set(["silent", "timeout", "stopping", "locked", "cancelled", "signed-out", "busy", "storage"]);
 const PAUSES_S = [1, 2, 5, 10, 30];
 
 /** There is no room on the disk; `disk-changed` says when there is. */

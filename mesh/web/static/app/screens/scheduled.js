@@ -103,6 +103,8 @@ export function askLater(each) {
     title: t("later.ask"), acts: t("later.do"), text: draftOf(each.number), files: attached, at: Math.ceil((nowSeconds() + 3600) / STEP_S) * STEP_S,
     typed: (words) => setDraft(each.number, words),
     act: async ({ text, at }) => {
+      // At once: when the answer comes the person may be elsewhere.
+      change(focusComposer);
       const words = wordsOf(each, text);
       const files = await (await fetchPart("attach")).numbersOf(attached);
       const told = await post(`/v1/conversations/${each.number}/scheduled`, { ...words, at, ...(reply ? { reply } : {}), ...(files.length ? { files } : {}) }, { key });
@@ -110,7 +112,7 @@ export function askLater(each) {
       state.attached.delete(each.number);
       setDraft(each.number, "", null);
       toast(t("later.done", { t: whenOf(told.at) }));
-      change(focusComposer);
+      change();
     },
   });
 }
