@@ -52,6 +52,9 @@ class Crowd:
             if left <= ANSWERED:
                 which = 2 if left <= CALLED else place % 2
                 self.says(name, Kind.ANSWER, self.check_in, content=[which])
+            if left <= CALLED:
+                of_first = [2, "", "", key_of("m1")]
+                self.says(name, Kind.ANSWER, self.check_in, content=of_first)
             if left <= CHANGED:
                 self.says(name, Kind.CHANGE, self.task, content=[0, 1 + place % 2])
         operations = self.told.story.operations
@@ -90,6 +93,7 @@ class Crowd:
         while has_more:
             page = self.page(number, found[-1].key if found else None)
             assert page.people
+            assert len(page.people) <= PEOPLE_PER_PAGE_MAX
             assert len(page.people) == PEOPLE_PER_PAGE_MAX or not page.has_more
             found += page.people
             has_more = page.has_more
@@ -132,7 +136,7 @@ def test_a_check_in_tells_who_stands_worst_and_counts_all() -> None:
     assert isinstance(check_in, CheckInAnswer)
     assert check_in.of == COUNT
     counts = check_in.roll_up
-    assert (counts.help, counts.silent) == (CALLED, COUNT - ANSWERED)
+    assert (counts.help, counts.silent) == (CALLED + 1, COUNT - ANSWERED - 1)
     assert sum(msgspec.structs.astuple(counts)) == COUNT
     assert len(check_in.people) == PEOPLE_NAMED_MAX
     assert any(one.is_me for one in check_in.people)
@@ -141,8 +145,17 @@ def test_a_check_in_tells_who_stands_worst_and_counts_all() -> None:
         assert one.answer.which == 2
     everybody = [one.checked for one in crowd().people("check-in", COUNT)]
     said = [None if one is None or one.answer is None else one.answer.which for one in everybody]
-    assert said.count(2) == CALLED
-    assert said.count(None) == COUNT - ANSWERED
+    assert said.count(2) == CALLED + 1
+    assert said.count(None) == COUNT - ANSWERED - 1
+
+
+def test_eight_calls_for_help_of_one_person_are_told_and_all_are_counted() -> None:
+    check_in = crowd().item("check-in").check_in
+    assert check_in is not None
+    [called] = [one for one in check_in.people if one.key == key_of("m1").hex()]
+    # One of twelve is what is said of them, the others stand beside it.
+    assert called.others_count == CALLED - 1
+    assert len(called.others) == PEOPLE_NAMED_MAX
 
 
 def test_a_task_tells_eight_values_beside_and_who_set_each() -> None:
