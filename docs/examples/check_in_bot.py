@@ -13,8 +13,15 @@ from datetime import datetime, timedelta
 
 from mesh.api.doors import door_of
 from mesh.client import Client
-from mesh.commands.item_commands import AskItem, ChoiceAsked, WriteItem
-from mesh.commands.items import CheckInAnswer, ItemAnswer, ItemDetailsAnswer
+from mesh.commands.item_commands import AskItem, AskItemPeople, ChoiceAsked, WriteItem
+from mesh.commands.items import (
+    CheckedAnswer,
+    CheckInAnswer,
+    ItemAnswer,
+    ItemDetailsAnswer,
+    ItemPeopleAnswer,
+    ItemPersonAnswer,
+)
 from mesh.errors import UserError
 from mesh.node.folders import profile_folders
 
@@ -70,7 +77,11 @@ def ask(client: Client, group: str, wait_s: float) -> None:
     if check_in is None:
         # Somebody deleted it, or hid it.
         return
-    told = WriteItem(group, text=roll_up(check_in), idempotency_key=f"roll-up {group} {today}")
+    told = WriteItem(
+        group,
+        text=roll_up(check_in, asked_in(client, item.number)),
+        idempotency_key=f"roll-up {group} {today}",
+    )
     try:
         client.ask(told, ItemAnswer)
     except UserError as error:
@@ -79,9 +90,20 @@ def ask(client: Client, group: str, wait_s: float) -> None:
             raise
 
 
-def roll_up(check_in: CheckInAnswer) -> str:
+def asked_in(client: Client, item: int) -> list[CheckedAnswer]:
+    """Return all who are asked: an item names eight of them itself, and pages name all."""
+    people: list[ItemPersonAnswer] = []
+    has_more = True
+    while has_more:
+        asked = AskItemPeople(item, after=people[-1].key if people else None)
+        page = client.ask(asked, ItemPeopleAnswer)
+        people, has_more = [*people, *page.people], page.has_more
+    return [person.checked for person in people if person.checked is not None]
+
+
+def roll_up(check_in: CheckInAnswer, people: list[CheckedAnswer]) -> str:
     """Return who answered what, those who need something first, and who said nothing."""
-    others = [person for person in check_in.people if not person.is_me]
+    others = [person for person in people if not person.is_me]
     lines = []
     for number in reversed(range(len(check_in.answers))):
         names = [

@@ -51,25 +51,32 @@ def remarks_of_poll(poll: PollAnswer) -> list[str]:
 def lines_of_poll(poll: PollAnswer) -> list[str]:
     """Return its options, with the numbers by which `mesh vote` takes them."""
     return [
-        f"{ABOUT}{number}. {clean_line(option.text)} — {option.count}{names_in(option.who)}"
+        f"{ABOUT}{number}. {clean_line(option.text)} — {option.count}"
+        f"{names_in(option.who, option.count)}"
         for number, option in enumerate(poll.options, start=1)
     ]
 
 
-def names_in(who: list[str]) -> str:
-    """Return names in brackets; empty if there is none."""
-    return f" ({', '.join(map(clean_line, who))})" if who else ""
+def names_in(who: list[str], count: int) -> str:
+    """Return names in brackets, and how many more there are; empty if there is none."""
+    return f" ({', '.join([*map(clean_line, who), *more_than(len(who), count)])})" if who else ""
+
+
+def more_than(named: int, count: int) -> list[str]:
+    """Return what stands behind so many names of a number of people."""
+    return [f"and {count - named} more"] if named < count else []
 
 
 def remarks_of_check_in(check_in: CheckInAnswer) -> list[str]:
     """Say what holds for a check-in: who needs help comes before everything."""
     told = []
     calls = [each for each in check_in.people if rank(each, check_in) == 0]
-    silent = [each for each in check_in.people if each.answer is None]
+    roll_up = check_in.roll_up
     if calls:
-        told.append("HELP: " + ", ".join(clean_line(each.label) for each in calls))
-    if silent:
-        told.append(f"{len(silent)} of {len(check_in.people)} without an answer")
+        names = [clean_line(each.label) for each in calls]
+        told.append("HELP: " + ", ".join([*names, *more_than(len(calls), roll_up.help)]))
+    if roll_up.silent:
+        told.append(f"{roll_up.silent} of {check_in.of} without an answer")
     if check_in.until:
         told.append(f"until {when(check_in.until)}")
     return told
@@ -81,7 +88,12 @@ def lines_of_check_in(check_in: CheckInAnswer) -> list[str]:
         f"{number} {clean_line(each.words)}" for number, each in enumerate(check_in.answers, 1)
     )
     people = sorted(check_in.people, key=lambda each: (rank(each, check_in), each.label))
-    return [f"{ABOUT}answers: {offered}", *(line_of_person(each, check_in) for each in people)]
+    more = [f"{ABOUT}{words}" for words in more_than(len(people), check_in.of)]
+    return [
+        f"{ABOUT}answers: {offered}",
+        *(line_of_person(each, check_in) for each in people),
+        *more,
+    ]
 
 
 def rank(person: CheckedAnswer, check_in: CheckInAnswer) -> int:
@@ -114,6 +126,7 @@ def line_of_person(person: CheckedAnswer, check_in: CheckInAnswer) -> str:
     else:
         told = [word_of(person.answer, check_in, is_own=person.answer.by == person.key)]
     told += [word_of(each, check_in, is_own=False) for each in person.others]
+    told += more_than(len(person.others), person.others_count)
     return f"{ABOUT}{name}: {'; also: '.join(told)}"
 
 
@@ -149,6 +162,7 @@ def lines_of_task(task: TaskAnswer) -> list[str]:
         f"{when(each.at)}"
         for each in task.others
     ]
+    others += more_than(len(others), task.others_count)
     return [*(f"{ABOUT}| {line}" for line in notes), *(ABOUT + line for line in others)]
 
 

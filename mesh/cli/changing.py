@@ -12,6 +12,7 @@ from mesh.commands.identity import AskIdentity, IdentityAnswer
 from mesh.commands.item_commands import (
     AnswerCheckIn,
     AskItem,
+    AskItemPeople,
     ChangeTask,
     ClosePoll,
     EditItem,
@@ -23,7 +24,12 @@ from mesh.commands.item_commands import (
     Vote,
     WriteItem,
 )
-from mesh.commands.items import ItemAnswer, ItemDetailsAnswer
+from mesh.commands.items import (
+    ItemAnswer,
+    ItemDetailsAnswer,
+    ItemPeopleAnswer,
+    ItemPersonAnswer,
+)
 from mesh.errors import UserError
 
 ItemNumber = click.IntRange(min=1)
@@ -61,6 +67,18 @@ def tell_item(terminal: Terminal, client: Client, item: ItemAnswer) -> None:
 def item_of(client: Client, number: int) -> ItemAnswer:
     """Return an item by its number."""
     return client.ask(AskItem(number), ItemDetailsAnswer).item
+
+
+def people_of(client: Client, number: int) -> list[ItemPersonAnswer]:
+    """Return all who have a part in an item."""
+    people: list[ItemPersonAnswer] = []
+    has_more = True
+    while has_more:
+        asked = AskItemPeople(number, people[-1].key if people else None)
+        page = client.ask(asked, ItemPeopleAnswer)
+        people += page.people
+        has_more = page.has_more and bool(page.people)
+    return people
 
 
 def key_of(client: Client, named: str) -> str:

@@ -15,6 +15,7 @@ from mesh.cli.cards import (
     lines_of_check_in,
     lines_of_poll,
     lines_of_task,
+    names_in,
     remarks_of_check_in,
     remarks_of_notice,
     remarks_of_poll,
@@ -242,7 +243,7 @@ def retraction_of(item: ItemAnswer) -> str:
 def reactions_of(item: ItemAnswer) -> str:
     """Return all reactions in one line."""
     return "  ".join(
-        f"{clean_line(each.emoji)} {each.count} ({', '.join(map(clean_line, each.who))})"
+        f"{clean_line(each.emoji)} {each.count}{names_in(each.who, each.count)}"
         for each in item.reactions
     )
 

@@ -73,6 +73,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "forward": ("mesh.cli.commands.forward", "forward", "Send a message on, with its files"),
     "delete": ("mesh.cli.commands.delete", "delete", "Delete a message, here and with others"),
     "react": ("mesh.cli.commands.react", "react", "React to a message with emoji"),
+    "who": ("mesh.cli.commands.who", "who", "Name all who reacted, voted or answered"),
     "pin": ("mesh.cli.commands.react", "pin", "Keep a message at hand for both"),
     "timer": ("mesh.cli.commands.timer", "timer", "Let messages disappear after they were read"),
     "poll": ("mesh.cli.commands.poll", "poll", "Ask a question that is answered by voting"),

@@ -70,6 +70,7 @@ from mesh.commands.item_commands import (
     AskBoard,
     AskFiles,
     AskItem,
+    AskItemPeople,
     AskItems,
     AskItemsByArrival,
     AskPins,
@@ -141,6 +142,7 @@ Command = (
     | AskItems
     | AskItemsByArrival
     | AskItem
+    | AskItemPeople
     | AskVersions
     | AskPins
     | AskBoard
@@ -219,6 +221,7 @@ READS: Final = (
     AskItems,
     AskItemsByArrival,
     AskItem,
+    AskItemPeople,
     AskVersions,
     AskPins,
     AskBoard,

@@ -7,6 +7,7 @@ import msgspec
 
 from mesh.commands.fields import Conversation, Cursor, KeepFor, Moment, Number, PageLimit, SendKey
 from mesh.commands.items import Mark, Offset
+from mesh.limits.api import PEOPLE_PER_PAGE_MAX
 from mesh.limits.content import (
     CHECK_IN_ANSWERS,
     CHECK_IN_ASKED_MAX,
@@ -51,6 +52,8 @@ TaskKeys = Annotated[tuple[str, ...], _up_to(TASK_FOR_MAX)]
 Emoji = Annotated[tuple[str, ...], _up_to(EMOJI_MAX)]
 FileNumbers = Annotated[tuple[Number, ...], _up_to(FILES_MAX)]
 FilesLimit = Annotated[int, msgspec.Meta(ge=1, le=FILE_ITEMS_PER_PAGE_MAX)]
+PersonKey = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[0-9a-f]{64}$"})]
+PeopleLimit = Annotated[int, msgspec.Meta(ge=1, le=PEOPLE_PER_PAGE_MAX)]
 VotedOptions = Annotated[tuple[Offset, ...], _up_to(POLL_OPTIONS[1])]
 
 
@@ -92,6 +95,17 @@ class AskVersions:
     """Answer: VersionsAnswer: how a text was at first, and after each edit."""
 
     item: Number
+
+
+@dataclass(frozen=True, slots=True)
+class AskItemPeople:
+    """A page of all who reacted to an item, voted in it, are asked in it, or set what stands in it,
+    after the person with the key `after`. Answer: ItemPeopleAnswer.
+    """
+
+    item: Number
+    after: PersonKey | None = None
+    limit: PeopleLimit = PEOPLE_PER_PAGE_MAX
 
 
 @dataclass(frozen=True, slots=True)

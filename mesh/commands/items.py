@@ -77,7 +77,9 @@ class EditedAnswer(Answer, frozen=True, kw_only=True):
 
 
 class ReactionAnswer(Answer, frozen=True, kw_only=True):
-    """One emoji, with those who chose it, by their labels."""
+    """One emoji, with the labels of the first eight who chose it; oneself is among them. All of
+    them stand in pages (`AskItemPeople`).
+    """
 
     emoji: str
     count: int
@@ -94,7 +96,7 @@ class RetractionAnswer(Answer, frozen=True, kw_only=True):
 
 
 class OptionAnswer(Answer, frozen=True, kw_only=True):
-    """An option of a poll, with those who chose it."""
+    """An option of a poll, with the labels of eight who chose it, as in `ReactionAnswer`."""
 
     text: str
     count: int
@@ -137,7 +139,8 @@ class WordAnswer(Answer, frozen=True, kw_only=True):
 
 
 class CheckedAnswer(Answer, frozen=True, kw_only=True):
-    """A person of a check-in: the word that is shown, and calls for help beside it.
+    """A person of a check-in: the word that is shown, and calls for help beside it, of which the
+    newest eight are told (of `others_count`).
 
     `heard`: when something of who is silent was last opened here, in Unix seconds; 0: never, it is
     oneself, or there is a word. How old it is tells more than silence.
@@ -148,11 +151,28 @@ class CheckedAnswer(Answer, frozen=True, kw_only=True):
     is_me: bool
     answer: WordAnswer | None
     others: list[WordAnswer]
+    others_count: int = 0
     heard: int = 0
 
 
+class RollUpAnswer(Answer, frozen=True, kw_only=True):
+    """People of a check-in by how they stand, each counted once, in this order: a call for help,
+    no answer, on the way, an old answer, fine.
+    """
+
+    help: int = 0
+    silent: int = 0
+    on_the_way: int = 0
+    old: int = 0
+    fine: int = 0
+
+
 class CheckInAnswer(Answer, frozen=True, kw_only=True):
-    """A check-in. `old_after` is in seconds; `asked` are keys, none: everybody."""
+    """A check-in. `old_after` is in seconds; `asked` are keys, none: everybody.
+
+    Of the `people`, and of the keys, eight are told: oneself, and those who stand worst. All stand
+    in pages (`AskItemPeople`). `of`: how many are asked; `roll_up` counts them all.
+    """
 
     question: str
     answers: list[ChoiceAnswer]
@@ -160,6 +180,8 @@ class CheckInAnswer(Answer, frozen=True, kw_only=True):
     until: int
     old_after: int
     people: list[CheckedAnswer]
+    of: int
+    roll_up: RollUpAnswer
 
 
 class OtherValueAnswer(Answer, frozen=True, kw_only=True):
@@ -172,7 +194,10 @@ class OtherValueAnswer(Answer, frozen=True, kw_only=True):
 
 
 class TaskAnswer(Answer, frozen=True, kw_only=True):
-    """A task. `by` and `at`: who set its state, by their label, and when; else its author."""
+    """A task. `by` and `at`: who set its state, by their label, and when; else its author.
+
+    Of the values that stand beside those that are shown, eight are told, of `others_count`.
+    """
 
     title: str
     notes: str
@@ -182,6 +207,7 @@ class TaskAnswer(Answer, frozen=True, kw_only=True):
     by: str
     at: int
     others: list[OtherValueAnswer]
+    others_count: int = 0
 
 
 class NoticeAnswer(Answer, frozen=True, kw_only=True):
@@ -294,6 +320,30 @@ class ItemDetailsAnswer(Answer, frozen=True, kw_only=True):
     text_bytes: int
     readers: list[ReaderAnswer] = []
     """In a group, of ours: whom `devices` counts, by name."""
+
+
+class ItemPersonAnswer(Answer, frozen=True, kw_only=True):
+    """Somebody who has a part in an item: the `emoji` that they chose, the places of the `options`
+    that they voted for, what is known of them in a check-in, and the values of a task that they set
+    and that stand beside the shown ones.
+    """
+
+    key: str
+    label: str
+    is_me: bool
+    emoji: list[str] = []
+    options: list[int] = []
+    checked: CheckedAnswer | None = None
+    values: list[OtherValueAnswer] = []
+
+
+class ItemPeopleAnswer(Answer, frozen=True, kw_only=True):
+    """A page of all who have a part in an item: oneself first, then by their keys. `has_more`:
+    there are more, after the key of the last of these.
+    """
+
+    people: list[ItemPersonAnswer]
+    has_more: bool = False
 
 
 class VersionAnswer(Answer, frozen=True, kw_only=True):

@@ -90,5 +90,12 @@ SETTINGS_CHANGED_MAX = 64
 REPLY_CHARACTERS_SHOWN = 200
 """Of what is replied to, so much is told with the reply: a line or two."""
 
+PEOPLE_NAMED_MAX = 8
+"""People, and values that stand side by side, that an item names of each kind: a card is drawn with
+a few, and a page of 50 check-ins of a thousand would have 8 MB. The others stand in pages."""
+
+PEOPLE_PER_PAGE_MAX = 100
+"""People in one page of those: some 30 kB with notes and places, and ten pages of any group."""
+
 BOARD_ITEMS_MAX = 50
 """Pins, or notices, polls, check-ins and tasks of a conversation in one answer."""

@@ -15,6 +15,7 @@ from mesh.messenger.conversations.file_commands import FileCommands
 from mesh.messenger.conversations.file_posting import FilePosting
 from mesh.messenger.conversations.group_entries import GroupEntries
 from mesh.messenger.conversations.item_answers import ItemAnswers
+from mesh.messenger.conversations.item_people import ItemPeople
 from mesh.messenger.conversations.message_pages import MessagePages
 from mesh.messenger.conversations.messages import Messages
 from mesh.messenger.conversations.newer_kinds import NewerKinds
@@ -249,7 +250,8 @@ def _talk(
         Boards(account, conversations=conversations, entries=entries, answers=answers).feature(),
         messages.feature(),
         writing.feature(),
-        Reminding(account, entries=entries, writing=writing, message_pages=message_pages).feature(),
+        ItemPeople(account, entries=entries, answers=answers).feature(),
+        Reminding(account, entries=entries, writing=writing, answers=answers).feature(),
         conversations.groups.feature(),
         files.feature(),
         FileCommands(account, files).feature(),

@@ -19,13 +19,15 @@ from mesh.commands.carry import CarryCommand
 from mesh.commands.command import Command
 from mesh.commands.conversations import AskConversation, ConversationAnswer
 from mesh.commands.files import FileAnswer
-from mesh.commands.item_commands import AskItems
+from mesh.commands.item_commands import AskItemPeople, AskItems
 from mesh.commands.items import (
     AuthorAnswer,
     CheckedAnswer,
     CheckInAnswer,
     ChoiceAnswer,
     ItemAnswer,
+    ItemPeopleAnswer,
+    ItemPersonAnswer,
     ItemsAnswer,
     Mark,
     OptionAnswer,
@@ -33,6 +35,7 @@ from mesh.commands.items import (
     PollAnswer,
     ReactionAnswer,
     ReplyAnswer,
+    RollUpAnswer,
     TaskAnswer,
     WordAnswer,
 )
@@ -104,6 +107,8 @@ class History:
     items: Sequence[ItemAnswer]
     title: str = "Ben"
     locked_after: int | None = None
+    people: Sequence[ItemPersonAnswer] = ()
+    deleted: Sequence[int] = ()
     asked: list[AskItems] = field(default_factory=list)
 
     async def ask(self, command: Command) -> Answer:
@@ -121,6 +126,11 @@ class History:
                 return ItemsAnswer(
                     items=page, has_older=bool(command.after), has_newer=len(newer) > len(page)
                 )
+            case AskItemPeople(item=number, after=after):
+                if number in self.deleted:
+                    raise UserError("gone", "The item is gone.")
+                left = [each for each in self.people if each.key > (after or "")]
+                return ItemPeopleAnswer(people=left[:3], has_more=len(left) > 3)
             case _:
                 raise AssertionError(command)
 
@@ -260,6 +270,36 @@ async def test_an_export_that_a_lock_cuts_short_shows_it(form: bytes) -> None:
     assert not answered.body.endswith((b"}\n", b"</html>\n"))
 
 
+async def test_who_is_not_named_in_an_item_stands_in_the_file() -> None:
+    names = [f"n{number}" for number in range(8)]
+    people = [
+        ItemPersonAnswer(key=name, label=name, is_me=False, emoji=["+"], options=[place % 2])
+        for place, name in enumerate(names)
+    ]
+    cut = item(
+        1,
+        "x",
+        reactions=[ReactionAnswer(emoji="+", count=8, is_mine=False, who=["n0"])],
+        poll=PollAnswer(
+            question="x",
+            options=[OptionAnswer(text=text, count=4, is_mine=False, who=["n0"]) for text in "ab"],
+            is_several=False,
+            closes=0,
+            is_closed=False,
+            late_count=0,
+            voters_count=8,
+            of=8,
+        ),
+    )
+    deleted = msgspec.structs.replace(cut, number=2)
+    answered = await export(History([cut, deleted], people=people, deleted=[2]))
+    first, second = msgspec.json.decode(answered.body)["items"]
+    assert first["reactions"][0]["who"] == names
+    assert [each["who"] for each in first["poll"]["options"]] == [names[::2], names[1::2]]
+    # What was deleted in the meantime stands there as it was.
+    assert second["reactions"][0]["who"] == ["n0"]
+
+
 def hostile_items() -> list[ItemAnswer]:
     """Return items that hold each hostile text wherever one can stand."""
     made = []
@@ -297,6 +337,8 @@ def hostile_items() -> list[ItemAnswer]:
                     until=0,
                     old_after=0,
                     people=[person],
+                    of=1,
+                    roll_up=RollUpAnswer(help=1),
                 ),
                 task=TaskAnswer(
                     title=text,

@@ -36,6 +36,7 @@ ALLOWED = {
         "GET /v1/conversations/{conversation}/files",
         "GET /v1/items",
         "GET /v1/items/{item}",
+        "GET /v1/items/{item}/people",
         "GET /v1/items/{item}/versions",
         "GET /v1/groups",
         "GET /v1/groups/{group}",

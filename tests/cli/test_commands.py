@@ -86,6 +86,7 @@ def test_every_command_below_has_help_with_an_example(mesh: Mesh, command: tuple
         ("delete", "1", "--yes"),
         ("delete", "1", "--for-me", "--yes"),
         ("react", "1", "👍"),
+        ("who", "1"),
         ("pin", "1"),
         ("timer", "a"),
         ("poll", "a", "x?", "b", "c"),

@@ -27,6 +27,7 @@ from mesh.commands.items import (
     ReactionAnswer,
     ReplyAnswer,
     RetractionAnswer,
+    RollUpAnswer,
     TaskAnswer,
     WordAnswer,
 )
@@ -248,6 +249,8 @@ def test_a_check_in_shows_first_who_needs_help() -> None:
             checked("Eva", word(1, by="Ben", place="the bridge")),
             checked("Fay", word(0, by="Ben", is_old=True)),
         ],
+        of=6,
+        roll_up=RollUpAnswer(help=1, silent=2, on_the_way=1, old=1, fine=1),
     )
     assert shown(item(kind="check-in", text="All well?", check_in=check_in)) == [
         f"{HEAD} (check-in): All well?  [HELP: Cleo]  [2 of 6 without an answer]",
@@ -258,6 +261,31 @@ def test_a_check_in_shows_first_who_needs_help() -> None:
         f"  Eva: on my way, at the bridge ({AT}, says Ben)",
         f"  Fay: safe ({AT}, old, says Ben)",
         f"  Ben: safe ({AT})",
+    ]
+
+
+def test_who_is_not_named_is_counted() -> None:
+    choices = [ChoiceAnswer(words="need help", level=2)]
+    calls = [word(0, by="Ben")] * 2
+    check_in = CheckInAnswer(
+        question="All well?",
+        answers=choices,
+        asked=[],
+        until=0,
+        old_after=0,
+        people=[msgspec.structs.replace(checked("Ben", *calls), others_count=4)],
+        of=20,
+        roll_up=RollUpAnswer(help=12, silent=3, fine=5),
+    )
+    reactions = [ReactionAnswer(emoji="👍", count=9, is_mine=False, who=["Anna", "Ben"])]
+    drawn = item(kind="check-in", text="All well?", check_in=check_in, reactions=reactions)
+    call = f"need help ({AT})"
+    assert shown(drawn) == [
+        f"{HEAD} (check-in): All well?  [HELP: Ben, and 11 more]  [3 of 20 without an answer]",
+        "  answers: 1 need help",
+        f"  Ben: {call}; also: need help ({AT}, says Ben); also: and 3 more",
+        "  and 19 more",
+        "  👍 9 (Anna, Ben, and 7 more)",
     ]
 
 

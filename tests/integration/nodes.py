@@ -106,7 +106,7 @@ class Node:
             made_quickly(self.folders, PASSPHRASE)
         _begin_daemon(self, "--headless", *person, *options)
 
-    def wait_until_up(self) -> None:
+    def wait_until_up(self, *, within_s: float = UP_WITHIN_S) -> None:
         """Wait until the daemon answers and its vault is open, or it has none."""
 
         def vault() -> str:
@@ -118,7 +118,7 @@ class Node:
                 return error.kind
 
         up = ("open", "none")
-        eventually(vault, lambda state: state in up, within_s=UP_WITHIN_S, what="the daemon")
+        eventually(vault, lambda state: state in up, within_s=within_s, what="the daemon")
 
     def start_second_daemon(self) -> StartReport:
         """Try to start a daemon beside the one that runs, past the command line's own check."""

@@ -21,6 +21,7 @@ from mesh.messenger.conversations.group_entries import GroupEntries
 from mesh.messenger.conversations.group_rules import GroupRules
 from mesh.messenger.conversations.history import Ancestry, History, row_of_own
 from mesh.messenger.conversations.item_answers import ItemAnswers
+from mesh.messenger.conversations.item_people import ItemPeople
 from mesh.messenger.conversations.judging import NewEntry
 from mesh.messenger.conversations.message_pages import MessagePages
 from mesh.messenger.pending_events import PendingEvents
@@ -90,6 +91,7 @@ class GroupReplica:
         self.answers = ItemAnswers(account, contacts=parts.contacts, entries=self.entries)
         self.answers.now = person.now
         self.pages = MessagePages(account, self.answers)
+        self.item_people = ItemPeople(account, entries=self.entries, answers=self.answers)
         with transaction(self.connection):
             self.conversation = vault.conversations.add_group()
         self.rules = GroupRules(

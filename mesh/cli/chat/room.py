@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
+import msgspec
+
 from mesh.api.stream import GoingAway, Happened, Hello, Resync, StreamObject
-from mesh.cli.changing import Change
+from mesh.cli.changing import Change, people_of
 from mesh.cli.chat.files import file_to_send, saved, to_send_on
 from mesh.cli.chat.history import ITEMS_MAX, History
 from mesh.cli.chat.sheets import details_lines, found_items, help_lines, open_items
@@ -35,6 +37,7 @@ from mesh.commands.conversations import (
     SetTimer,
 )
 from mesh.commands.item_commands import AskItem, AskItems, AskVersions, EditItem, WriteItem
+from mesh.commands.item_people import is_cut, with_all
 from mesh.commands.items import (
     ItemAnswer,
     ItemDetailsAnswer,
@@ -344,6 +347,10 @@ class Room:
         versions: list[VersionAnswer] = []
         if details.item.edited is not None:
             versions = self._client.ask(AskVersions(number), VersionsAnswer).versions
+        if is_cut(details.item):
+            people = people_of(self._client, number)
+            item = with_all(details.item, people)
+            details = msgspec.structs.replace(details, item=item)
         self.sheet = details_lines(details, versions)
 
     def _load_older(self) -> None:

@@ -55,10 +55,10 @@ class AtHand:
 
     def _is_done(self, task: EntryRow) -> bool:
         field = bytes([TaskField.STATE])
-        values = self._kept.shown(task.conversation, task.id, Field.TASK, field)
+        shown = self._kept.find_shown(task.conversation, task.id, Field.TASK, field)
         return (
-            bool(values)
-            and isinstance(change := values[0].value, Change)
+            shown is not None
+            and isinstance(change := shown.value, Change)
             and change.read() is State.DONE
         )
 

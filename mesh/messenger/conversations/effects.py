@@ -170,10 +170,10 @@ class Effects:
             return
         conversation, id_ = target.conversation, target.id
         if isinstance(about, Task):
-            values = self._kept.shown(conversation, id_, Field.TASK, bytes([TaskField.TITLE]))
+            shown = self._kept.find_shown(conversation, id_, Field.TASK, bytes([TaskField.TITLE]))
         else:
-            values = self._kept.shown(conversation, id_, Field.TEXT)
-        value = values[0].value if values else None
+            shown = self._kept.find_shown(conversation, id_, Field.TEXT)
+        value = None if shown is None else shown.value
         text = shown_text(about)
         if isinstance(value, Edit):
             text = value.text

@@ -1,5 +1,7 @@
 """Polls, check-ins and tasks as they stand: what all values that count say together."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Final, TypeVar
 
 from mesh.commands.items import (
@@ -10,17 +12,19 @@ from mesh.commands.items import (
     OtherValueAnswer,
     PersonAnswer,
     PollAnswer,
+    RollUpAnswer,
     TaskAnswer,
     TaskState,
     WordAnswer,
 )
-from mesh.content.check_in import Answer, CheckIn, word_of
+from mesh.content.check_in import Answer, CheckIn, Standing, Word, standing_of, word_of
 from mesh.content.kinds import Content, Field
 from mesh.content.poll import Poll, Vote
 from mesh.content.register import Value
 from mesh.content.task import Change, State, Task, TaskValue
 from mesh.content.task import Field as TaskField
 from mesh.ids import ConversationId, VerifyKey
+from mesh.limits.api import PEOPLE_NAMED_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.conversations.entries import Entries
 from mesh.messenger.conversations.group_rules import ops_of
@@ -67,8 +71,8 @@ class Folding:
                 OptionAnswer(
                     text=text,
                     count=len(chosen),
-                    is_mine=any(self._labels.is_me(row.conversation, key) for key in chosen),
-                    who=[self._labels.label(row.conversation, key) for key in chosen],
+                    is_mine=self._labels.me(row.conversation) in chosen,
+                    who=self._labels.named(row.conversation, chosen),
                 )
             )
         return PollAnswer(
@@ -83,28 +87,60 @@ class Folding:
         )
 
     def check_in(self, row: EntryRow, check_in: CheckIn, mesh_s: int) -> CheckInAnswer:
-        """Return a check-in with a word on each who is asked."""
-        people = [VerifyKey(key) for key in check_in.asked]
-        people = people or self._labels.members(row.conversation, ops_of(row))
-        heard = self._labels.heard(row.conversation)
+        """Return a check-in with a word on those who stand worst, and oneself."""
+        words = self.words(row, check_in)
+        stands = {key: _standing(check_in, word, mesh_s) for key, word in words.items()}
+        worst_first = sorted(words, key=lambda key: stands[key])
+        few = dict.fromkeys(self._labels.few(row.conversation, worst_first))
+        counts = Counter(stands.values())
         return CheckInAnswer(
             question=check_in.question,
             answers=[
                 ChoiceAnswer(words=choice.words, level=int(choice.level))
                 for choice in check_in.answers
             ],
-            asked=[key.hex() for key in check_in.asked],
+            asked=[key.hex() for key in words if key in few] if check_in.asked else [],
             until=check_in.until,
             old_after=check_in.old_after,
-            people=[self._checked(row, check_in, key, mesh_s, heard.get(key, 0)) for key in people],
+            people=self.checked(
+                row, check_in, {key: words[key] for key in words if key in few}, mesh_s
+            ),
+            of=len(words),
+            roll_up=RollUpAnswer(
+                help=counts[Standing.HELP],
+                silent=counts[Standing.NO_ANSWER],
+                on_the_way=counts[Standing.ON_THE_WAY],
+                old=counts[Standing.OLD],
+                fine=counts[Standing.FINE],
+            ),
         )
 
-    def _checked(
-        self, row: EntryRow, check_in: CheckIn, key: VerifyKey, mesh_s: int, heard: int
-    ) -> CheckedAnswer:
-        words = self._entries.last_words(row.conversation, row.id, Field.ANSWER, key)
-        word = word_of(check_in, key, of_type(words, Answer))
+    def words(self, row: EntryRow, check_in: CheckIn) -> dict[VerifyKey, Word]:
+        """Return the word on each who is asked in a check-in."""
+        people = [VerifyKey(key) for key in check_in.asked]
+        people = people or self._labels.members(row.conversation, ops_of(row))
+        said = self._entries.last_words_by_holder(row.conversation, row.id, Field.ANSWER)
+        return {key: word_of(check_in, key, of_type(said.get(key, []), Answer)) for key in people}
 
+    def checked(
+        self, row: EntryRow, check_in: CheckIn, words: Mapping[VerifyKey, Word], mesh_s: int
+    ) -> list[CheckedAnswer]:
+        """Return what is told of some who are asked in a check-in."""
+        heard = self._labels.heard(row.conversation)
+        return [
+            self._checked(row, check_in, key, word, mesh_s, heard.get(key, 0))
+            for key, word in words.items()
+        ]
+
+    def _checked(
+        self,
+        row: EntryRow,
+        check_in: CheckIn,
+        key: VerifyKey,
+        word: Word,
+        mesh_s: int,
+        heard: int,
+    ) -> CheckedAnswer:
         def told(value: Value[Answer]) -> WordAnswer:
             at = unix_seconds_of(value.clock)
             return WordAnswer(
@@ -123,7 +159,8 @@ class Folding:
             label=self._labels.label(row.conversation, key),
             is_me=is_me,
             answer=None if word.said is None else told(word.said),
-            others=[told(call) for call in word.calls],
+            others=[told(call) for call in word.calls[:PEOPLE_NAMED_MAX]],
+            others_count=len(word.calls),
             heard=heard if word.said is None and not is_me else 0,
         )
 
@@ -132,6 +169,7 @@ class Folding:
         shown: dict[TaskField, TaskValue] = dict(task.first)
         by, at = self._labels.author(row).label, unix_seconds_of(row.clock)
         others: list[OtherValueAnswer] = []
+        others_count = 0
         for field in TaskField:
             words = self._entries.shown(row.conversation, row.id, Field.TASK, bytes([field]))
             values = of_type(words, Change)
@@ -141,7 +179,11 @@ class Folding:
             if field is TaskField.STATE:
                 by = self._labels.label(row.conversation, values[0].author)
                 at = unix_seconds_of(values[0].clock)
-            others += [self._other(row.conversation, field, value) for value in values[1:]]
+            others_count += len(values) - 1
+            others += [
+                self._other(row.conversation, field, value)
+                for value in values[1 : PEOPLE_NAMED_MAX + 1 - len(others)]
+            ]
         whom, state = shown[TaskField.FOR], shown[TaskField.STATE]
         return TaskAnswer(
             title=str(shown[TaskField.TITLE]),
@@ -159,7 +201,18 @@ class Folding:
             by=by,
             at=at,
             others=others,
+            others_count=others_count,
         )
+
+    def values_beside(self, row: EntryRow) -> list[tuple[VerifyKey, OtherValueAnswer]]:
+        """Return the values of a task that stand beside those that are shown, and who set each."""
+        return [
+            (value.author, self._other(row.conversation, field, value))
+            for field in TaskField
+            for value in of_type(
+                self._entries.shown(row.conversation, row.id, Field.TASK, bytes([field])), Change
+            )[1:]
+        ]
 
     def _other(
         self, conversation: ConversationId, field: TaskField, value: Value[Change]
@@ -178,6 +231,12 @@ class Folding:
             by=self._labels.label(conversation, value.author),
             at=unix_seconds_of(value.clock),
         )
+
+
+def _standing(check_in: CheckIn, word: Word, mesh_s: int) -> Standing:
+    """Return how somebody stands now."""
+    said_ago_s = 0 if word.said is None else mesh_s - unix_seconds_of(word.said.clock)
+    return standing_of(check_in, word, said_ago_s=said_ago_s)
 
 
 def of_type(values: list[Value[Content]], type_: type[_T]) -> list[Value[_T]]:

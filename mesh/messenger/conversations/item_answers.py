@@ -85,8 +85,8 @@ class ItemAnswers:
         self._contacts = contacts
         self._entries = entries
         self._files = entries.erasing.files.answers
-        self._labels = Labels(account, contacts, entries.rules)
-        self._folding = Folding(account, entries=entries, labels=self._labels)
+        self.labels = Labels(account, contacts, entries.rules)
+        self.folding = Folding(account, entries=entries, labels=self.labels)
         self.now = Instant(Monotonic(0), 0)
         """The time of what is being done: by it polls and notices are over."""
 
@@ -142,7 +142,7 @@ class ItemAnswers:
             conversation=row.conversation,
             id=row.id.hex(),
             kind=_kind(row),
-            author=self._labels.author(row),
+            author=self.labels.author(row),
             sent=sent,
             received=row.received,
             state=row.state,
@@ -162,7 +162,7 @@ class ItemAnswers:
             mentions=[
                 MentionAnswer(start=one.start, length=one.length, key=one.key.hex(), label=label)
                 for one in mentions
-                if (label := self._labels.find(row.conversation, one.key)) is not None
+                if (label := self.labels.find(row.conversation, one.key)) is not None
                 and one.start + one.length <= len("" if words is None else words.text)
             ],
             reply=self._reply(row, content),
@@ -178,21 +178,21 @@ class ItemAnswers:
             is_apart=row.is_apart,
             devices=self._devices(row),
             hidden=None if hidden is None else self._person(row.conversation, hidden.author),
-            poll=self._folding.poll(row, content, now.mesh_ms)
+            poll=self.folding.poll(row, content, now.mesh_ms)
             if isinstance(content, Poll)
             else None,
             check_in=(
-                self._folding.check_in(row, content, now.mesh)
+                self.folding.check_in(row, content, now.mesh)
                 if isinstance(content, CheckIn)
                 else None
             ),
-            task=self._folding.task(row, content) if isinstance(content, Task) else None,
+            task=self.folding.task(row, content) if isinstance(content, Task) else None,
             notice=_notice(content, now.mesh) if isinstance(content, Notice) else None,
         )
 
     def author(self, row: EntryRow) -> AuthorAnswer:
         """Return who wrote an entry."""
-        return self._labels.author(row)
+        return self.labels.author(row)
 
     def _membership(self, row: EntryRow) -> ItemAnswer:
         """Return what is told of an operation of a group, which has no words of its own."""
@@ -202,7 +202,7 @@ class ItemAnswers:
             conversation=row.conversation,
             id=id_.hex(),
             kind="membership",
-            author=self._labels.author(row),
+            author=self.labels.author(row),
             sent=unix_seconds_of(row.clock),
             received=row.received,
             state=row.state,
@@ -234,18 +234,18 @@ class ItemAnswers:
         return EditedAnswer(count=count, at=unix_seconds_of(edits[0].clock))
 
     def _reactions(self, row: EntryRow) -> list[ReactionAnswer]:
-        chosen: dict[str, list[Value[Content]]] = {}
+        chosen: dict[str, list[VerifyKey]] = {}
         words = self._entries.last_words(row.conversation, row.id, Field.REACTION)
         for word in sorted(words, key=lambda value: value.rank):
             if isinstance(word.value, React):
                 for emoji in word.value.emoji:
-                    chosen.setdefault(emoji, []).append(word)
+                    chosen.setdefault(emoji, []).append(word.author)
         return [
             ReactionAnswer(
                 emoji=emoji,
                 count=len(by),
-                is_mine=any(self._labels.is_me(row.conversation, one.author) for one in by),
-                who=[self._labels.label(row.conversation, one.author) for one in by],
+                is_mine=self.labels.me(row.conversation) in by,
+                who=self.labels.named(row.conversation, by),
             )
             for emoji, by in chosen.items()
         ]
@@ -264,7 +264,7 @@ class ItemAnswers:
         return ReplyAnswer(
             number=to.number,
             id=id_.hex(),
-            author=self._labels.author(to),
+            author=self.labels.author(to),
             text=self._contents.text(to.number)[:REPLY_CHARACTERS_SHOWN],
             gone=_gone(to) if self._entries.find_hidden(to) is None else "hidden",
         )
@@ -296,7 +296,7 @@ class ItemAnswers:
         answers = []
         keys = group.readers(row)
         for key, word in zip(keys, group.words(row, keys) or [Told()] * len(keys), strict=True):
-            label = self._labels.label(row.conversation, key)
+            label = self.labels.label(row.conversation, key)
             answers.append(
                 ReaderAnswer(
                     key=key.hex(),
@@ -311,8 +311,8 @@ class ItemAnswers:
     def _person(self, conversation: ConversationId, key: VerifyKey) -> PersonAnswer:
         return PersonAnswer(
             key=key.hex(),
-            label=self._labels.label(conversation, key),
-            is_me=self._labels.is_me(conversation, key),
+            label=self.labels.label(conversation, key),
+            is_me=self.labels.is_me(conversation, key),
         )
 
 

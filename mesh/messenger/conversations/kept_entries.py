@@ -54,6 +54,16 @@ class KeptEntries:
             conversation, self._registers.standing(conversation, target, field.value, holder)
         )
 
+    def find_shown(
+        self, conversation: ConversationId, target: bytes, field: Field, holder: bytes = b""
+    ) -> Value[Content] | None:
+        """Return the value that a register shows alone; None without values."""
+        row = self._registers.find_shown(conversation, target, field.value, holder)
+        if row is not None and row.data is None:
+            # A damaged disk lost its words: what stands beside it is shown.
+            return next(iter(self.shown(conversation, target, field, holder)), None)
+        return next(iter(self._values(conversation, [] if row is None else [row])), None)
+
     def last_words(
         self, conversation: ConversationId, target: bytes, field: Field, holder: bytes = b""
     ) -> list[Value[Content]]:
@@ -61,6 +71,15 @@ class KeptEntries:
         return self._values(
             conversation, self._registers.last_words(conversation, target, field.value, holder)
         )
+
+    def last_words_by_holder(
+        self, conversation: ConversationId, target: bytes, field: Field
+    ) -> dict[bytes, list[Value[Content]]]:
+        """Return the last words in the register of each holder, the greatest first."""
+        held: dict[bytes, list[WordRow]] = {}
+        for row in self._registers.last_words_of_all(conversation, target, field.value):
+            held.setdefault(row.holder, []).append(row)
+        return {holder: self._values(conversation, rows) for holder, rows in held.items()}
 
     def versions(self, row: EntryRow) -> list[tuple[int, Edit]]:
         """Return the last edits of a text, with their clocks, the oldest first."""
@@ -75,8 +94,8 @@ class KeptEntries:
 
     def is_pinned(self, row: EntryRow) -> bool:
         """Say whether an object is pinned now."""
-        values = self.shown(row.conversation, row.id, Field.PIN)
-        return bool(values) and isinstance(pin := values[0].value, Pin) and pin.is_on
+        shown = self.find_shown(row.conversation, row.id, Field.PIN)
+        return shown is not None and isinstance(pin := shown.value, Pin) and pin.is_on
 
     def timer(self, conversation: ConversationId) -> int:
         """Return the seconds after which what is written now disappears; 0: never.
@@ -85,9 +104,9 @@ class KeptEntries:
         it is missing: that may be the word on the timer. An object behind no gap may have been
         given one by itself; and in a group any writer could set it so, which is for admins.
         """
-        values = self.shown(conversation, b"", Field.TIMER)
-        if values:
-            content = values[0].value
+        shown = self.find_shown(conversation, b"", Field.TIMER)
+        if shown is not None:
+            content = shown.value
             return content.seconds if isinstance(content, Timer) else 0
         if not self.rules.is_of_two(conversation):
             return 0
@@ -97,9 +116,9 @@ class KeptEntries:
         """Return the word of an admin by which an object is hidden now, if there is one."""
         if self.rules.of(row.conversation).place is not Place.GROUP:
             return None
-        values = self.shown(row.conversation, row.id, Field.HIDDEN)
-        is_hidden = values and isinstance(hide := values[0].value, Hide) and hide.is_on
-        return values[0] if is_hidden else None
+        shown = self.find_shown(row.conversation, row.id, Field.HIDDEN)
+        is_hidden = shown is not None and isinstance(hide := shown.value, Hide) and hide.is_on
+        return shown if is_hidden else None
 
     def _values(self, conversation: ConversationId, rows: list[WordRow]) -> list[Value[Content]]:
         if not rows:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from mesh.commands.items import AuthorAnswer
 from mesh.content.entry import OperationId
 from mesh.ids import ConversationId, UnixSeconds, VerifyKey
+from mesh.limits.api import PEOPLE_NAMED_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.contacts.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
 from mesh.messenger.conversations.rules import RulesBook
@@ -35,9 +36,25 @@ class Labels:
         """Return who is in a conversation, oneself first; with `ops` who was, at these."""
         return self._rules.of(conversation).people(ops)
 
+    def me(self, conversation: ConversationId) -> VerifyKey:
+        """Return our own key in a conversation."""
+        return self._rules.of(conversation).key_of(OURSELVES)
+
     def is_me(self, conversation: ConversationId, key: bytes) -> bool:
         """Say whether a key is our own in a conversation."""
-        return key == self._rules.of(conversation).key_of(OURSELVES)
+        return key == self.me(conversation)
+
+    def few(self, conversation: ConversationId, keys: Sequence[VerifyKey]) -> list[VerifyKey]:
+        """Return the first of these, as many as an item names; oneself is left out for no other."""
+        first = list(keys[:PEOPLE_NAMED_MAX])
+        me = self.me(conversation)
+        if me not in first and me in keys:
+            first[-1] = me
+        return first
+
+    def named(self, conversation: ConversationId, keys: Sequence[VerifyKey]) -> list[str]:
+        """Return what a few of these are called."""
+        return [self.label(conversation, key) for key in self.few(conversation, keys)]
 
     def heard(self, conversation: ConversationId) -> dict[VerifyKey, UnixSeconds]:
         """Return when something of each of the others was last opened here, where that is known."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mesh.commands.item_commands import MentionAsked, RemindOfCheckIn, WriteItem
 from mesh.commands.items import ItemAnswer
+from mesh.content.check_in import CheckIn
 from mesh.content.entry import Kind
 from mesh.errors import UserError
 from mesh.group.operations import Role
@@ -11,7 +12,7 @@ from mesh.ids import ConversationId, Instant, VerifyKey
 from mesh.limits.content import MENTIONS_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.conversations.entries import Entries
-from mesh.messenger.conversations.message_pages import MessagePages
+from mesh.messenger.conversations.item_answers import ItemAnswers
 from mesh.messenger.conversations.writing import Writing
 from mesh.messenger.feature import Feature, command
 from mesh.storage.vault.rows import EntryRow
@@ -21,13 +22,14 @@ class Reminding:
     """Writes reminders."""
 
     def __init__(
-        self, account: Account, *, entries: Entries, writing: Writing, message_pages: MessagePages
+        self, account: Account, *, entries: Entries, writing: Writing, answers: ItemAnswers
     ) -> None:
         self._conversations = account.vault.conversations
         self._people = account.vault.contacts
+        self._entries = entries
         self._rules = entries.rules
         self._writing = writing
-        self._message_pages = message_pages
+        self._answers = answers
 
     def feature(self) -> Feature:
         """Reminders of check-ins."""
@@ -36,15 +38,15 @@ class Reminding:
     def _remind(self, asked: RemindOfCheckIn, now: Instant) -> ItemAnswer:
         row = self._writing.find_kind(asked.item, Kind.ANSWER)
         self._require_right(row)
-        check_in = self._message_pages.item(row).check_in
-        if check_in is None:
+        check_in = self._entries.content(row)
+        if not isinstance(check_in, CheckIn) or self._entries.find_hidden(row) is not None:
             raise UserError("gone", f"The item {asked.item} is gone: it is hidden.")
         if 0 < check_in.until <= now.mesh:
             raise UserError("too-late", "The check-in is over.")
         silent = [
-            VerifyKey(bytes.fromhex(one.key))
-            for one in check_in.people
-            if one.answer is None and not one.is_me
+            key
+            for key, word in self._answers.folding.words(row, check_in).items()
+            if word.said is None and not self._answers.labels.is_me(row.conversation, key)
         ]
         called = [(key, name) for key in silent if (name := self._find_name(row.conversation, key))]
         if not called:

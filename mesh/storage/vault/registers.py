@@ -57,8 +57,14 @@ class _Statements:
             f"WHERE {of_register} AND is_last = 1"
         )
         self.last_words = f"{words} {greatest_first}"
+        self.last_words_of_all = (
+            f"SELECT {_COLUMNS}, data FROM register_values "  # noqa: S608 (ours)
+            "LEFT JOIN contents ON contents.entry = register_values.entry "
+            f"WHERE {of_field} AND is_last = 1 {greatest_first}"
+        )
         self.greatest = f"{words} {greatest_first} LIMIT 1"
         self.standing = f"{words} AND is_named = 0 {greatest_first}"
+        self.shown = f"{self.standing} LIMIT 1"
         self.versions = (
             f"SELECT {_COLUMNS}, data FROM register_values "  # noqa: S608 (ours)
             "JOIN contents ON contents.entry = register_values.entry "
@@ -220,6 +226,13 @@ class RegisterRows:
         register = (conversation, target, holder)
         return all_of(self._connection.execute(_ABOUT[field].last_words, register), WordRow)
 
+    def last_words_of_all(
+        self, conversation: ConversationId, target: bytes, field: str
+    ) -> list[WordRow]:
+        """Return the last words in the registers of all holders, the greatest first."""
+        cursor = self._connection.execute(_ABOUT[field].last_words_of_all, (conversation, target))
+        return all_of(cursor, WordRow)
+
     def last_entries(self, conversation: ConversationId, target: bytes) -> list[int]:
         """Return the entries that are the last word of an author in any register of an object."""
         return integers(
@@ -242,6 +255,16 @@ class RegisterRows:
         if not standing:
             standing = all_of(self._connection.execute(_ABOUT[field].greatest, register), WordRow)
         return standing
+
+    def find_shown(
+        self, conversation: ConversationId, target: bytes, field: str, holder: bytes = b""
+    ) -> WordRow | None:
+        """Return what a register shows: the others that stand, however many, are not read."""
+        statements, register = _ABOUT[field], (conversation, target, holder)
+        if self._connection.execute(statements.any, register).fetchone() is None:
+            return None
+        shown = find_one(self._connection.execute(statements.shown, register), WordRow)
+        return shown or find_one(self._connection.execute(statements.greatest, register), WordRow)
 
     def to_replace(
         self, conversation: ConversationId, target: bytes, field: str, holder: bytes = b""

@@ -19,7 +19,14 @@ from mesh.commands.item_commands import (
     Vote,
     WriteItem,
 )
-from mesh.commands.items import CheckInAnswer, ChoiceAnswer, ItemsAnswer, OptionAnswer, PollAnswer
+from mesh.commands.items import (
+    CheckInAnswer,
+    ChoiceAnswer,
+    ItemsAnswer,
+    OptionAnswer,
+    PollAnswer,
+    RollUpAnswer,
+)
 from mesh.errors import UserError
 from tests.cli.answers import ME, item
 
@@ -55,6 +62,8 @@ CHECK_IN = item(
         until=0,
         old_after=0,
         people=[],
+        of=0,
+        roll_up=RollUpAnswer(),
     ),
 )
 

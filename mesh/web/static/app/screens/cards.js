@@ -9,12 +9,13 @@ import { canChange, faceOf, groupOf, isAtLeast, may, membersOf } from "../groups
 import { icon } from "../icons.js";
 import { fetchPart } from "../later.js";
 import { take } from "../stream.js";
-import { change, state } from "../state.js";
+import { change, onForget, state } from "../state.js";
 import { body, oneLine } from "../text.js";
 import { age, exact, lasts, nowSeconds, time, timeOfDay } from "../times.js";
 import { rich, t } from "../words.js";
 import { chooseFiles } from "./choosing.js";
 import { create, openForm } from "./create.js";
+import { checkedIn } from "./everybody.js";
 import { glimpse } from "./message.js";
 import "../words_more.js";
 
@@ -48,7 +49,7 @@ function poll(each, item) {
     return tell(item, "vote", { options: wanted });
   };
   return html`${head("chart-bar", question, joined([t("poll.by", { name: authorOf(item, each) }), t(is_several ? "poll.several" : "poll.one"), until]))}
-    <div class="options" role="group" aria-label=${oneLine(question, 200)}>${options.map((option, place) => html`<button class="option" aria-pressed=${option.is_mine} ?disabled=${is_closed || !canChange(each)} title=${option.who.join(", ")} @click=${doing(() => vote(place))}>
+    <div class="options" role="group" aria-label=${oneLine(question, 200)}>${options.map((option, place) => html`<button class="option" aria-pressed=${option.is_mine} ?disabled=${is_closed || !canChange(each)} title=${option.who.join(", ") + (option.who.length < option.count ? ` +${option.count - option.who.length}` : "")} @click=${doing(() => vote(place))}>
       ${icon(option.is_mine ? "circle-check" : "circle", 18)}<span class="grow" dir="auto">${oneLine(option.text, 200)}</span><span class="count">${option.count}</span>
       <meter min="0" max=${Math.max(1, of)} value=${option.count} aria-label=${t("poll.votes", { n: option.count })}></meter></button>`)}</div>
     <p class="small">${t("poll.known", { n: voters_count, m: of })}${late_count ? ` ${t("poll.late", { n: late_count })}` : nothing}</p>
@@ -72,19 +73,29 @@ function standOf(person, answers) {
 /** Beside a few people the stream leads to the board, where all stand. */
 const PEOPLE_SHOWN = 4;
 
+/** All who are asked, as they were when somebody wanted to see them: an item names eight itself. */
+const asked = new Map();
+onForget(() => asked.clear());
+
+const askAll = async (item) => asked.set(item.number, await checkedIn(item));
+
+/** Those whom an item names now, before what was known of the others. */
+const peopleOf = ({ number, check_in: { people } }) => [...new Map([...(asked.get(number) ?? []), ...people].map((person) => [person.key, person])).values()];
+
 function checkIn(each, item, isBoard = false) {
-  const { question, answers, people, until, old_after } = item.check_in;
-  const stands = people.map((person) => ({ person, stand: standOf(person, answers) })).sort((a, b) => STANDS.indexOf(a.stand) - STANDS.indexOf(b.stand));
-  const counts = STANDS.map((stand) => [stand, stands.filter((one) => one.stand === stand).length]).filter(([, n]) => n);
+  const { question, answers, people, of, roll_up, until, old_after } = item.check_in;
+  const stands = (isBoard ? peopleOf(item) : people).map((person) => ({ person, stand: standOf(person, answers) })).sort((a, b) => STANDS.indexOf(a.stand) - STANDS.indexOf(b.stand));
+  const counts = [["help", roll_up.help], ["none", roll_up.silent], ["way", roll_up.on_the_way], ["old", roll_up.old], ["fine", roll_up.fine]].filter(([, n]) => n);
   const me = people.find((person) => person.is_me);
   const isOver = until && until < nowSeconds();
-  const silent = people.filter((person) => !person.answer && !person.is_me).length;
+  const silent = roll_up.silent - (me && standOf(me, answers) === "none");
   return html`${head("clipboard-check", question, joined([t("checkin.by", { name: authorOf(item, each), t: timeOfDay(item.sent) }), until ? t(isOver ? "checkin.over" : "checkin.until", { t: timeOfDay(until) }) : "", t("checkin.oldafter", { time: lasts(old_after) })]))}
     <div class="roll" aria-hidden="true">${counts.map(([stand, n]) => html`<span class="stand-${stand}" ${ref((element) => element?.style.setProperty("flex-grow", n))}></span>`)}</div>
     <ul class="legend">${counts.map(([stand, n]) => html`<li class="stand-${stand}">${icon(GLYPHS[stand], 16)}<strong>${n}</strong> ${t(`checkin.${stand}`)}</li>`)}</ul>
-    ${isBoard || stands.length <= PEOPLE_SHOWN ? html`<ul class="people">${stands.map(({ person, stand }) => personRow(each, person, stand, answers))}</ul>` : html`<a class="who" href=${`#/c/${each.number}/board`}>${t("checkin.all", { n: stands.length })}</a>`}
+    ${isBoard || of <= PEOPLE_SHOWN ? html`<ul class="people">${stands.map(({ person, stand }) => personRow(each, person, stand, answers))}</ul>` : html`<a class="who" href=${`#/c/${each.number}/board`}>${t("checkin.all", { n: of })}</a>`}
+    ${isBoard && people.length < of ? html`<button class="button plain" @click=${doing(() => askAll(item))}>${t("checkin.all", { n: of })}</button>` : nothing}
     ${me && !isOver && canChange(each) ? html`<div class="buttons">${answers.map((answer, which) => html`<button class="button ${answer.level === 2 ? "danger" : ""}" aria-pressed=${me.answer?.which === which} @click=${doing(() => tell(item, "answer", { which }))}>${icon(GLYPHS[LEVELS[answer.level]], 17)}${oneLine(answer.words, 64)}</button>`)}
-      <button class="button plain" @click=${() => sayMore(item)}>${t("checkin.more")}</button></div>` : nothing}
+      <button class="button plain" @click=${doing(() => sayMore(item))}>${t("checkin.more")}</button></div>` : nothing}
     ${silent && !isOver && canChange(each) && (item.author.is_mine || isAdminOf(each)) ? html`<button class="button" title=${t("checkin.remind.means")} @click=${doing(() => remind(item))}>${icon("bell", 17)}${t("checkin.remind", { n: silent })}</button>` : nothing}
     <p class="small asof">${t("asof", { t: time(nowSeconds()) })}</p>`;
 }
@@ -109,8 +120,9 @@ async function remind(item) {
 }
 
 /** An answer with a note and a place, for oneself or for somebody else. */
-function sayMore(item) {
-  const { answers, people } = item.check_in;
+async function sayMore(item) {
+  const { answers } = item.check_in;
+  const people = await checkedIn(item);
   openForm({
     title: t("checkin.more"), acts: t("checkin.say"),
     view: () => html`<div class="field"><label for="say-who">${t("checkin.who")}</label><select id="say-who" name="subject" autofocus>${people.map((person) => html`<option value=${person.is_me ? "" : person.key} ?selected=${person.is_me}>${person.is_me ? t("you") : person.label}</option>`)}</select></div>

@@ -18,6 +18,7 @@ import { rich, t } from "../words.js";
 import "../words_more.js";
 import { changeOf, FOREVER } from "./chats.js";
 import { focusComposer } from "./composer.js";
+import { everybody, isCut } from "./everybody.js";
 import { glimpse, goneWords } from "./message.js";
 
 export const panelHeader = (title, close) => html`<header class="header"><h2>${title}</h2><a class="icon-button" href=${close} aria-label=${t("close")} data-close>${icon("x", 21)}</a></header>`;
@@ -33,12 +34,13 @@ onForget(() => { known.clear(); asked.clear(); });
 
 /** Ask for the evidence of a message, again whenever more is known of it. */
 async function askEvidence(item) {
-  const state = `${item.state} ${item.carriers} ${item.devices?.told} ${item.devices?.read} ${item.devices?.of} ${item.edited?.count} ${item.edited?.at} ${item.gone}`;
+  const parts = [...item.reactions, ...(item.poll?.options ?? [])].map(({ count }) => count);
+  const state = `${parts} ${item.state} ${item.carriers} ${item.devices?.told} ${item.devices?.read} ${item.devices?.of} ${item.edited?.count} ${item.edited?.at} ${item.gone}`;
   if (asked.get(item.number) === state) return;
   asked.set(item.number, state);
   try {
-    const [details, { versions }] = await Promise.all([get(`/v1/items/${item.number}`), item.edited && !item.gone ? get(`/v1/items/${item.number}/versions`) : { versions: [] }]);
-    known.set(item.number, { ...details, versions });
+    const [details, { versions }, people] = await Promise.all([get(`/v1/items/${item.number}`), item.edited && !item.gone ? get(`/v1/items/${item.number}/versions`) : { versions: [] }, !item.gone && isCut(item) ? everybody(item) : []]);
+    known.set(item.number, { ...details, versions, people });
   } catch { /* the steps stand without their times */ }
   change();
 }
@@ -49,9 +51,16 @@ const formerTexts = (item) => {
   return former.length && !item.gone ? html`<h3 class="group-title">${t("details.former")}</h3><ol class="former">${former.map((version) => html`<li><time title=${exact(version.at)}>${timeOfDay(version.at)}</time><div class="body" dir="auto">${body(version.text, { marks: version.marks })}</div></li>`)}</ol>` : nothing;
 };
 
+/** The names of all who have a part in an item; until they are here, of those whom it names itself. */
+function namesOf(item, { who, count }, hasPart) {
+  const people = (known.get(item.number)?.people ?? []).filter(hasPart);
+  const names = people.length > who.length ? people.map((person) => person.label) : who;
+  return html`${names.map((name, at) => html`${at ? ", " : nothing}<bdi>${name}</bdi>`)}${names.length < count ? ` +${count - names.length}` : nothing}`;
+}
+
 /** Who chose each option of a poll: nothing is anonymous in a conversation. */
-const voters = (item) => (item.poll?.options ?? []).filter((option) => option.who.length).map((option) => html`<h3 class="group-title" dir="auto">${oneLine(option.text, 200)}</h3>
-  <p class="small voters">${option.who.map((name, at) => html`${at ? ", " : nothing}<bdi>${name}</bdi>`)}</p>`);
+const voters = (item) => (item.poll?.options ?? []).map((option, place) => (!option.who.length ? nothing : html`<h3 class="group-title" dir="auto">${oneLine(option.text, 200)}</h3>
+  <p class="small voters">${namesOf(item, option, (person) => person.options.includes(place))}</p>`));
 
 /** The steps of an own message: those that are known with their time, the others dashed. */
 function steps(item, name) {
@@ -111,7 +120,7 @@ export function messagePanel(each, number) {
       ${evidence?.text_bytes ? html`<dt>${t("details.size")}</dt><dd>${bytes(evidence.text_bytes)}</dd>` : nothing}
       ${item.edited ? html`<dt>${t("details.edited")}</dt><dd>${withSeconds(item.edited.at)}</dd>` : nothing}
       ${item.timer ? html`<dt>${t("details.timer")}</dt><dd>${item.disappears ? withSeconds(item.disappears) : t("timer.after", { time: lasts(item.timer) })}</dd>` : nothing}
-      ${item.reactions.map((reaction) => html`<dt>${pictureOf(reaction.emoji)}${isOffered(reaction.emoji) ? ` ${nameOf(reaction.emoji)}` : nothing}</dt><dd><bdi>${reaction.who.join(", ")}</bdi></dd>`)}
+      ${item.reactions.map((reaction) => html`<dt>${pictureOf(reaction.emoji)}${isOffered(reaction.emoji) ? ` ${nameOf(reaction.emoji)}` : nothing}</dt><dd>${namesOf(item, reaction, (person) => person.emoji.includes(reaction.emoji))}</dd>`)}
       ${item.kept_until && item.isMine ? html`<dt>${t("details.until")}</dt><dd>${day(item.kept_until)}, ${timeOfDay(item.kept_until).split(" ").at(-1)}</dd>` : nothing}
       ${item.posts_count > 1 ? html`<dt>${t("details.again")}</dt><dd>${item.posts_count - 1}</dd>` : nothing}
       <dt>${t("details.number")}</dt><dd>${item.number}</dd></dl>
