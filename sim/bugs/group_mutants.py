@@ -1,21 +1,24 @@
 """Planted bugs of groups: rules of members, keys and words that a programmer could have missed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from mesh.content.entry import OperationId
-from mesh.group import choice
+from mesh.group import choice, opening
 from mesh.group import rights as rights_module
 from mesh.group.choice import KnownEpoch
+from mesh.group.cuts import RunHad
 from mesh.group.epochs import Announcement, EpochId
 from mesh.group.known_epochs import known_epoch
 from mesh.group.membership import Membership
-from mesh.group.operations import Operation
-from mesh.group.rights import End
+from mesh.group.operations import Operation, Role
+from mesh.group.payload import GroupPayload, read_payload
+from mesh.group.rights import End, Rights, Standing
 from mesh.ids import VerifyKey
 from mesh.messenger.conversations.group_rules import Told
 from mesh.messenger.groups import group as group_module
+from mesh.messenger.groups import group_posting, needs, supplies
 from mesh.messenger.groups.epochs_keeper import EpochsKeeper
 from mesh.messenger.groups.group import Group, HeldEpoch
 from mesh.messenger.groups.group_receipts import GroupReceipts
@@ -30,6 +33,48 @@ def _fit_if_all_read(epoch: KnownEpoch, members: frozenset[VerifyKey]) -> bool:
     """A programmer may think: what matters is that all members can read."""
     is_for_all = (epoch.members or frozenset()) >= members
     return epoch.is_held and epoch.is_consistent and is_for_all and epoch.maker in members
+
+
+def _fit_whoever_made_it(epoch: KnownEpoch, members: frozenset[VerifyKey]) -> bool:
+    """A programmer may think: it is for just the members, so it will do."""
+    return epoch.is_held and epoch.members == members and epoch.without <= members
+
+
+def _order_of_anybodys(
+    epoch: KnownEpoch, roles: Mapping[VerifyKey, Role]
+) -> tuple[int, int, int, Role, EpochId]:
+    """A maker need not be in, so that he has no role."""
+    role = roles.get(epoch.maker, Role.MEMBER)
+    return epoch.effective_count, -len(epoch.without), epoch.turn, role, epoch.id
+
+
+def _all_turns(epochs: Iterable[KnownEpoch], roles: Mapping[VerifyKey, Role]) -> list[KnownEpoch]:
+    """Nor is there a bound for who has none."""
+    return list(epochs)
+
+
+def _had_below(run: RunHad, number: int) -> bool:
+    """A programmer may think: what somebody numbered before was written before."""
+    return number < run.below
+
+
+def _standing_by_ends(rights: Rights, run: int, number: int, *, is_twin: bool = False) -> Standing:
+    """Nobody asks whether the operations that an entry names still give its right."""
+    return _STANDING(replace(rights, is_now=True), run, number, is_twin=is_twin)
+
+
+_STANDING: Final = Rights.standing
+
+
+def _read_unsigned(content: bytes, **given: object) -> GroupPayload:
+    """A programmer may think: entries are signed, and who seals has the key."""
+    fields = given | {"verify": lambda *_: True}
+    return read_payload(content, **fields)  # type: ignore[arg-type]  # the same fields
+
+
+def _for_all(*_: object) -> bool:
+    """A programmer may think: whoever asks is a member, and may have it."""
+    return True
 
 
 def _newer_by_all(
@@ -94,6 +139,34 @@ GROUP_MUTANTS: Final[Mapping[str, Bug]] = {
     "keys-for-more": Bug(
         "A group writes under keys that all members hold, and perhaps others too.",
         patches=(Patch(choice, "is_fit", _fit_if_all_read),),
+    ),
+    "made-by-anybody": Bug(
+        "A group writes under keys for just its members, though somebody who is out made them.",
+        patches=(
+            Patch(choice, "is_fit", _fit_whoever_made_it),
+            Patch(choice, "order_of", _order_of_anybodys),
+            Patch(needs, "order_of", _order_of_anybodys),
+            Patch(choice, "within_turns", _all_turns),
+        ),
+    ),
+    "holes-unheeded": Bug(
+        "What somebody numbered below the last of what was had of him counts as had.",
+        patches=(Patch(RunHad, "has", _had_below),),
+    ),
+    "now-unasked": Bug(
+        "Words count by what their author could know, and nobody asks whether it still holds.",
+        patches=(Patch(Rights, "standing", _standing_by_ends),),
+    ),
+    "controls-unsigned": Bug(
+        "What somebody's keys open is taken for his, whoever sealed it.",
+        patches=(Patch(opening, "read_payload", _read_unsigned),),
+    ),
+    "given-to-all": Bug(
+        "What a member lacks is given to whoever asks, also what was said before they came.",
+        patches=(
+            Patch(supplies, "may_have", _for_all),
+            Patch(group_posting, "may_have", _for_all),
+        ),
     ),
     "void-makes-newer": Bug(
         "Operations that do not count make the keys of a group newer too.",

@@ -105,7 +105,7 @@ class Agreement:
     def _require_newest(
         self, node: int, group: Group, membership: Membership, chosen: HeldEpoch
     ) -> None:
-        """No other epoch for just the members follows more operations that count."""
+        """No other epoch of a member for just the members follows more operations that count."""
         counting = membership.view.acts
         members = frozenset(membership.members)
 
@@ -115,6 +115,8 @@ class Agreement:
 
         for other in group.epochs:
             if membership.graph.missing(other.heads) or other is chosen:
+                continue
+            if other.maker not in members:
                 continue
             is_for_all = not other.announcement.without and group.recipients(other) == members
             if is_for_all and counting_before(other) > counting_before(chosen):

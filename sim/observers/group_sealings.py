@@ -6,7 +6,7 @@ and no vault may hold an epoch of which no box was for its owner.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
 from mesh.content.entry import Kind, OperationId, Scope, decode_entry, entry_id
@@ -48,6 +48,8 @@ class GroupSealings:
         """Of what was sealed."""
 
         self.epochs_count = 0
+        self.rogues: Collection[int] = ()
+        """Nodes of which nothing is demanded."""
 
     def node_of(self, key: VerifyKey) -> int | None:
         """Return whose member key this is."""
@@ -169,6 +171,8 @@ class GroupSealings:
 
     def _require_members(self, group: Group, epoch: bytes, what: str) -> None:
         """Nobody but members, as far as the node knows, can read what is sealed under an epoch."""
+        if self._nodes.get(group.me) in self.rogues:
+            return
         for key in self._outsiders(group, epoch):
             who = self._nodes.get(key)
             detail = f"{what} of a group are sealed to node {who}, whom it knows to be out"

@@ -14,6 +14,7 @@ from mesh.ids import UnixSeconds
 from mesh.limits.messages import KEPT_SECONDS
 from mesh.wire.envelope import LIFETIME_SECONDS, Envelope
 from mesh.wire.frames import Frame
+from sim.adversaries.rogue_members import RogueMembers
 from sim.faults.node_faults import drift_us_max
 from sim.hosts.host import Host
 from sim.invariants.authenticity import Authenticity
@@ -88,6 +89,7 @@ class Observers:
         hosts: Mapping[int, Host],
         network: VirtualNetwork,
         scenario: Scenario,
+        rogues: RogueMembers,
     ) -> None:
         clock_error_us = worst_clock_us(scenario)
         kept_us = (KEPT_SECONDS[scenario.workload.keep_for] or FOR_EVER_S) * 1_000_000
@@ -104,11 +106,16 @@ class Observers:
             log=self.group_log, working=_working, vault_of=lambda node: hosts[node].vault
         )
         self.agreement = Agreement()
+        # Nothing is demanded of what these do in groups.
+        self._rogues = self.group_sealings.rogues = rogues.nodes
         self.group_texts_out = 0
         self._may_have_lost: dict[int, None] = {}
         self.group_items_compared = 0
         self.secrecy = Secrecy(message_log, self.group_log)
         self.nonce_reuse = NonceReuse()
+        for owner in owners if rogues.are_taking_numbers else ():
+            # What the owner of a number seals there is not the first.
+            self.nonce_reuse.may_repeat_tags(owner)
         self.authenticity = Authenticity(marker=message_log.marker, owners=owners, working=_working)
         self.key_erasure = KeyErasure(working=_working, engine_of=lambda node: hosts[node].engine)
         self.states = MessageStates(
@@ -206,7 +213,7 @@ class Observers:
             one
             for one in unread(texts, groups, vaults)
             if not any(
-                self._message_log.is_in_trouble_at(node, one.text.asked_at)
+                node in self._rogues or self._message_log.is_in_trouble_at(node, one.text.asked_at)
                 for node in (one.text.author, one.reader)
             )
         ]

@@ -14,7 +14,7 @@ from mesh.errors import StorageError, UserError
 from mesh.events import Event
 from sim.adversaries.adversaries import Adversaries, adversary_positions
 from sim.adversaries.compromised import Orders, compromise
-from sim.adversaries.deaf_members import deafening, drawn_deaf
+from sim.adversaries.rogue_members import RogueMembers
 from sim.bugs.bugs import BUGS, NO_BUG
 from sim.bugs.injection import Bug
 from sim.faults.injection import Faults
@@ -135,6 +135,9 @@ class World:
             self.release,
             self.versions.of_release,
         )
+        self._rogues = RogueMembers(
+            seed, scenario.nodes, scenario.workload.groups, lambda: PURITY_GUARDS.node
+        )
         self.observers = Observers(
             message_log=self.message_log,
             loop=self.loop,
@@ -142,8 +145,8 @@ class World:
             hosts=self.hosts,
             network=self.network,
             scenario=scenario,
+            rogues=self._rogues,
         )
-        self._deaf = drawn_deaf(seed, scenario.nodes, _deaf_share(scenario))
         around = self._build_surroundings()
         self.topology_changes = TopologyChanges(
             layout=layout, loop=self.loop, network=self.network, discovery=around.discovery
@@ -199,7 +202,7 @@ class World:
         with (
             self.observers.observing(),
             self.versions.speaking(),
-            deafening(self._deaf, lambda: PURITY_GUARDS.node),
+            self._rogues.acting(),
             self._bug.injected(),
         ):
             self._begin()
@@ -468,12 +471,6 @@ def _chores(world: World) -> Chores:
         sent_files=world.mail_workload.sent_files,
     )
     return Chores(seed=world.options.seed, home=home, scenario=world.scenario, kinds=CHORES)
-
-
-def _deaf_share(scenario: Scenario) -> float:
-    """Return how many people's nodes will not hear that they were removed from a group."""
-    groups = scenario.workload.groups
-    return 0 if groups is None else groups.deaf_share
 
 
 def _layout(scenario: Scenario, cloned: list[int], seed: int) -> Layout:

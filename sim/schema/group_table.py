@@ -1,12 +1,17 @@
 """The table of a workload that says which groups there are, and what people do in them."""
 
-from typing import Annotated
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 
 from sim.schema.fault_tables import Share, Strict
 
 GroupSize = Annotated[int, msgspec.Meta(ge=2, le=1_000)]
+
+RogueWay = Literal["numbers-backwards", "asks-at-once", "keys-when-out", "takes-numbers"]
+"""The doings of a rogue, which no honest node does (`sim/adversaries/rogue_members.py`)."""
+
+ROGUE_WAYS: Final[tuple[RogueWay, ...]] = get_args(RogueWay)
 
 
 class GroupTable(Strict, frozen=True, kw_only=True):
@@ -25,3 +30,7 @@ class GroupTable(Strict, frozen=True, kw_only=True):
     """So many of those who set something close the group."""
     deaf_share: Share = 0
     """So many people's nodes will not hear that they were removed, and go on as members."""
+    rogue_share: Share = 0
+    """So many people's nodes do what no honest node does."""
+    rogue_ways: Annotated[tuple[RogueWay, ...], msgspec.Meta(min_length=1)] = ROGUE_WAYS
+    """All rogues do all of it."""

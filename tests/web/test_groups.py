@@ -284,3 +284,5 @@ def _remove(ada: Page) -> None:
     expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     press(ada, "Remove$")
     expect(row).to_have_count(0)
+    # The focus is on a row that is left, and not at the beginning of the page.
+    expect(ada.locator(".members button.row:focus")).to_have_count(1)

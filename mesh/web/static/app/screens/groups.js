@@ -207,6 +207,7 @@ async function setRole(group, member, role) {
 /** Removing names what it cannot undo. */
 function askRemove(group, member) {
   const name = { name: member.label };
+  const place = [...membersOf(group.conversation).keys()].indexOf(member.key);
   let hours = 0;
   openDialog({
     title: t("group.remove.ask", name), safe: t("cancel"), danger: true, acts: t("group.remove"),
@@ -216,8 +217,17 @@ function askRemove(group, member) {
       closeDialog();
       changed(await remove(`/v1/groups/${group.conversation}/members/${member.member}`, { undo_since: hours ? nowSeconds() - hours * 3600 : undefined }));
       toast(t("group.removed", name));
+      membersOf(group.conversation).delete(member.key);
+      change(() => focusNear(place));
     },
   });
+}
+
+/** Focus who stands where somebody stood whose row is gone, else who stands before. */
+function focusNear(place) {
+  if (document.activeElement !== document.body) return;
+  const rows = [...document.querySelectorAll(".members li")];
+  [...rows.slice(place), ...rows.slice(0, place).reverse()].map((row) => row.querySelector("button.row")).find(Boolean)?.focus();
 }
 
 async function leave(group, members) {
