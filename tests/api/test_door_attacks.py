@@ -172,7 +172,7 @@ async def test_a_huge_body_is_refused_before_it_is_read(door: Door, is_signed_in
     if is_signed_in:
         await door.sign_in()
     headers = {"Content-Length": str(API_BODY_BYTES_MAX + 1), "Content-Type": "application/json"}
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         answered = await door.ask("POST", "/v1/messages", headers, json={})
     assert answered.kind == ("too-large" if is_signed_in else "signed-out")
 
@@ -183,7 +183,7 @@ async def test_a_code_in_a_huge_body_is_refused(door: Door) -> None:
 
 
 async def test_huge_headers_are_refused(door: Door) -> None:
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         answered = await door.ask("GET", "/", {"X": "y" * 4 * API_HEAD_BYTES_MAX})
     assert answered.status in (400, 431)
 
@@ -284,7 +284,7 @@ async def test_an_upgrade_to_http_2_is_held_to_the_same_rules(
     async with await trio.open_tcp_stream("127.0.0.1", door.port) as stream:
         await stream.send_all(head)
         received = b""
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             while b"\r\n\r\n" not in received:
                 received += await stream.receive_some()
             first, _, rest = received.partition(b"\r\n\r\n")

@@ -15,7 +15,7 @@ def is_listening(address: str) -> bool:
     """Say whether somebody takes connections there."""
     host, _, port = address.removeprefix("http://").rstrip("/").rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=60).close()
     except OSError:
         return False
     return True

@@ -50,7 +50,7 @@ def endpoint_of(household: Household) -> Endpoint:
 
 def status_by(port: int, token: str) -> int:
     """Ask for the status by a token, and return that of HTTP."""
-    door = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    door = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     door.request("GET", "/v1/status", headers={"Authorization": f"Bearer {token}"})
     response = door.getresponse()
     response.read()
@@ -86,7 +86,7 @@ def test_a_page_that_was_open_goes_on_after_the_daemon_was_killed(household: Hou
     made = household.client("anna").ask(MakeSignInCode(as_file=True), SignInCodeAnswer)
     assert stat.S_IMODE(Path(made.file).stat().st_mode) == 0o600
     port = endpoint_of(household).port
-    door = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    door = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     body = json.dumps({"code": made.code})
     door.request("POST", "/v1/session", body, {"Content-Type": "application/json"})
     token = json.loads(door.getresponse().read())["token"]

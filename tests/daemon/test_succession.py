@@ -140,7 +140,7 @@ def lock(client: Client) -> None:
             # A stream may still have come to the former program, as it ended.
             return former if error.kind == "stopping" else error.kind
 
-    eventually(epoch, lambda now: now != former, within_s=20, what="the next program")
+    eventually(epoch, lambda now: now != former, within_s=60, what="the next program")
 
 
 def test_nothing_of_a_person_is_in_the_memory_of_a_locked_daemon(household: Household) -> None:
@@ -201,9 +201,9 @@ def test_links_are_made_again_within_a_second(household: Household) -> None:
         starts.append(time.monotonic() - begun)
         eventually(lambda: is_linked(other), bool, within_s=WITHIN_S, what="a link")
         client.ask(Lock(), Done)
-        eventually(lambda: not is_linked(other), bool, within_s=20, what="the end of the link")
+        eventually(lambda: not is_linked(other), bool, within_s=60, what="the end of the link")
         left = time.monotonic()
-        eventually(lambda: is_linked(other), bool, within_s=20, what="a link")
+        eventually(lambda: is_linked(other), bool, within_s=60, what="a link")
         gaps.append(time.monotonic() - left)
         client.ask(Unlock(PASSPHRASE), Done)
     # A second where the machine has time; in any case hardly more than Python needs to start.

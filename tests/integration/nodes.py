@@ -152,7 +152,7 @@ class Node:
         """Ask the daemon to stop, and hold it to a clean end."""
         assert self._process is not None
         self.run("down")
-        assert self._process.wait(timeout=15) == 0, self.printed()
+        assert self._process.wait(timeout=60) == 0, self.printed()
 
     def end(self) -> None:
         """Leave nothing behind, whatever happened."""

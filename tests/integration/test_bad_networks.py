@@ -131,7 +131,7 @@ def test_isolation_is_suspected_where_somebody_was_reached_before_and_a_hotspot_
         desk.isolate(laptop, bridge)
         desk.cut(laptop, bridge)
         desk.heal(laptop, bridge)
-    eventually(anna.links_count, lambda count: count == 0, within_s=20, what="no link")
+    eventually(anna.links_count, lambda count: count == 0, within_s=60, what="no link")
     code, finding = judged(anna)
     assert (code, finding.level, finding.situation) == (0, "warn", "client-isolation")
     assert "--somebody-here" in finding.fix

@@ -52,7 +52,7 @@ def pair(desk: Desk, make_node: NodeMaker) -> tuple[Node, Node]:
 
 
 def wait_for_texts(node: Node, texts: list[str]) -> None:
-    eventually(node.received_texts, lambda seen: seen == texts, within_s=30, what=f"{texts}")
+    eventually(node.received_texts, lambda seen: seen == texts, within_s=60, what=f"{texts}")
 
 
 @contextmanager
@@ -108,14 +108,14 @@ def test_who_pages_while_messages_arrive_meets_each_once(
 ) -> None:
     ada, bob = pair
     send_many(bob, ada.name, [f"before {number}" for number in range(60)])
-    eventually(lambda: len(ada.messages()), lambda count: count == 61, within_s=30, what="61")
+    eventually(lambda: len(ada.messages()), lambda count: count == 61, within_s=60, what="61")
     send_many(bob, ada.name, [f"meanwhile {number}" for number in range(60)])
     for contact in ("", bob.name):
         met = [message.number for page in pages(ada, contact, back=back) for message in page]
         assert len(met) == len(set(met))
         assert set(range(1, 62)) <= set(met)
         assert met == sorted(met) or back
-    eventually(lambda: len(ada.messages()), lambda count: count == 121, within_s=30, what="121")
+    eventually(lambda: len(ada.messages()), lambda count: count == 121, within_s=60, what="121")
     everything = [message.number for page in pages(ada, "", back=False) for message in page]
     assert everything == list(range(1, 122))
 
@@ -175,7 +175,7 @@ def test_the_bot_that_takes_events_answers_by_the_number_in_them(pair: tuple[Nod
             bob.run("send", ada.name, "hello")
             return bob.received_texts()
 
-        eventually(answered, lambda texts: "I got hello" in texts, within_s=30, what="an answer")
+        eventually(answered, lambda texts: "I got hello" in texts, within_s=60, what="an answer")
 
 
 HOOK = """

@@ -64,7 +64,7 @@ def check_arrived(reader: Node, wanted: list[str]) -> None:
     eventually(
         lambda: sorted(reader.received_texts()),
         lambda texts: texts == sorted(wanted),
-        within_s=30,
+        within_s=60,
         what=f"everything that was stored, once, at {reader.name}",
     )
 
@@ -109,7 +109,7 @@ def test_a_send_repeated_with_its_key_is_one_message_across_a_kill(row: Row) -> 
     texts = eventually(
         row.cleo.received_texts,
         lambda texts: "and that is all" in texts and "two boxes" in texts,
-        within_s=15,
+        within_s=60,
         what="both messages",
     )
     assert sorted(texts) == ["and that is all", "two boxes"]

@@ -83,7 +83,7 @@ def wait_until_announced(node: Node) -> None:
     eventually(
         lambda: node.client.ask(AskPeers(), PeersAnswer).peers,
         lambda peers: any(peer.source == "announced" for peer in peers),
-        within_s=15,
+        within_s=60,
         what="an announcement",
     )
 
@@ -129,7 +129,7 @@ def test_a_firewall_that_lets_nothing_in_is_found_on_both_sides(
     # What is advised to the one behind the firewall is what helps.
     commands = wall.fix.replace("sudo ", "")
     subprocess.run(["ip", "netns", "exec", anna.namespace, "sh", "-c", commands], check=True)
-    eventually(anna.links_count, lambda count: count == 1, within_s=40, what="a link")
+    eventually(anna.links_count, lambda count: count == 1, within_s=60, what="a link")
     code, findings = asked(anna)
     assert (code, failures(findings)) == (0, {})
 

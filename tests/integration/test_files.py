@@ -75,7 +75,7 @@ def test_a_file_arrives_is_saved_and_goes_with_its_message(
         what="word of the blocks",
     )
     ada.run("delete", str(mine.item), "--yes")
-    eventually(lambda: files(bob, "Ada"), lambda told: not told, within_s=30, what="deleted")
+    eventually(lambda: files(bob, "Ada"), lambda told: not told, within_s=60, what="deleted")
     assert bob.attempt("save", str(file.item), "--out", str(out)).returncode == 5
 
 

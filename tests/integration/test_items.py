@@ -32,7 +32,7 @@ def pair(desk: Desk, make_node: NodeMaker) -> tuple[Node, Node]:
 def wait_until_read(node: Node, chat: str, words: str) -> str:
     """Read a conversation until these words are in it."""
     return eventually(
-        lambda: node.run("read", chat), lambda shown: words in shown, within_s=30, what=words
+        lambda: node.run("read", chat), lambda shown: words in shown, within_s=60, what=words
     )
 
 
@@ -56,7 +56,7 @@ def test_a_message_is_answered_changed_and_deleted(pair: tuple[Node, Node]) -> N
     wait_until_read(ada, "Bob", "  👍 1 (Bob)  🎉 1 (Bob)")
     bob.run("react", theirs, "--none")
     bob.run("pin", theirs)
-    eventually(lambda: ada.run("read", "Bob"), lambda t: "👍" not in t, within_s=30, what="none")
+    eventually(lambda: ada.run("read", "Bob"), lambda t: "👍" not in t, within_s=60, what="none")
     wait_until_read(ada, "Bob", "[pinned]")
     assert "On our way." in ada.run("board", "Bob", "--pins")
     refused = bob.attempt("delete", theirs, "--yes")
@@ -103,7 +103,7 @@ def test_two_decide(pair: tuple[Node, Node]) -> None:
     assert "(poll)" not in board
     bob.run("task", "done", task)
     eventually(
-        lambda: ada.run("board", "Bob"), lambda text: "(task)" not in text, within_s=30, what="done"
+        lambda: ada.run("board", "Bob"), lambda text: "(task)" not in text, within_s=60, what="done"
     )
 
 
@@ -113,7 +113,7 @@ def test_what_is_written_under_a_timer_says_when_it_goes(pair: tuple[Node, Node]
     eventually(
         lambda: bob.attempt("timer", "Ada").stderr,
         lambda told: "disappear 12 h 0 min after" in told,
-        within_s=30,
+        within_s=60,
         what="the timer",
     )
     bob.run("send", "Ada", "gone tonight")

@@ -67,13 +67,13 @@ def test_a_disk_without_room_is_said_in_words_and_the_node_goes_on(
     waits = newest(bob, "Ada")
     bob.run("save", str(waits.item), "--resume")
     stopped = eventually(
-        lambda: newest(bob, "Ada"), lambda file: file.state == "no-room", within_s=30, what="words"
+        lambda: newest(bob, "Ada"), lambda file: file.state == "no-room", within_s=60, what="words"
     )
     assert "the disk has no room for it" in bob.run("read", "Ada")
     assert stopped.here_count == 0
     assert bob.status().disk == "room", "what the node needs for itself is left"
     bob.run("send", "Ada", "Mail goes on.")
-    wait_for_text(ada, "Mail goes on.", within_s=30)
+    wait_for_text(ada, "Mail goes on.", within_s=60)
     subprocess.run(["mount", "-o", "remount,size=400m", str(disk.home)], check=True)
     bob.run("save", str(waits.item), "--resume")
     came = wait_for_blocks(bob, "Ada", waits.blocks_count)
@@ -87,7 +87,7 @@ def files(node: Node, chat: str) -> list[FileAnswer]:
 
 def newest(node: Node, chat: str) -> FileAnswer:
     return eventually(
-        lambda: files(node, chat), lambda found: bool(found), within_s=30, what="the file"
+        lambda: files(node, chat), lambda found: bool(found), within_s=60, what="the file"
     )[-1]
 
 
@@ -137,7 +137,7 @@ def test_a_file_below_25_mib_comes_by_itself_and_a_larger_one_when_it_is_asked_f
     waits = eventually(
         lambda: newest(bob, "Ada"),
         lambda file: file.name == "large.bin",
-        within_s=30,
+        within_s=60,
         what="large",
     )
     assert (waits.state, waits.here_count) == ("waits", 0)
@@ -147,7 +147,7 @@ def test_a_file_below_25_mib_comes_by_itself_and_a_larger_one_when_it_is_asked_f
     given = eventually(
         lambda: newest(ada, "Bob"),
         lambda file: file.opened_count == file.blocks_count,
-        within_s=10,
+        within_s=60,
         what="word of what was given",
     )
     assert given.state == "here"
@@ -194,8 +194,8 @@ def test_a_large_file_survives_five_cuts_and_a_kill_of_each_side(
     with big.open("rb") as file, blob.open("rb") as sealed:
         assert file.read(64) not in sealed.read(2 * MIB)
     ada.run("delete", str(newest(ada, "Bob").item), "--yes")
-    eventually(lambda: files(bob, "Ada"), lambda told: not told, within_s=30, what="deleted")
-    eventually(blob.exists, lambda is_there: not is_there, within_s=10, what="the sealed file")
+    eventually(lambda: files(bob, "Ada"), lambda told: not told, within_s=60, what="deleted")
+    eventually(blob.exists, lambda is_there: not is_there, within_s=60, what="the sealed file")
 
 
 def test_a_file_that_is_changed_at_its_place_is_given_no_more(

@@ -39,7 +39,7 @@ def test_a_node_in_a_terminal_keeps_nothing_when_it_is_locked_and_is_soon_back(
     former = epoch_of(anna)
     anna.run("lock")
     eventually(
-        lambda: epoch_of(anna), lambda now: now != former, within_s=20, what="the next program"
+        lambda: epoch_of(anna), lambda now: now != former, within_s=60, what="the next program"
     )
     assert found_in_memory(anna.pid, wanted) == set()
     wait_for_links(anna, 1)

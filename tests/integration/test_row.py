@@ -170,11 +170,11 @@ def test_what_both_sides_of_a_cut_wrote_arrives_once_when_it_heals(row: Row) -> 
     assert row.cleo.received_texts() == []
     row.desk.heal(row.cleo.namespace, row.right)
     healed = time.monotonic()
-    wait_for_text(row.cleo, from_anna[-1], within_s=45)
-    wait_for_text(row.anna, from_cleo[-1], within_s=45)
+    wait_for_text(row.cleo, from_anna[-1], within_s=60)
+    wait_for_text(row.anna, from_cleo[-1], within_s=60)
     eventually(
         lambda: (sorted(row.cleo.received_texts()), sorted(row.anna.received_texts())),
         lambda texts: texts == (sorted(from_anna), sorted(["hello", *from_cleo])),
-        within_s=10,
+        within_s=60,
         what=f"everything once, {time.monotonic() - healed:.0f} s after it healed",
     )

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.netns
 
 GET = """\
 import sys, urllib.request
-sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1], timeout=5).read())
+sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1], timeout=60).read())
 """
 
 

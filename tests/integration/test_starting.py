@@ -78,7 +78,7 @@ def test_two_profiles_of_a_machine_without_a_network_meet_when_asked(
     wait_for_links(anna, 1)
     befriend(anna, ben, inviter_label="anna")
     ben.run("send", "anna", "from the same chair")
-    wait_for_text(anna, "from the same chair", within_s=30)
+    wait_for_text(anna, "from the same chair", within_s=60)
 
 
 def test_with_real_stamps_on_an_open_mesh_a_first_message_arrives(
@@ -93,4 +93,4 @@ def test_with_real_stamps_on_an_open_mesh_a_first_message_arrives(
     eventually(
         lambda: ben.status().stamp, lambda stamp: stamp == "ready", within_s=60, what="the stamp"
     )
-    wait_for_text(anna, "with work done", within_s=30)
+    wait_for_text(anna, "with work done", within_s=60)

@@ -42,17 +42,17 @@ def test_mail_for_one_person_goes_by_stick_and_says_so(
 
     cleo.run("carry", "import", str(stick))
     ben.run("carry", "import", str(stick))
-    wait_for_text(ben, "over the hill", within_s=20)
+    wait_for_text(ben, "over the hill", within_s=60)
     assert cleo.received_texts() == []
     ben.run("send", anna.name, "it came")
     back = tmp_path / "back.mesh"
     ben.run("carry", "export", str(back), "--for", anna.name)
     anna.run("carry", "import", str(back))
-    wait_for_text(anna, "it came", within_s=20)
+    wait_for_text(anna, "it came", within_s=60)
     eventually(
         lambda: {message.text: (message.state, message.exported) for message in sent(anna)},
         lambda states: states["over the hill"] == ("delivered", 0),
-        within_s=20,
+        within_s=60,
         what="the proof",
     )
 

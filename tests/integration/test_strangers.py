@@ -100,7 +100,7 @@ def test_random_bytes_and_absurd_lengths_are_hung_up_on_and_counted(target: Targ
     eventually(
         target.faults,
         lambda faults: faults == before + len(garbage),
-        within_s=5,
+        within_s=60,
         what="a count for each stranger",
     )
     assert "fault" in target.ben.run("status", "--json")
@@ -117,7 +117,7 @@ def test_half_a_handshake_is_given_up_in_time(target: Target) -> None:
     eventually(
         lambda: target.counted("fault: handshake took too long"),
         lambda count: count == 2,
-        within_s=5,
+        within_s=60,
         what="both counted",
     )
 
@@ -163,7 +163,7 @@ def test_a_member_who_sends_nonsense_loses_its_link(target: Target) -> None:
     eventually(
         target.faults,
         lambda faults: faults == before + len(nonsense),
-        within_s=5,
+        within_s=60,
         what="a count for each fault",
     )
 
@@ -187,7 +187,7 @@ def test_a_member_who_floods_with_frames_loses_its_link(target: Target) -> None:
     before = target.faults()
     with target.insider() as member, pytest.raises(ConnectionError):
         member.send_for_ever(Ping())
-    eventually(target.faults, lambda faults: faults > before, within_s=5, what="the count")
+    eventually(target.faults, lambda faults: faults > before, within_s=60, what="the count")
 
 
 def test_a_flood_of_connections_costs_bounded_descriptors_and_passes(target: Target) -> None:

@@ -31,7 +31,7 @@ def pair(desk: Desk, make_node: NodeMaker) -> tuple[Node, Node]:
 def wait_until_shown(node: Node, words: str, *command: str) -> str:
     """Ask by a command until its answer holds these words; return the answer."""
     return eventually(
-        lambda: node.run(*command), lambda shown: words in shown, within_s=30, what=words
+        lambda: node.run(*command), lambda shown: words in shown, within_s=60, what=words
     )
 
 

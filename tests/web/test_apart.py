@@ -82,7 +82,7 @@ def test_a_cut_and_a_heal_are_told_as_they_were(row: Row, laptops: Laptops, tmp_
     eventually(
         lambda: row.anna.client.ask(AskContacts(), ContactsAnswer).contacts[0].unread_count,
         lambda count: count == 0,
-        within_s=30,
+        within_s=60,
         what="it is read",
     )
 

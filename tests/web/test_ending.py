@@ -125,6 +125,6 @@ def test_a_wipe_from_the_page_leaves_nothing(pair: tuple[Node, Node], laptops: L
     eventually(
         lambda: [path for path in anna.home.rglob("*") if path.is_file()],
         lambda left: {path.name for path in left} <= {"passphrase", "printed.txt"},
-        within_s=30,
+        within_s=60,
         what="nothing but what the test made",
     )

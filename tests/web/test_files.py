@@ -77,7 +77,7 @@ def choose_after_a_while(page: Page, file: Path) -> None:
     eventually(
         lambda: page.evaluate("1") and len(asked),
         lambda count: count == 1,
-        within_s=20,
+        within_s=60,
         what="the question for a file",
     )
     browser.send("HeapProfiler.collectGarbage")

@@ -81,7 +81,7 @@ def test_two_newcomers_talk_and_touch_nothing_but_the_keyboard(
         eventually(
             lambda node=node: locks_after(node),  # type: ignore[misc]  # bound at once
             lambda minutes: minutes == LOCKS_AFTER_MINUTES,
-            within_s=30,
+            within_s=60,
             what=f"the lock that {node.name} chose",
         )
     tab_to(mine, "Show my code")

@@ -54,7 +54,7 @@ def _wait_for_contact(node: Node, name: str) -> None:
     eventually(
         lambda: [each.name for each in node.answer(ContactsAnswer, "contacts").contacts],
         lambda names: name in names,
-        within_s=30,
+        within_s=60,
         what=f"{name} at {node.name}",
     )
 

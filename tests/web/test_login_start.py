@@ -29,7 +29,7 @@ def test_a_newcomer_lets_it_start_at_login_and_changes_that_later(
             eventually(
                 lambda: client.ask(AskService(), ServiceAnswer).is_installed,
                 lambda seen: seen is is_installed,
-                within_s=20,
+                within_s=60,
                 what="the start at login",
             )
 

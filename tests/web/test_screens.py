@@ -21,7 +21,7 @@ def test_no_screen_is_too_wide_or_unreadable(pair: tuple[Node, Node], laptops: L
     for text in ("hello", "مرحبا بالجميع", "w" * 400, "https://example.org/" + "a" * 300):
         ben.run("send", anna.name, "-", stdin=text)
     wait_for_text(anna, "hello")
-    eventually(anna.received_texts, lambda texts: len(texts) == 4, within_s=30, what="all mail")
+    eventually(anna.received_texts, lambda texts: len(texts) == 4, within_s=60, what="all mail")
     label = ben.name
     page = laptops.beside(anna).page()
     expect(page.get_by_role("navigation", name="Mesh")).to_be_visible()

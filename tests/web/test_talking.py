@@ -204,7 +204,7 @@ def test_a_locked_page_shows_nothing_until_it_is_unlocked(
     expect(page.get_by_role("heading", name="Locked")).to_be_visible()
     # The page goes on with the next program, and says meanwhile nothing but that it is locked.
     eventually(
-        lambda: epoch_of(anna), lambda now: now != former, within_s=20, what="the next program"
+        lambda: epoch_of(anna), lambda now: now != former, within_s=60, what="the next program"
     )
     expect(page.get_by_text(f"Profile {anna.folders.name}")).to_be_visible()
     assert page.evaluate("window.failures_shown") == 0

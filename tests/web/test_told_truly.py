@@ -75,7 +75,7 @@ def two(tmp_path_factory: pytest.TempPathFactory, playwright: Playwright) -> Ite
             eventually(
                 lambda: made.client("anna").ask(AskContacts(), ContactsAnswer).contacts[0],
                 lambda contact: contact.state == "answered",
-                within_s=30,
+                within_s=60,
                 what="an answer of Ben",
             )
             yield made
