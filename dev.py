@@ -75,7 +75,10 @@ LOCKS = {
     "run": ("requirements.txt", ("--extra", "sim", "--group", "editable")),
     "bundle": ("requirements-bundle.txt", ("--group", "bundle")),
     "test": ("requirements-dev.txt", ("--extra", "sim", "--extra", "sweep", "--group", "dev")),
-    "bench": ("requirements-bench.txt", ("--extra", "sim", "--extra", "bench", "--group", "dev")),
+    "bench": (
+        "requirements-bench.txt",
+        ("--extra", "sim", "--extra", "bench", "--extra", "study", "--group", "dev"),
+    ),
 }
 
 # What pip says where it reached no index, and of a library that it finds nowhere.

@@ -54,7 +54,7 @@ def _show_world(world: World) -> None:
     message_log = world.message_log
     show_line(
         f"{world.loop.now / 1_000_000:5.0f} s virtual, {world.loop.events_count:,} events, "
-        f"{message_log.delivered_count} of {message_log.confirmed_count} messages delivered"
+        f"{message_log.delivered_count} of {message_log.written_count} messages delivered"
     )
 
 

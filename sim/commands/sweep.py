@@ -1,6 +1,7 @@
 """`meshsim sweep`: many seeds and settings of one scenario, into a log that can be gone on with."""
 
 import sys
+import time
 from collections.abc import Sequence
 from functools import partial
 from math import inf, nan
@@ -17,6 +18,7 @@ from sim.commands.mutant_search import HEAD, SHRINKING_RUNS_MAX, MutantSearch, s
 from sim.commands.options import INJECTS_A_BUG, known_bug, refuse_unheard
 from sim.commands.progress import clear_line, duration, interruptible, is_watched, show_line
 from sim.mutants.corpus import SEEDS_MAX
+from sim.recording.keeping import rows_folder_of, run_with_rows
 from sim.run.report import sometimes_text
 from sim.run.runner import Request, scenario_of
 from sim.schema.settings import parse_settings
@@ -28,9 +30,11 @@ from sim.sweeps.points import Point, parse_seeds, points_of, shard_of
 from sim.sweeps.records import Record, RecordLog
 from sim.sweeps.summing_up import Summary, summary_of
 from sim.sweeps.sweeping import Progress, StopRules, recorded, run_point_of, sweep
+from sim.sweeps.until import RUNS_FIRST, Goal, Sureness, parse_goal, sureness_of, sweep_until
 
 LOCAL_CLUSTER: Final = "local"
 SEEDS_DEFAULT: Final = "0..9"
+MAX_RUNS: Final = 200
 SEARCHED_WITH: Final = ("bugs", "bug", "runs", "seeds", "shard", "out", "is_json", "quiet")
 ITS_OWN: Final = "each bug has a ground of its own, and they are searched one after another."
 SHOWN_FAILURES_MAX: Final = 20
@@ -44,6 +48,8 @@ Examples:
   python -m sim sweep conversation --seeds 0..999 --shard 3/16 --out shard-3.jsonl
   python -m sim sweep conversation --seeds 0..49 --json > summary.json
   python -m sim sweep conversation --seeds 0..49 --page conversation.html
+  python -m sim sweep conversation --seeds 0..49 --rows --out all.jsonl    # for `export`
+  python -m sim sweep conversation --set wire.loss=0,0.1 --until bytes-sent=2% --max-runs 200
   python -m sim sweep --bugs --out shrunk
   python -m sim sweep partition-heal --seeds 0..99 --dask tcp://10.0.0.1:8786
 """
@@ -67,7 +73,21 @@ Examples:
 @click.option("--crypto", type=click.Choice(["real", "modelled"]), help="Default: by the nodes.")
 @click.option("--out", type=click.Path(path_type=Path), help="The log; with --bugs a folder.")
 @click.option("--page", type=click.Path(path_type=Path), help="A page of what came of it.")
+@click.option("--rows", "is_rows", is_flag=True, help="Keep what `export` asks, beside the log.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=2, show_default=True)
+@click.option(
+    "--until",
+    multiple=True,
+    metavar="METRIC=WIDTH[%]",
+    help="More seeds, from 0 on, until the 95 % interval of the mean is no wider than ± that.",
+)
+@click.option(
+    "--max-runs",
+    type=click.IntRange(RUNS_FIRST),
+    default=MAX_RUNS,
+    show_default=True,
+    help="With --until: runs of a setting.",
+)
 @click.option("--shard", metavar="I/N", help="Only every N-th point, from the I-th on.")
 @click.option("--dask", metavar="ADDRESS", help="Run on a Dask cluster; `local` starts one here.")
 @click.option(
@@ -94,7 +114,10 @@ def sweep_command(
     crypto: str | None,
     out: Path | None,
     page: Path | None,
+    is_rows: bool,
     jobs: int,
+    until: tuple[str, ...],
+    max_runs: int,
     shard: str | None,
     dask: str | None,
     timeout: float,
@@ -109,12 +132,18 @@ def sweep_command(
     run died.
     """
     _refuse_what_is_not_meant(is_search=bugs, is_shrunk=runs > 0, dask=dask)
+    if until:
+        refuse_unheard(["seeds", "shard"], "with --until: seeds go on until it is reached.")
+        seeds = f"0..{max_runs - 1}"
+    else:
+        refuse_unheard(["max_runs"], "without --until.")
     click.get_current_context().with_resource(interruptible())
     if bugs:
         _search([bug] if bug else list(BUGS), seeds, shard, out, runs, is_json=is_json, quiet=quiet)
     if scenario is None:
         raise click.UsageError("Name a scenario, or say --bugs.")
     try:
+        goals = [parse_goal(text) for text in until]
         asked = Request(name=scenario, seed=0, nodes=nodes, duration_s=duration)
         points = points_of(
             scenario_of(asked),
@@ -128,14 +157,22 @@ def sweep_command(
             points = shard_of(points, *_parse_shard(shard))
         stop = StopRules(max_failures, None if time_text is None else _parse_time(time_text))
         log = RecordLog(out or Path(f"{points[0].scenario.name if points else scenario}.jsonl"))
-        records, is_whole = run_points(points, log, _executor(dask, jobs, timeout), stop, quiet)
+        rows = _rows_folder(log) if is_rows else None
+        executor = _executor(dask, jobs, timeout)
+        records, is_whole = run_points(points, log, executor, stop, quiet, rows, goals)
         # Each takes thousands of draws, and the text tells of none.
         figures = figures_of(records) if is_json or page is not None else []
         if page is not None:
             write_page(page, records, figures)
     except UserError as error:
         raise click.UsageError(str(error)) from None
-    summary = summary_of(records, figures, of_runs=len(points), log=log.path)
+    summary = summary_of(
+        records,
+        figures,
+        of_runs=len(records) if goals else len(points),
+        log=log.path,
+        sureness=sureness_of(records, goals),
+    )
     if is_json:
         say_json(summary)
     else:
@@ -157,6 +194,16 @@ def _refuse_what_is_not_meant(*, is_search: bool, is_shrunk: bool, dask: str | N
             refuse_unheard(["out"], "with --runs 0: nothing is made small, so nothing is kept.")
     if dask not in (None, LOCAL_CLUSTER):
         refuse_unheard(["jobs"], "with the address of a cluster: it has the workers that it has.")
+        refuse_unheard(["is_rows"], "with the address of a cluster: its disks are elsewhere.")
+
+
+def _rows_folder(log: RecordLog) -> Path:
+    folder = rows_folder_of(log.path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError("bad-file", f"Cannot write into {folder}: {error.strerror}.") from None
+    return folder
 
 
 def _search(
@@ -204,26 +251,40 @@ def _search(
 
 
 def run_points(
-    points: Sequence[Point], log: RecordLog, executor: Executor, stop: StopRules, quiet: bool
+    points: Sequence[Point],
+    log: RecordLog,
+    executor: Executor,
+    stop: StopRules,
+    quiet: bool,
+    rows: Path | None = None,
+    goals: Sequence[Goal] = (),
 ) -> tuple[list[Record], bool]:
-    """Run, and say whether nobody interrupted it."""
+    """Run, and say whether nobody interrupted it; `rows` is the folder that keeps their rows.
+
+    With goals no more than it takes to reach them.
+    """
     is_shown = is_watched() and not quiet
     origin = origin_here()
     commit = origin.commit
+    run = partial(run_point_of, origin)
+    if rows is not None:
+        run = partial(run_point_of, origin, ran_by=partial(run_with_rows, rows, commit))
+    began = time.monotonic()
+
+    def some(chosen: Sequence[Point], before: Sequence[Record]) -> list[Record]:
+        return sweep(
+            chosen,
+            log=log,
+            executor=executor,
+            commit=commit,
+            stop=stop.rest(before, time.monotonic() - began),
+            progress=_show_progress if is_shown else _show_nothing,
+            run=run,
+        )
+
     try:
         with log:
-            return (
-                sweep(
-                    points,
-                    log=log,
-                    executor=executor,
-                    commit=commit,
-                    stop=stop,
-                    progress=_show_progress if is_shown else _show_nothing,
-                    run=partial(run_point_of, origin),
-                ),
-                True,
-            )
+            return sweep_until(points, goals, some) if goals else some(points, []), True
     except KeyboardInterrupt:
         click.echo("\nInterrupted. The same command goes on from here.", err=True)
         return recorded(points, log=log, commit=commit), False
@@ -252,10 +313,26 @@ def _text_of(summary: Summary) -> str:
     lines += [f"  {one.why}: {one.command}" for one in summary.troubled[:SHOWN_FAILURES_MAX]]
     if len(summary.troubled) > SHOWN_FAILURES_MAX:
         lines.append(f"  … and {len(summary.troubled) - SHOWN_FAILURES_MAX} more")
+    lines += [_sureness_text(one) for one in summary.sureness]
     if summary.runs > summary.dead:
         lines.append(sometimes_text(summary.sometimes))
     lines.append(f"log: {summary.log}")
     return "\n".join(lines)
+
+
+def _sureness_text(one: Sureness) -> str:
+    if one.mean is None or one.half_width is None or one.wanted is None:
+        return f"NOT REACHED  {one.setting}: no {one.metric} of {one.runs} runs"
+    head = "sure" if one.is_reached else "NOT REACHED"
+    mean, half_width, wanted = map(_number, (one.mean, one.half_width, one.wanted))
+    return (
+        f"{head:<11}  {one.setting}: {one.metric} {mean} ± {half_width} "
+        f"(wanted {wanted}) of {one.runs} runs"
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"
 
 
 def _parse_shard(text: str) -> tuple[int, int]:

@@ -54,6 +54,9 @@ class LoggedMessage:
     told_expired_at: int | None = None
     """The first moment at which that was that it has expired."""
 
+    is_for_later: bool = False
+    """Whether its author's node is to send it later: it is confirmed when that tells of it."""
+
     is_cut_off: bool = False
     """Whether it was on its way when one of the two removed the other."""
 
@@ -75,6 +78,9 @@ class MessageLog:
     messages: list[LoggedMessage] = field(default_factory=list)
     confirmed_count: int = 0
     delivered_count: int = 0
+    written_count: int = 0
+    """Those that were confirmed, and those that were shown before: what is shown was written."""
+
     is_past_saving: Callable[[LoggedMessage], bool] = _never
     """Says whether a message is kept no longer and could never come."""
 
@@ -96,6 +102,7 @@ class MessageLog:
         """The sender's node says that the message is durable: from now on it must arrive."""
         message.is_held = not is_clone
         if message.confirmed_at is None:
+            self.written_count += message.delivered_at is None
             message.confirmed_at = now
             self.confirmed_count += 1
 
@@ -121,6 +128,7 @@ class MessageLog:
             raise BrokenInvariant(S2, detail, node)
         message.is_shown = True
         if message.delivered_at is None:
+            self.written_count += message.confirmed_at is None
             message.delivered_at = now
             self.delivered_count += 1
         return message

@@ -63,6 +63,8 @@ class MessageStates:
         node = user.node.index
         if not user.is_clone:
             logged.state = message.state
+            if logged.is_for_later and logged.confirmed_at is None:
+                self.message_log.confirm(logged, self.now())
             if message.state == "expired" and logged.told_expired_at is None:
                 logged.told_expired_at = self.now()
         if message.state in OPENED and not self._is_opened(logged):

@@ -8,6 +8,7 @@
 | `metrics.json` | the report |
 | `observed.json` | what was seen of the world while it ran |
 | `events.mp` | the trace, a record at a time |
+| `rows.mp` | its messages, contacts and transfers, for `export` |
 | `failure.json` | which invariant broke, where and when, and how to repeat it; only if one did |
 | `report.html` | all of it to look at; works from disk, without a network |
 """
@@ -24,6 +25,7 @@ import msgspec
 from mesh.errors import UserError
 from sim.recording.observing import Observed, Observer, head_of
 from sim.recording.page import page_of
+from sim.recording.rows import ROWS_FILE, RowFile
 from sim.recording.trace_file import RecordedTrace
 from sim.run.report import Report
 from sim.run.runner import run_scenario
@@ -101,9 +103,10 @@ def _record(
     command: str,
 ) -> Report:
     began = time.process_time()
-    with (folder / TRACE_FILE).open("wb") as file:
-        trace = RecordedTrace(file, head_of(scenario.name, options.seed, scenario.nodes))
-        observer = Observer(trace)
+    head = head_of(scenario.name, options.seed, scenario.nodes)
+    with (folder / TRACE_FILE).open("wb") as file, (folder / ROWS_FILE).open("wb") as beside:
+        trace, rows = RecordedTrace(file, head), RowFile(beside, head)
+        observer = Observer(trace, rows)
 
         def look(world: World) -> None:
             observer.look(world)
@@ -112,6 +115,7 @@ def _record(
         ran = run_scenario(
             scenario, options, look, command=command, trace=trace, observing=observer.observing
         )
+        rows.end(ran.world)
     meta = Meta(
         seed=options.seed,
         bug=options.bug,

@@ -11,11 +11,16 @@ from typing import Final
 
 import msgspec
 
+from mesh.engine.forwarding.intake import Intake
 from mesh.ids import EnvelopeId, Instant, LinkId
 from mesh.replication.replicator import Replicator
 from mesh.replication.seen_sets import Element
+from mesh.wire.envelope import envelope_id_of
+from mesh.wire.frames import Push, Stem
+from sim.invariants.purity_guards import PURITY_GUARDS
 from sim.kernel.trace import NOBODY
 from sim.patching import Patch, patched
+from sim.recording.rows import RowFile, TransferRow
 from sim.recording.trace_file import Head, RecordedTrace
 from sim.run.report import injected_faults
 from sim.run.world import World
@@ -99,10 +104,14 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Observer:
-    """Observes one world; make it with the trace that the world is given."""
+    """Observes one world; make it with the trace that the world is given.
 
-    def __init__(self, trace: RecordedTrace) -> None:
+    With `rows` it writes what studies ask for, of every envelope and of every link.
+    """
+
+    def __init__(self, trace: RecordedTrace, rows: RowFile | None = None) -> None:
         self._trace = trace
+        self._rows = rows
         self._followed: dict[EnvelopeId, Followed] = {}
         self._links: list[LinkEvent] = []
         self._standing: dict[tuple[int, int], None] = {}
@@ -119,8 +128,12 @@ class Observer:
     def observing(self, world: World) -> Iterator[None]:
         """While inside, what enters engines and what leaves them is seen."""
         self._world = world
-        accepted = Replicator.accepted
+        accepted, pushed = Replicator.accepted, Intake.pushed
         observer = self
+
+        def brought(intake: Intake, link: LinkId, push: Push | Stem, now: Instant) -> None:
+            observer._pushed(link, push)
+            pushed(intake, link, push, now)
 
         def seen(
             spreading: Replicator,
@@ -145,7 +158,7 @@ class Observer:
                 is_announced=is_announced,
             )
 
-        with patched(Patch(Replicator, "accepted", seen)):
+        with patched(Patch(Replicator, "accepted", seen), Patch(Intake, "pushed", brought)):
             yield
 
     def look(self, world: World) -> None:
@@ -153,8 +166,9 @@ class Observer:
         now = world.loop.now
         self._note_power(world, now)
         self._note_strikes(world, now)
-        if len(world.nodes) <= NODES_WITH_LINKS_MAX:
-            self._note_links(world, now)
+        is_drawn = len(world.nodes) <= NODES_WITH_LINKS_MAX
+        if is_drawn or self._rows is not None:
+            self._note_links(world, now, is_drawn=is_drawn)
         self._seconds += 1
         if self._seconds % self._every:
             return
@@ -191,6 +205,22 @@ class Observer:
             ],
         )
 
+    def _pushed(self, link: LinkId, push: Push | Stem) -> None:
+        """A neighbour brings a body, whether it is new or not."""
+        node, world = PURITY_GUARDS.node, self._world
+        if self._rows is None or world is None or node is None or PURITY_GUARDS.is_double:
+            return
+        envelope = envelope_id_of(push.envelope)
+        row = TransferRow(
+            at_us=world.loop.now,
+            envelope=envelope.hex(),
+            size=len(push.envelope),
+            from_host=self._trace.links.get((node, link), NOBODY),
+            to_host=node,
+            is_first=not world.observers.arrivals.has_had_body(node, envelope),
+        )
+        self._rows.put(row)
+
     def _entered(self, id_: EnvelopeId, element: Element, link: LinkId | None) -> None:
         followed = self._followed.get(id_)
         if followed is None:
@@ -219,11 +249,13 @@ class Observer:
                     self._strikes.append(Strike(now, kind, times))
             self._injected = counts
 
-    def _note_links(self, world: World, now: int) -> None:
+    def _note_links(self, world: World, now: int, *, is_drawn: bool) -> None:
         standing = dict.fromkeys(
             (min(one, other), max(one, other)) for one, other in world.network.streams.links()
         )
-        if len(self._links) < LINK_EVENTS_MAX:
+        if self._rows is not None:
+            self._rows.links(standing, now)
+        if is_drawn and len(self._links) < LINK_EVENTS_MAX:
             for pair in standing:
                 if pair not in self._standing:
                     self._links.append(LinkEvent(now, *pair, True))

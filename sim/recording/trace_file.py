@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
 import msgspec
 
@@ -30,6 +30,8 @@ SENDS_PER_STREAM_MAX: Final = 4_096
 
 ROW_BYTES_MAX: Final = 1 << 16
 SCHEMA: Final = 1
+
+AnyRow = TypeVar("AnyRow")
 
 
 class Head(msgspec.Struct, frozen=True, array_like=True):
@@ -124,12 +126,23 @@ class RecordedTrace(Trace):
 
     def _put(self, value: Head | Row) -> None:
         if self._file is not None:
-            data = self._encoder.encode(value)
-            self._file.write(len(data).to_bytes(4, "big") + data)
+            put_frame(self._file, self._encoder.encode(value))
+
+
+def put_frame(file: BinaryIO, data: bytes) -> None:
+    """Write one value after its length."""
+    file.write(len(data).to_bytes(4, "big") + data)
 
 
 def read_trace_file(path: Path) -> tuple[Head, Iterator[Row]]:
     """A trace that was kept; UserError if it is none. One that was cut ends where it was cut."""
+    return read_frames(path, msgspec.msgpack.Decoder(Row), "trace of a run")
+
+
+def read_frames(
+    path: Path, decoder: msgspec.msgpack.Decoder[AnyRow], what: str
+) -> tuple[Head, Iterator[AnyRow]]:
+    """Return the head of a file and its rows as they are read; UserError if it is no `what`."""
     try:
         file = path.open("rb")
     except OSError as error:
@@ -139,15 +152,14 @@ def read_trace_file(path: Path) -> tuple[Head, Iterator[Row]]:
         head = msgspec.msgpack.decode(data or b"", type=Head)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         file.close()
-        raise UserError("bad-trace", f"{path} is no trace of a run.") from None
+        raise UserError("bad-trace", f"{path} is no {what}.") from None
     if head.schema != SCHEMA:
         file.close()
         raise UserError("bad-trace", f"{path} was written by another version of the simulator.")
-    return head, _rows(file, path)
+    return head, _rows(file, path, decoder)
 
 
-def _rows(file: BinaryIO, path: Path) -> Iterator[Row]:
-    decoder = msgspec.msgpack.Decoder(Row)
+def _rows(file: BinaryIO, path: Path, decoder: msgspec.msgpack.Decoder[AnyRow]) -> Iterator[AnyRow]:
     with file:
         while (data := _next(file)) is not None:
             try:

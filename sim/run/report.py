@@ -161,7 +161,7 @@ def make_report(
         command=command,
         trace_hash=world.trace.hexdigest(),
         virtual_seconds=now_s,
-        messages_written=world.message_log.confirmed_count,
+        messages_written=world.message_log.written_count,
         messages_delivered=world.message_log.delivered_count,
         latency=_latencies(world),
         everywhere=_everywhere(world),

@@ -51,11 +51,28 @@ def settings_text(scenario: str, settings: dict[str, Value], bug: str | None) ->
 
 
 def by_setting(records: Sequence[Record]) -> dict[str, list[Record]]:
-    """Return the runs of each setting, in the order in which they stand there."""
+    """Return the runs of each setting, in the order in which they stand there.
+
+    Runs of another commit, with other crypto or of another scenario with the same name are a
+    setting of their own, and its words say so where there are several.
+    """
+    kinds: dict[str, dict[tuple[str, str, str], None]] = {}
+    for record in records:
+        kinds.setdefault(setting_of(record), {})[_kind_of(record)] = None
     found: dict[str, list[Record]] = {}
     for record in records:
-        found.setdefault(setting_of(record), []).append(record)
+        setting, kind = setting_of(record), _kind_of(record)
+        others = zip(*kinds[setting], strict=True)
+        parted = [part for part, all_ in zip(kind, others, strict=True) if len(set(all_)) > 1]
+        found.setdefault(", ".join([setting, *parted]), []).append(record)
     return found
+
+
+def _kind_of(record: Record) -> tuple[str, str, str]:
+    """Return what parts runs with the same setting, in words."""
+    crypto = "real" if record.is_crypto_real else "modelled"
+    scenario, commit = record.scenario_hash, record.commit
+    return f"scenario {scenario}", f"{crypto} crypto", f"commit {commit}"
 
 
 def figures_of(

@@ -5,6 +5,7 @@ last line may be cut by a crash; it is passed over, and its point is run again.
 """
 
 import contextlib
+import hashlib
 import platform
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from mesh.errors import UserError
 from sim.run.report import Broken, Report
 from sim.schema.coverage_goals import COVERAGE_GOALS
 from sim.schema.settings import Value
-from sim.sweeps.points import Point
+from sim.sweeps.points import HASH_BYTES, Point
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +50,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     def broken(self) -> Sequence[Broken]:
         """The invariants that it broke."""
         return [] if self.report is None else self.report.broken
+
+
+def run_name(record: Record) -> str:
+    """Return a name of a run that is one of a file too: a hash of its key."""
+    data = msgspec.json.encode(record.key)
+    return hashlib.blake2b(data, digest_size=HASH_BYTES, person=b"sim/run").hexdigest()
 
 
 class RecordLog:

@@ -9,6 +9,7 @@ import msgspec
 
 from sim.sweeps.figures import SettingFigures
 from sim.sweeps.records import Record, sometimes_of
+from sim.sweeps.until import Sureness
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,11 +43,19 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     figures: list[SettingFigures]
     """Mean, median and interval of each metric, by setting; none where nobody reads them."""
 
+    sureness: list[Sureness] = []
+    """How sure each mean is whose half-width was asked for."""
+
     log: str
 
 
 def summary_of(
-    records: Sequence[Record], figures: Sequence[SettingFigures], *, of_runs: int, log: Path
+    records: Sequence[Record],
+    figures: Sequence[SettingFigures],
+    *,
+    of_runs: int,
+    log: Path,
+    sureness: Sequence[Sureness] = (),
 ) -> Summary:
     """Sum up what the points of a sweep have in its log."""
     verdicts = Counter(record.verdict for record in records)
@@ -69,5 +78,6 @@ def summary_of(
         ],
         sometimes=sometimes_of(records),
         figures=list(figures),
+        sureness=list(sureness),
         log=str(log),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from sim.run.runner import run_scenario
+from sim.run.runner import Ran, run_scenario
 from sim.sweeps.executors import Dead, Executor
 from sim.sweeps.origin import Origin, require_origin
 from sim.sweeps.points import Point
@@ -30,6 +30,14 @@ class StopRules:
 
     failures_max: int | None = None
     seconds_max: float | None = None
+
+    def rest(self, before: Sequence[Record], seconds: float) -> "StopRules":
+        """Return what is left of these after some runs that took so long."""
+        failed = sum(record.verdict == "fail" for record in before)
+        return StopRules(
+            None if self.failures_max is None else max(0, self.failures_max - failed),
+            None if self.seconds_max is None else max(0, self.seconds_max - seconds),
+        )
 
 
 def sweep(
@@ -76,10 +84,17 @@ def recorded(points: Sequence[Point], *, log: RecordLog, commit: str) -> list[Re
     return [known[key] for key in keys if key in known]
 
 
-def run_point(point: Point) -> Record:
-    """Run one point in this process; the record has no commit yet."""
+def _ran(point: Point) -> Ran:
+    return run_scenario(point.scenario, point.options, command=point.command)
+
+
+def run_point(point: Point, ran_by: Callable[[Point], Ran] = _ran) -> Record:
+    """Run one point in this process; the record has no commit yet.
+
+    `ran_by` runs its world, and may keep more of it than its report.
+    """
     began = time.process_time()
-    ran = run_scenario(point.scenario, point.options, command=point.command)
+    ran = ran_by(point)
     return record_of(
         point,
         "",
@@ -89,10 +104,10 @@ def run_point(point: Point) -> Record:
     )
 
 
-def run_point_of(origin: Origin, point: Point) -> Record:
+def run_point_of(origin: Origin, point: Point, ran_by: Callable[[Point], Ran] = _ran) -> Record:
     """Run one point in this process, if it runs what the sweep does; OriginError else."""
     require_origin(origin)
-    return msgspec.structs.replace(run_point(point), lock=origin.lock)
+    return msgspec.structs.replace(run_point(point, ran_by), lock=origin.lock)
 
 
 def _record(point: Point, outcome: Record | Dead, commit: str) -> Record:

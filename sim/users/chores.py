@@ -13,7 +13,7 @@ from typing import Final
 
 from mesh.commands.answer import Answer
 from sim.invariants.files import SentFiles
-from sim.invariants.message_log import MessageLog
+from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.schema.scenario import Scenario
@@ -32,6 +32,10 @@ class Home:
     users: Users
     message_log: MessageLog
     sent_files: SentFiles
+
+    def confirmed(self, logged: LoggedMessage, _: Answer) -> None:
+        """The author's node answers that it has a message."""
+        self.message_log.confirm(logged, self.loop.now)
 
     def later(self, user: User, chance: Chance, do: Callable[[], None]) -> None:
         """Let a user go on a while later, if their node runs then and has the same identity: the

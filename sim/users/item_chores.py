@@ -135,7 +135,10 @@ def look(home: Home, user: User, chance: Chance) -> None:
 
 
 def note(home: Home, user: User, chance: Chance) -> None:
-    """Write something for oneself; forget it, or all, or let it disappear."""
+    """Write something for oneself; forget it, or all, or let it disappear.
+
+    It reaches nobody, so it is no message that is confirmed and must arrive.
+    """
     written = home.message_log.ask(user.index, user.index, "note", home.loop.now)
 
     def noted(answer: Answer) -> None:
@@ -192,6 +195,7 @@ def write_later(home: Home, user: User, chance: Chance) -> None:
         return
     other, key = friend
     logged = home.message_log.ask(user.index, other.index, "later", home.loop.now)
+    logged.is_for_later = True
     at = home.mesh_seconds(user) + chance.between(*LATER_S)
     is_kept, is_cancelled = chance.is_true(KEPT_SHARE), chance.is_true(0.4)
 
@@ -223,7 +227,7 @@ def remind(home: Home, user: User, chance: Chance) -> None:
         # The node puts a name behind the words, and people change theirs.
         for name in names_of(other):
             logged.edits.append(f"{begin} @{name}")
-        user.ask(RemindOfCheckIn(answer.number, begin), nothing)
+        user.ask(RemindOfCheckIn(answer.number, begin), partial(home.confirmed, logged))
 
     answers = tuple(ChoiceAsked(words=words, level=level) for words, level in LEVELS)
     question = f"well {chance.below(100)}?"
@@ -240,6 +244,7 @@ def rewrite(home: Home, user: User, chance: Chance) -> None:
 
     def written(answer: Answer) -> None:
         assert isinstance(answer, ItemAnswer)
+        home.confirmed(logged, answer)
         user.ask(AskMailFor(key), nothing)
         home.later(user, chance, partial(edit, answer.number))
 
@@ -266,6 +271,7 @@ def withdraw(home: Home, user: User, chance: Chance) -> None:
 
     def written(answer: Answer) -> None:
         assert isinstance(answer, MessageAnswer)
+        home.confirmed(logged, answer)
         logged.is_withdrawn = True
         user.ask(WithdrawMessage(answer.number), nothing)
 
@@ -325,7 +331,7 @@ def picture(home: Home, user: User, chance: Chance) -> None:
             files=(answer.number,),
             idempotency_key=f"picture {logged.number}",
         )
-        user.ask(command, nothing)
+        user.ask(command, partial(home.confirmed, logged))
         for place, deeds in enumerate(FILE_DEEDS):
             look_at = partial(_look_at_pictures, home, other, mine, deeds)
             home.loop.after(LOOKED_AFTER_US + place * LOOKED_EVERY_US, look_at)

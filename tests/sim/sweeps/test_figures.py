@@ -1,5 +1,7 @@
 """Mean, median and interval of each setting of a sweep."""
 
+from msgspec.structs import replace
+
 from sim.sweeps.figures import AS_IT_IS, Figure, figures_of, interval
 from tests.sim.sweeps.records import record
 
@@ -38,3 +40,18 @@ def test_more_runs_are_surer_and_the_same_runs_give_the_same() -> None:
     assert many[1] - many[0] < (few[1] - few[0]) / 2
     assert few == interval([1, 2, 3, 4] * 2, BYTES)
     assert few[0] < 2.5 < few[1]
+
+
+def test_runs_of_another_commit_crypto_or_scenario_are_a_setting_of_their_own() -> None:
+    one = record(1, bytes_sent=100)
+    others = (
+        replace(record(1, bytes_sent=900), commit="def"),
+        replace(record(1, bytes_sent=900), is_crypto_real=True),
+        replace(record(1, bytes_sent=900), scenario_hash="more nodes"),
+    )
+    words = ("commit abc", "modelled crypto", "scenario None")
+    for other, word in zip(others, words, strict=True):
+        first, second = figures_of([one, other])
+        assert first.setting == f"small: {AS_IT_IS}, {word}"
+        assert first.setting != second.setting
+        assert _figure_of(first.figures, BYTES).mean == 100

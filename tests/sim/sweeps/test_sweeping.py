@@ -117,9 +117,13 @@ def test_commands_sweep_merge_compare_and_shrink(tmp_path: Path) -> None:
     short = ("--duration", "10", "--crypto", "modelled")
     for shard in ("1/2", "2/2"):
         out = str(tmp_path / f"{shard[0]}.jsonl")
-        said = call(0, "sweep", str(own), *short, "--seeds", "1..2", "--shard", shard, "--out", out)
+        part = ("--seeds", "1..2", "--shard", shard, "--rows")
+        said = call(0, "sweep", str(own), *short, *part, "--out", out)
         assert "1 of 1 runs: 1 passed, 0 broke a promise, 0 died" in said
     logs = [str(tmp_path / "1.jsonl"), str(tmp_path / "2.jsonl")]
+    tables = tmp_path / "tables"
+    assert "2 runs, " in call(0, "export", *logs, "--csv", str(tables))
+    assert (tables / "messages.csv").read_text(encoding="utf-8").count("\n") > 2
     assert "2 runs in" in call(0, "merge", *logs, "--out", str(tmp_path / "all.jsonl"))
     table = call(0, "compare", str(tmp_path / "all.jsonl"), logs[0])
     assert "delivered share" in table

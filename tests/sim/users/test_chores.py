@@ -1,18 +1,30 @@
 """Chores end with the vault in which they began, and let in nobody but whom they mean."""
 
+from collections.abc import Mapping
+
 import pytest
 from msgspec.structs import replace
 
 from sim.kernel.entropy import Chance
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
-from sim.users.chores import SOON_US, Home
+from sim.users.chores import SOON_US, Chore, Home
 from sim.users.contact_chores import nearby
+from sim.users.item_chores import LATER_S, picture, remind, rewrite, withdraw, write_later
 from tests.sim.three_users import THREE_USERS
 
 BEGUN_US = 6_000_000
 NEARBY_US = 21_000_000
 STRANGER = "ab" * 32
+
+WORDS: Mapping[Chore, str] = {
+    picture: "picture",
+    remind: "reminded",
+    rewrite: "rewritten",
+    withdraw: "withdrawn",
+    write_later: "later",
+}
+"""The texts that chores write end so."""
 
 pytestmark = pytest.mark.world
 
@@ -56,3 +68,18 @@ def test_who_compares_with_somebody_near_lets_in_nobody_else() -> None:
     world.run_until(BEGUN_US + NEARBY_US)
     assert not out.is_out(user.index, key)
     assert out.is_out(user.index, STRANGER)
+
+
+@pytest.mark.parametrize("chore", [picture, remind, rewrite, withdraw, write_later])
+def test_what_a_chore_writes_is_confirmed_and_arrives_as_other_messages(chore: Chore) -> None:
+    world, home = begun_world()
+    log = world.message_log
+    before = len(log.messages)
+    with world.running():
+        chore(home, world.users.everybody[0], Chance(2, "confirmed"))
+    world.run_until(BEGUN_US + (LATER_S[1] + 5) * 1_000_000)
+    # That seed leaves a text for later as it is. A reminder is logged when the check-in stands.
+    [logged] = [one for one in log.messages[before:] if one.text.endswith(WORDS[chore])]
+    assert logged.confirmed_at is not None
+    assert logged.is_held
+    assert log.delivered_count <= log.written_count

@@ -1,0 +1,1 @@
+"""The runs of studies as tables that other programs read: CSV, or Parquet."""
