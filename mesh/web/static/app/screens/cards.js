@@ -4,7 +4,7 @@ import { ref } from "../../vendor/lit-html/directives/ref.js";
 import { askTimer, tell } from "../acts.js";
 import { get, post } from "../api.js";
 import { avatar } from "../avatar.js";
-import { confirm, doing, failure, openMenu } from "../dom.js";
+import { confirm, doing, failure, here, openMenu } from "../dom.js";
 import { canChange, faceOf, groupOf, isAtLeast, may, membersOf } from "../groups.js";
 import { icon } from "../icons.js";
 import { fetchPart } from "../later.js";
@@ -122,7 +122,9 @@ async function remind(item) {
 /** An answer with a note and a place, for oneself or for somebody else. */
 async function sayMore(item) {
   const { answers } = item.check_in;
+  const isHere = here();
   const people = await checkedIn(item);
+  if (!isHere()) return;
   openForm({
     title: t("checkin.more"), acts: t("checkin.say"),
     view: () => html`<div class="field"><label for="say-who">${t("checkin.who")}</label><select id="say-who" name="subject" autofocus>${people.map((person) => html`<option value=${person.is_me ? "" : person.key} ?selected=${person.is_me}>${person.is_me ? t("you") : person.label}</option>`)}</select></div>
