@@ -17,6 +17,18 @@ AUTO_LOCK_S = 20
 LOCKS_WITHIN_S = 120
 """Who counts as a person puts the lock off for as long as messages come."""
 
+LATE = """(() => {
+  const asked = window.fetch;
+  window.late = 0;
+  const held = new Promise((then) => { window.release = then; });
+  window.fetch = async (address, ...more) => {
+    const answer = await asked(address, ...more);
+    if (address === "/v1/conversations") { window.late += 1; await held; }
+    return answer;
+  };
+})()"""
+"""Keeps an answer that has come from the page, until it is released."""
+
 
 def leave(page: Page) -> None:
     """Let the page see that nobody has touched it for two minutes; its timers go on as ever."""
@@ -78,6 +90,27 @@ BEGIN_TO_WIPE = """async (button, isStopped) => {
   return words;
 }"""
 """Five seconds are soon over on a busy machine: what shall come in time is done in one turn."""
+
+
+def test_what_was_asked_for_before_a_lock_is_not_shown_after_it(
+    alone: Node, laptops: Laptops
+) -> None:
+    alone.run("send", "me", "the key is under the stone")
+    page = laptops.beside(alone).page()
+    expect(page.get_by_text("under the stone")).to_be_visible()
+    page.add_init_script(LATE)
+    page.reload()
+    eventually(lambda: page.evaluate("late"), bool, within_s=60, what="the answer")
+    alone.run("lock")
+    locked = page.get_by_role("heading", name="Locked")
+    expect(locked).to_be_visible()
+    page.evaluate("release()")
+    page.wait_for_timeout(500)
+    assert locked.is_visible()
+    assert "under the stone" not in page.content()
+    page.get_by_label("Passphrase").fill(PASSPHRASE)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("under the stone")).to_be_visible()
 
 
 def test_a_wipe_from_the_page_leaves_nothing(pair: tuple[Node, Node], laptops: Laptops) -> None:

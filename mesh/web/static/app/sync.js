@@ -3,9 +3,10 @@ import { get, isSignedIn, personIsHere, signIn, signOff } from "./api.js";
 import { Follower } from "./events.js";
 import { ready } from "./later.js";
 import { notify } from "./notify.js";
+import { endsByItself, Patience } from "./patience.js";
 import { holdsSomething, lockDrafts, pump, saveDrafts, seeOwn } from "./outbox.js";
 import { askKnocks, hear, takeGroup } from "./groups.js";
-import { change, forget, state } from "./state.js";
+import { change, forget, onForget, state } from "./state.js";
 import { load, loadAhead, streamOf, take, takeFile, takeGone } from "./stream.js";
 import { isLine } from "./memberships.js";
 import { nowSeconds } from "./times.js";
@@ -49,6 +50,8 @@ export async function start() {
 
 /** Ask how the node stands and show what fits; called at the start and whenever that may have changed. */
 export async function enter() {
+  // What was asked for before may say what held then.
+  await loading;
   try {
     state.status = await get("/v1/status");
     answered();
@@ -83,6 +86,9 @@ function answered() {
 }
 
 let loading = null;
+let locks = 0;
+onForget(() => { locks += 1; });
+const patience = new Patience(() => { if (!state.silentSince && state.phase === "ready") loadAll(); });
 
 /** Load everything that lists show; one at a time. */
 export function loadAll() {
@@ -91,6 +97,7 @@ export function loadAll() {
 }
 
 async function loadNow() {
+  const before = locks;
   try {
     state.status = await get("/v1/status");
     const phase = PHASES[state.status.vault] ?? "ready";
@@ -98,6 +105,9 @@ async function loadNow() {
     const [identity, conversations, contacts, introductions, groups] = await Promise.all([
       get("/v1/identity"), get("/v1/conversations"), get("/v1/contacts"), get("/v1/introductions"), get("/v1/groups"),
     ]);
+    patience.calm();
+    // It was locked meanwhile: nothing of that is shown.
+    if (locks !== before) return;
     state.phase = "ready";
     state.identity = identity;
     state.conversations = new Map(conversations.conversations.map((each) => [each.number, each]));
@@ -118,7 +128,10 @@ async function loadNow() {
     saveDrafts();
   } catch (problem) {
     if (problem.type === "signed-out") signedOut();
-    else state.listFailed = problem;
+    else {
+      state.listFailed = problem;
+      if (endsByItself(problem)) patience.later();
+    }
   } finally { change(); }
 }
 
@@ -205,7 +218,7 @@ const appliers = {
   "link-opened": ({ links_count }) => linksChanged(links_count),
   "link-closed": ({ links_count }) => linksChanged(links_count),
   "vault-locked": () => { forget(); lockDrafts(); state.attached.clear(); state.phase = "locked"; refreshStatus(); },
-  "vault-unlocked": () => { loadAll(); },
+  "vault-unlocked": () => { enter(); },
   "disk-changed": ({ disk }) => { refreshStatus(); if (disk !== "full") pump(); },
   "notice": ({ sentence }) => { takeNotice(sentence); refreshStatus(); },
 };
