@@ -10,7 +10,7 @@ from sim.run.runner import Ran, run_scenario
 from sim.sweeps.executors import Dead, Executor
 from sim.sweeps.origin import Origin, require_origin
 from sim.sweeps.points import Point
-from sim.sweeps.records import Record, RecordLog, record_of
+from sim.sweeps.records import Record, RecordLog, RunKey, record_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +116,12 @@ def _record(point: Point, outcome: Record | Dead, commit: str) -> Record:
     return msgspec.structs.replace(outcome, commit=commit)
 
 
-def _key_of(point: Point, commit: str) -> tuple[str, int, str | None, bool, str]:
+def _key_of(point: Point, commit: str) -> RunKey:
     return record_of(point, commit, verdict="dead").key
 
 
 def _progress(
-    found: dict[tuple[str, int, str | None, bool, str], Record],
+    found: dict[RunKey, Record],
     total_count: int,
     eta_s: float | None,
 ) -> Progress:
