@@ -31,6 +31,12 @@ class StopRules:
     failures_max: int | None = None
     seconds_max: float | None = None
 
+    def are_met(self, failed_count: int, seconds: float) -> bool:
+        """Say whether a sweep ends with so many failures, after so long."""
+        return (self.failures_max is not None and failed_count >= self.failures_max) or (
+            self.seconds_max is not None and seconds >= self.seconds_max
+        )
+
     def rest(self, before: Sequence[Record], seconds: float) -> "StopRules":
         """Return what is left of these after some runs that took so long."""
         failed = sum(record.verdict == "fail" for record in before)
@@ -60,7 +66,10 @@ def sweep(
     found = {record.key: record for record in known if record.verdict != "dead"}
     rest = [point for key, point in wanted.items() if key not in found]
     started = time.monotonic()
-    progress(_progress(found, len(wanted), None))
+    now = _progress(found, len(wanted), None)
+    progress(now)
+    if stop.are_met(now.failed_count, 0):
+        rest = []
     outcomes = executor.map_unordered(run or run_point, rest)
     for ran_count, (point, outcome) in enumerate(outcomes, start=1):
         record = _record(point, outcome, commit)
@@ -70,9 +79,7 @@ def sweep(
         eta_s = passed_s / ran_count * (len(rest) - ran_count)
         now = _progress(found, len(wanted), eta_s)
         progress(now)
-        if stop.failures_max is not None and now.failed_count >= stop.failures_max:
-            break
-        if stop.seconds_max is not None and passed_s >= stop.seconds_max:
+        if stop.are_met(now.failed_count, passed_s):
             break
     return [found[key] for key in wanted if key in found]
 
