@@ -19,7 +19,7 @@ from sim.commands.mutant_search import HEAD, SHRINKING_RUNS_MAX, MutantSearch, s
 from sim.commands.options import INJECTS_A_BUG, known_bug, refuse_unheard
 from sim.commands.progress import clear_line, duration, interruptible, is_watched, show_line
 from sim.mutants.corpus import SEEDS_MAX
-from sim.recording.keeping import rows_folder_of, run_with_rows
+from sim.recording.keeping import rows_file_of, rows_folder_of, run_with_rows
 from sim.run.report import sometimes_text
 from sim.run.runner import Request, scenario_of
 from sim.schema.settings import parse_settings
@@ -74,7 +74,7 @@ Examples:
 @click.option("--crypto", type=click.Choice(["real", "modelled"]), help="Default: by the nodes.")
 @click.option("--out", type=click.Path(path_type=Path), help="The log; with --bugs a folder.")
 @click.option("--page", type=click.Path(path_type=Path), help="A page of what came of it.")
-@click.option("--rows", "is_rows", is_flag=True, help="Keep what `export` asks, beside the log.")
+@click.option("--rows", "is_rows", is_flag=True, help="Keep what `export` asks for beside the log.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=2, show_default=True)
 @click.option(
     "--until",
@@ -129,8 +129,8 @@ def sweep_command(
 ) -> None:
     """Run a scenario with many seeds, under every combination of settings.
 
-    What is in the log already is not run again. The exit code is 1 if a promise was broken or a
-    run died.
+    What is in the log already is not run again, with --rows if its rows are there. The exit code
+    is 1 if a promise was broken or a run died.
     """
     _refuse_what_is_not_meant(is_search=bugs, is_shrunk=runs > 0, dask=dask)
     if until:
@@ -283,6 +283,9 @@ def run_points(
     began = time.monotonic()
     wanted: list[Point] = []
 
+    def is_kept(record: Record) -> bool:
+        return rows is None or rows_file_of(rows, record).is_file()
+
     def some(chosen: Sequence[Point], before: Sequence[Record]) -> list[Record]:
         wanted.extend(chosen)
         return sweep(
@@ -293,6 +296,7 @@ def run_points(
             stop=stop.rest(before, time.monotonic() - began),
             progress=_show_progress if is_shown else _show_nothing,
             run=run,
+            is_kept=is_kept,
         )
 
     try:

@@ -55,15 +55,18 @@ def sweep(
     stop: StopRules,
     progress: Callable[[Progress], None],
     run: Callable[[Point], Record] | None = None,
+    is_kept: Callable[[Record], bool] = lambda record: True,
 ) -> list[Record]:
     """Run what the log lacks; returns the records of all points that were run, now or before.
 
     `run` is what each worker does with a point; without it whatever code a worker has runs it.
+    `is_kept` says of a run in the log whether all of it is there that is wanted; else it runs
+    again.
     """
     wanted = {_key_of(point, commit): point for point in points}
     # What died is tried again: it may have been the machine.
     known = recorded(points, log=log, commit=commit)
-    found = {record.key: record for record in known if record.verdict != "dead"}
+    found = {record.key: record for record in known if record.verdict != "dead" and is_kept(record)}
     rest = [point for key, point in wanted.items() if key not in found]
     started = time.monotonic()
     now = _progress(found, len(wanted), None)
