@@ -82,4 +82,4 @@ def test_what_a_chore_writes_is_confirmed_and_arrives_as_other_messages(chore: C
     [logged] = [one for one in log.messages[before:] if one.text.endswith(WORDS[chore])]
     assert logged.confirmed_at is not None
     assert logged.is_held
-    assert log.delivered_count <= log.written_count
+    assert world.observers.sealings.of(logged.sender, logged.number_there)
