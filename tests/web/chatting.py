@@ -5,13 +5,16 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, Response, expect
+from playwright.sync_api import Locator, Page, Request, Response, Route, expect
 
 from mesh.commands.contacts import AskContacts, ContactsAnswer
 from mesh.commands.conversations import DeleteItems, ItemsDeleted
 from tests.integration.nodes import Node, befriend, eventually, is_running, start_all
 from tests.integration.row import NodeMaker, wait_for_text
 from tests.web import screens
+
+TWO_FRAMES = "() => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))"
+"""Until all is drawn that an answer changed."""
 
 
 def on_cable(cable: tuple[str, str], make_node: NodeMaker, *, more: str = "") -> tuple[Node, Node]:
@@ -135,3 +138,31 @@ def create(page: Page, kind: str, *fields: str) -> None:
     else:
         page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def holding(page: Page, path: str) -> list[Route]:
+    """Hold what is posted there until it is let go on."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "POST":
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(f"**/v1/{path}", hold)
+    return held
+
+
+def answered(page: Page, held: list[Route], last: str) -> None:
+    """Let go on what is held, until the last answer to it has come and is drawn."""
+    [route] = held
+    over: list[Request] = []
+
+    def is_last(one: Request) -> bool:
+        over.append(one)
+        return route.request in over and bool(re.search(last, one.method + one.url))
+
+    with page.expect_request_finished(is_last):
+        route.continue_()
+    page.evaluate(TWO_FRAMES)

@@ -23,11 +23,20 @@ LATE = """(() => {
   const held = new Promise((then) => { window.release = then; });
   window.fetch = async (address, ...more) => {
     const answer = await asked(address, ...more);
-    if (address === "/v1/conversations") { window.late += 1; await held; }
-    return answer;
+    if (address !== "/v1/conversations") return answer;
+    const text = await answer.text();
+    window.late += 1;
+    await held;
+    return new Response(text, answer);
   };
 })()"""
 """Keeps an answer that has come from the page, until it is released."""
+
+RELEASE = """async () => {
+  release();
+  for (let frame = 0; frame < 4; frame += 1) await new Promise(requestAnimationFrame);
+}"""
+"""All that comes of it is drawn then."""
 
 
 def leave(page: Page) -> None:
@@ -104,8 +113,7 @@ def test_what_was_asked_for_before_a_lock_is_not_shown_after_it(
     alone.run("lock")
     locked = page.get_by_role("heading", name="Locked")
     expect(locked).to_be_visible()
-    page.evaluate("release()")
-    page.wait_for_timeout(500)
+    page.evaluate(RELEASE)
     assert locked.is_visible()
     assert "under the stone" not in page.content()
     page.get_by_label("Passphrase").fill(PASSPHRASE)

@@ -23,14 +23,11 @@ from mesh.commands.settings import AskSettings, ChangeSettings, SettingsAnswer
 from tests.daemon.processes import Household, port_of
 from tests.integration.nodes import eventually
 from tests.programs import where_is
-from tests.web.chatting import bubble, say, to_message
+from tests.web.chatting import answered, bubble, holding, say, to_message
 from tests.web.chromium import go
 
 # One worker runs all: else each would start two nodes and a browser of its own.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("told")]
-
-TWO_FRAMES = "() => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))"
-"""Until all is drawn that an answer changed."""
 
 RINGS = "all => all.map((one) => getComputedStyle(one.querySelector('.dot')).borderTopStyle)"
 PASSPHRASE = "horse"
@@ -276,28 +273,6 @@ def test_a_new_name_is_a_line_in_the_chat(two: Two) -> None:
     line = log.locator(".event").filter(has_text="They call themselves Benjamin now")
     expect(line).to_be_visible()
     page.context.close()
-
-
-def holding(page: Page, path: str) -> list[Route]:
-    """Hold what is posted there until it is let go on."""
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        if route.request.method == "POST":
-            held.append(route)
-        else:
-            route.continue_()
-
-    page.route(f"**/v1/{path}", hold)
-    return held
-
-
-def answered(page: Page, held: list[Route], last: str) -> None:
-    """Let go on what is held, until the last answer to it has come and is drawn."""
-    [route] = held
-    with page.expect_request_finished(lambda one: bool(re.search(last, one.method + one.url))):
-        route.continue_()
-    page.evaluate(TWO_FRAMES)
 
 
 def test_who_opened_something_while_it_was_asked_keeps_it(two: Two) -> None:

@@ -1,4 +1,5 @@
 // Asks the daemon behind this page. The token lives as long as the tab.
+import { state } from "./state.js";
 
 const TOKEN = "mesh-token";
 let token = null;
@@ -44,7 +45,7 @@ export const personIsHere = () => Date.now() - lastTouch < 60_000;
  * Ask for `path`. `query` and `body` are objects; `key` is an idempotency key; `raw` returns the answer itself; `clears` lets it
  * empty what the browser keeps of this page, which it may do only where cookies (there are none) could come along. With `streams`
  * the time is that until an answer begins: whoever reads it with `piecesOf` waits as long as something comes.
- * Throws a Problem.
+ * Throws a Problem; `cancelled` too where it was locked meanwhile: nothing of that answer is shown.
  */
 export async function ask(method, path, { query, body, key, signal, seconds = 30, raw = false, streams = false, clears = false, blob } = {}) {
   const address = query ? `${path}?${new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined))}` : path;
@@ -56,6 +57,7 @@ export async function ask(method, path, { query, body, key, signal, seconds = 30
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(new DOMException("too late", "TimeoutError")), seconds * 1000);
   const limits = [limit.signal, ...(signal ? [signal] : [])];
+  const { locks } = state;
   let answer;
   try {
     answer = await fetch(address, {
@@ -67,6 +69,7 @@ export async function ask(method, path, { query, body, key, signal, seconds = 30
       return answer;
     }
     const text = await answer.text();
+    if (state.locks !== locks && !clears) throw new Problem("cancelled");
     if (answer.ok) return text ? JSON.parse(text) : {};
     throw problemOf(answer.status, text);
   } catch (error) {

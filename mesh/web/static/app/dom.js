@@ -29,7 +29,7 @@ export function openDialog(dialog) {
   state.menu = null;
   const from = document.activeElement;
   const former = dialog.under && dialog.under === state.dialog ? null : state.dialog;
-  for (let each = former; each; each = each.under) each.closed?.();
+  for (let each = former; each && each !== dialog.under; each = each.under) each.closed?.();
   state.dialog = { returnTo: former ? former.returnTo : from?.closest(".menu") ? lastOpener : from, ...dialog };
   // One that takes the place of another is the same element, and would leave the focus nowhere.
   change(() => former && [...document.querySelectorAll("dialog [autofocus]")].at(-1)?.focus());
@@ -44,9 +44,9 @@ export function closeDialog() {
 
 /** Where somebody is, before a wait. Called after it, closes the dialog that was open, and says whether they are there still: what they opened meanwhile stays. */
 export function here() {
-  const { dialog, search } = state, { hash } = location;
+  const { dialog, search, locks } = state, { hash } = location;
   return () => {
-    if (state.dialog !== dialog) return false;
+    if (state.locks !== locks || state.dialog !== dialog) return false;
     if (dialog) closeDialog();
     return location.hash === hash && state.search === search && !state.menu;
   };

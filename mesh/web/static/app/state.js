@@ -6,6 +6,8 @@ export const state = {
   phase: "starting",
   /** When the daemon fell silent (Unix seconds, 0: it answers), and when it is asked again. */
   silentSince: 0, retryAt: 0,
+  /** How often it was locked. */
+  locks: 0,
   status: null, identity: null,
   /** ConversationAnswer by number, ContactAnswer by id. */
   conversations: new Map(), contacts: new Map(),
@@ -79,6 +81,7 @@ export const onForget = (work) => forgetters.push(work);
 
 /** Forget all that a locked profile must not show. */
 export function forget() {
+  state.locks += 1;
   for (const work of forgetters) work();
   for (const map of [state.conversations, state.contacts, state.groups, state.members, state.knocks, state.streams, state.details, state.boards]) map.clear();
   Object.assign(state, {

@@ -67,11 +67,11 @@ export async function loadAhead(numbers) {
   }
 }
 
-/** Go on in one direction, and let go of what is far away in the other. */
+/** Go on in one direction, and let go of what is far away in the other; resolves to whether something came. */
 export async function more(conversation, direction) {
   const stream = streamOf(conversation);
   const isOlder = direction === "older";
-  if (stream.loading || !(isOlder ? stream.hasOlder : stream.hasNewer) || !stream.items.length) return;
+  if (stream.loading || !(isOlder ? stream.hasOlder : stream.hasNewer) || !stream.items.length) return false;
   stream.loading = direction;
   change();
   try {
@@ -88,8 +88,10 @@ export async function more(conversation, direction) {
       stream.hasNewer = answer.has_newer;
       if (stream.items.length > WINDOW) { stream.items.splice(0, stream.items.length - WINDOW); stream.hasOlder = true; }
     }
+    return fresh.length > 0;
   } catch (problem) {
     stream.problem = problem;
+    return false;
   } finally {
     stream.loading = "";
     change();

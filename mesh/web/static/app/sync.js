@@ -6,7 +6,7 @@ import { notify } from "./notify.js";
 import { endsByItself, Patience } from "./patience.js";
 import { holdsSomething, lockDrafts, pump, saveDrafts, seeOwn } from "./outbox.js";
 import { askKnocks, hear, takeGroup } from "./groups.js";
-import { change, forget, onForget, state } from "./state.js";
+import { change, forget, state } from "./state.js";
 import { load, loadAhead, streamOf, take, takeFile, takeGone } from "./stream.js";
 import { isLine } from "./memberships.js";
 import { nowSeconds } from "./times.js";
@@ -56,6 +56,7 @@ export async function enter() {
     state.status = await get("/v1/status");
     answered();
   } catch (problem) {
+    if (problem.type === "cancelled") return enter();
     if (problem.type === "signed-out") { signedOut(); return; }
     state.silentSince ||= nowSeconds();
     state.retryAt = nowSeconds() + 1;
@@ -86,8 +87,6 @@ function answered() {
 }
 
 let loading = null;
-let locks = 0;
-onForget(() => { locks += 1; });
 const patience = new Patience(() => { if (!state.silentSince && state.phase === "ready") loadAll(); });
 
 /** Load everything that lists show; one at a time. */
@@ -97,7 +96,6 @@ export function loadAll() {
 }
 
 async function loadNow() {
-  const before = locks;
   try {
     state.status = await get("/v1/status");
     const phase = PHASES[state.status.vault] ?? "ready";
@@ -106,8 +104,6 @@ async function loadNow() {
       get("/v1/identity"), get("/v1/conversations"), get("/v1/contacts"), get("/v1/introductions"), get("/v1/groups"),
     ]);
     patience.calm();
-    // It was locked meanwhile: nothing of that is shown.
-    if (locks !== before) return;
     state.phase = "ready";
     state.identity = identity;
     state.conversations = new Map(conversations.conversations.map((each) => [each.number, each]));
@@ -127,6 +123,7 @@ async function loadNow() {
     pump();
     saveDrafts();
   } catch (problem) {
+    if (problem.type === "cancelled") return loadNow();
     if (problem.type === "signed-out") signedOut();
     else {
       state.listFailed = problem;

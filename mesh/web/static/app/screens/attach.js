@@ -77,13 +77,13 @@ const patience = new Patience(() => { if (!state.silentSince) handOver(); });
 
 /** Hand over what is attached, one after the other; what failed is tried again when the daemon answers. */
 export async function handOver() {
-  if (isHanding) return;
+  if (isHanding || state.phase !== "ready") return;
   isHanding = true;
   try {
     for (;;) {
       const entry = [...state.attached.values()].flat().find((one) => !one.number && (!one.problem || isWaiting(one)));
       if (!entry) return;
-      try { await numberOf(entry); patience.calm(); } catch { if (isWaiting(entry)) { patience.later(); return; } }
+      try { await numberOf(entry); patience.calm(); } catch { if (isWaiting(entry) && [...state.attached.values()].flat().includes(entry)) { patience.later(); return; } }
     }
   } finally { isHanding = false; }
 }

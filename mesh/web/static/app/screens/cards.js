@@ -73,27 +73,28 @@ function standOf(person, answers) {
 /** Beside a few people the stream leads to the board, where all stand. */
 const PEOPLE_SHOWN = 4;
 
-/** All who are asked, as they were when somebody wanted to see them: an item names eight itself. */
+/** All who are asked, by the check-in as it was when somebody wanted to see them: it names eight itself. */
 const asked = new Map();
 onForget(() => asked.clear());
 
-const askAll = async (item) => asked.set(item.number, await checkedIn(item));
+const askAll = async (item) => asked.set(item.number, { told: JSON.stringify(item.check_in), people: await checkedIn(item) });
 
-/** Those whom an item names now, before what was known of the others. */
-const peopleOf = ({ number, check_in: { people } }) => [...new Map([...(asked.get(number) ?? []), ...people].map((person) => [person.key, person])).values()];
+/** All of them, as long as nothing came since they were asked for; else those whom it names. */
+const peopleOf = ({ number, check_in }) => (asked.get(number)?.told === JSON.stringify(check_in) ? asked.get(number).people : check_in.people);
 
 function checkIn(each, item, isBoard = false) {
   const { question, answers, people, of, roll_up, until, old_after } = item.check_in;
-  const stands = (isBoard ? peopleOf(item) : people).map((person) => ({ person, stand: standOf(person, answers) })).sort((a, b) => STANDS.indexOf(a.stand) - STANDS.indexOf(b.stand));
+  const named = isBoard ? peopleOf(item) : people;
+  const stands = named.map((person) => ({ person, stand: standOf(person, answers) })).sort((a, b) => STANDS.indexOf(a.stand) - STANDS.indexOf(b.stand));
   const counts = [["help", roll_up.help], ["none", roll_up.silent], ["way", roll_up.on_the_way], ["old", roll_up.old], ["fine", roll_up.fine]].filter(([, n]) => n);
   const me = people.find((person) => person.is_me);
   const isOver = until && until < nowSeconds();
-  const silent = roll_up.silent - (me && standOf(me, answers) === "none");
+  const silent = roll_up.silent - Number(Boolean(me) && standOf(me, answers) === "none");
   return html`${head("clipboard-check", question, joined([t("checkin.by", { name: authorOf(item, each), t: timeOfDay(item.sent) }), until ? t(isOver ? "checkin.over" : "checkin.until", { t: timeOfDay(until) }) : "", t("checkin.oldafter", { time: lasts(old_after) })]))}
     <div class="roll" aria-hidden="true">${counts.map(([stand, n]) => html`<span class="stand-${stand}" ${ref((element) => element?.style.setProperty("flex-grow", n))}></span>`)}</div>
     <ul class="legend">${counts.map(([stand, n]) => html`<li class="stand-${stand}">${icon(GLYPHS[stand], 16)}<strong>${n}</strong> ${t(`checkin.${stand}`)}</li>`)}</ul>
     ${isBoard || of <= PEOPLE_SHOWN ? html`<ul class="people">${stands.map(({ person, stand }) => personRow(each, person, stand, answers))}</ul>` : html`<a class="who" href=${`#/c/${each.number}/board`}>${t("checkin.all", { n: of })}</a>`}
-    ${isBoard && people.length < of ? html`<button class="button plain" @click=${doing(() => askAll(item))}>${t("checkin.all", { n: of })}</button>` : nothing}
+    ${isBoard && named.length < of ? html`<button class="button plain" @click=${doing(() => askAll(item))}>${t("checkin.all", { n: of })}</button>` : nothing}
     ${me && !isOver && canChange(each) ? html`<div class="buttons">${answers.map((answer, which) => html`<button class="button ${answer.level === 2 ? "danger" : ""}" aria-pressed=${me.answer?.which === which} @click=${doing(() => tell(item, "answer", { which }))}>${icon(GLYPHS[LEVELS[answer.level]], 17)}${oneLine(answer.words, 64)}</button>`)}
       <button class="button plain" @click=${doing(() => sayMore(item))}>${t("checkin.more")}</button></div>` : nothing}
     ${silent && !isOver && canChange(each) && (item.author.is_mine || isAdminOf(each)) ? html`<button class="button" title=${t("checkin.remind.means")} @click=${doing(() => remind(item))}>${icon("bell", 17)}${t("checkin.remind", { n: silent })}</button>` : nothing}

@@ -256,8 +256,10 @@ function scrolled(conversation) {
     const wasAtEnd = streamOf(conversation).atEnd;
     const stream = measure(conversation);
     if (stream.atEnd) stream.unseen = 0;
-    if (box.scrollTop < NEAR_PX) more(conversation, "older");
-    if (box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX) more(conversation, "newer");
+    // Who is near an edge still when it came scrolls no more.
+    const onward = async (direction) => { if (await more(conversation, direction)) change(() => scrolled(conversation)); };
+    if (box.scrollTop < NEAR_PX) onward("older");
+    if (box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX) onward("newer");
     if (wasAtEnd !== stream.atEnd) change();
     see(conversation);
   });

@@ -39,7 +39,7 @@ async function askEvidence(item) {
   if (asked.get(item.number) === state) return;
   asked.set(item.number, state);
   try {
-    const [details, { versions }, people] = await Promise.all([get(`/v1/items/${item.number}`), item.edited && !item.gone ? get(`/v1/items/${item.number}/versions`) : { versions: [] }, !item.gone && isCut(item) ? everybody(item) : []]);
+    const [details, { versions }, people] = await Promise.all([get(`/v1/items/${item.number}`), item.edited && !item.gone ? get(`/v1/items/${item.number}/versions`) : { versions: [] }, !item.gone && isCut(item) ? everybody(item).catch(() => []) : []]);
     known.set(item.number, { ...details, versions, people });
   } catch { /* the steps stand without their times */ }
   change();

@@ -1,8 +1,8 @@
 // All who have a part in an item: it names eight of each kind itself, and pages name the others.
 import { get } from "../api.js";
 
-/** Whether an item names fewer people than have a part in it. */
-export const isCut = (item) => [...item.reactions, ...(item.poll?.options ?? [])].some(({ who, count }) => who.length < count) || (item.check_in?.people.length ?? 0) < (item.check_in?.of ?? 0);
+/** Whether an item names fewer people than reacted, or chose one of its options. */
+export const isCut = (item) => [...item.reactions, ...(item.poll?.options ?? [])].some(({ who, count }) => who.length < count);
 
 /** Ask for all of them, page by page. */
 export async function everybody(item) {
@@ -15,4 +15,4 @@ export async function everybody(item) {
 }
 
 /** All who are asked in a check-in, with the word on each. */
-export const checkedIn = async (item) => (isCut(item) ? (await everybody(item)).flatMap((person) => person.checked ?? []) : item.check_in.people);
+export const checkedIn = async (item) => (item.check_in.people.length < item.check_in.of ? (await everybody(item)).flatMap((person) => person.checked ?? []) : item.check_in.people);

@@ -1,7 +1,7 @@
 // The other profiles of this computer: each has a node and a page of its own.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { get } from "../api.js";
-import { copyText, doing, openDialog } from "../dom.js";
+import { copyText, doing, here, openDialog } from "../dom.js";
 import { icon } from "../icons.js";
 import { t } from "../words.js";
 import "../words_start.js";
@@ -20,7 +20,9 @@ const profileRow = (each) => html`<div class="setting"><span class="grow"><span 
 
 /** They are named on the screen of a locked one, too: a page of its own shows each. */
 export async function openOtherProfiles() {
+  const isHere = here();
   const { profiles } = await get("/v1/profiles");
+  if (!isHere()) return;
   const others = profiles.filter((each) => !each.is_this);
   openDialog({ title: t("lock.others"), safe: t("close"), body: html`<p>${t("settings.profile.line")}</p>${others.length ? html`<div class="card">${others.map(profileRow)}</div>` : html`<p>${t("profiles.none")}</p>`}` });
 }

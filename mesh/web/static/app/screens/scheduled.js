@@ -104,9 +104,8 @@ export function askLater(each) {
     title: t("later.ask"), acts: t("later.do"), text: draftOf(each.number), files: attached, at: Math.ceil((nowSeconds() + 3600) / STEP_S) * STEP_S,
     typed: (words) => setDraft(each.number, words),
     act: async ({ text, at }) => {
-      // At once: when the answer comes the person may be elsewhere.
-      change(focusComposer);
-      const draft = draftOf(each.number);
+      const stands = () => `${modeOf(each.number)?.item?.number} ${draftOf(each.number)}`;
+      const before = stands();
       const words = wordsOf(each, text);
       const files = await (await fetchPart("attach")).numbersOf(attached);
       const told = await post(`/v1/conversations/${each.number}/scheduled`, { ...words, at, ...(reply ? { reply } : {}), ...(files.length ? { files } : {}) }, { key });
@@ -115,8 +114,10 @@ export function askLater(each) {
       const rest = (state.attached.get(each.number) ?? []).filter((entry) => !attached.includes(entry));
       if (rest.length) state.attached.set(each.number, rest);
       else state.attached.delete(each.number);
-      if (draftOf(each.number) === draft) setDraft(each.number, "", null);
+      if (stands() === before) setDraft(each.number, "", null);
       toast(t("later.done", { t: whenOf(told.at) }));
+      // Unless the person went on meanwhile.
+      if (document.activeElement === document.body || document.activeElement.closest(".composer")) focusComposer();
       change();
     },
   });
