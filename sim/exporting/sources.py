@@ -22,7 +22,7 @@ class Source:
 
     @property
     def worth(self) -> tuple[bool, bool]:
-        """How much it says of its run: of two sources of one the one that says more is taken."""
+        """The measure of what it says: of two sources of a run the one that says more is taken."""
         return self.record.verdict != "dead", self.rows is not None
 
 

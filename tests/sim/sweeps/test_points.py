@@ -26,6 +26,13 @@ def test_every_combination_meets_every_seed() -> None:
     }
 
 
+def test_the_same_setting_twice_is_one() -> None:
+    settings = parse_settings(["wire.loss=0.1,0.10,0,0.0,0.1"])
+    points = points_of(PARTITION, settings, [4, 5])
+    seen = [(point.scenario.wire.loss, point.options.seed) for point in points]
+    assert seen == [(0.1, 4), (0.1, 5), (0, 4), (0, 5)]
+
+
 @given(st.integers(1, 40), st.integers(1, 9))
 def test_shards_part_the_points_among_them(count: int, shards: int) -> None:
     points = points_of(PARTITION, {}, range(count))
