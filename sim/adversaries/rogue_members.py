@@ -9,8 +9,9 @@
 - *takes-numbers*: they seal something under the next number of everybody else. Only what the owner
   of a number signed for its place uses it up.
 
-A rogue is a real node for all else, and its person goes on as before. What it seals is its own
-affair; what honest nodes seal, show and read is held to every invariant.
+A rogue is a real node for all else, and its person goes on as before. That it seals to members
+alone, and that what it writes is read, nobody demands; what it passes on, and all that honest nodes
+seal, show and read, is held to every invariant.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -153,7 +154,7 @@ class RogueMembers:
 
 
 def number_backwards(count: int) -> int:
-    """Return the number of what somebody says as the so-manieth: of each few the highest first."""
+    """Return the number under which a rogue says its n-th thing: of each few the highest first."""
     few, place = divmod(count - 1, FREE_COUNT)
     return count if count < 1 else few * FREE_COUNT + FREE_COUNT - place
 

@@ -68,8 +68,9 @@ def export_command(
 def export(sources: tuple[Path, ...], folder: Path, maker: Maker, ending: str) -> dict[str, int]:
     """Write all tables; return how many rows each has, and how many runs had none."""
     counts: Counter[str] = Counter()
+    found = sources_of(sources)
     with opened_tables(folder, maker, ending) as tables:
-        for source in sources_of(sources):
+        for source in found:
             tables["runs"].add(cells_of_run(source.record))
             counts["runs"] += 1
             if source.rows is None:

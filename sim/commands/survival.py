@@ -103,15 +103,15 @@ def survival_command(
         )
         log = RecordLog(out or Path(f"{points[0].scenario.name}-survival.jsonl"))
         executor = LocalPool(jobs, timeout_s=900)
-        records, is_whole = run_points(points, log, executor, StopRules(), quiet)
+        swept = run_points(points, log, executor, StopRules(), quiet)
     except UserError as error:
         raise click.UsageError(str(error)) from None
-    figures = figures_of(records, of_runs=len(points))
+    figures = figures_of(swept.records, of_runs=len(points))
     if is_json:
         say_json(figures)
     else:
         click.echo(_text_of(figures, log.path))
-    if not is_whole:
+    if not swept.is_whole:
         sys.exit(INTERRUPTED)
     sys.exit(BROKEN_INVARIANT if figures.failed_runs else 0)
 

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from math import inf, nan
 from pathlib import Path
@@ -18,7 +19,7 @@ from sim.commands.mutant_search import HEAD, SHRINKING_RUNS_MAX, MutantSearch, s
 from sim.commands.options import INJECTS_A_BUG, known_bug, refuse_unheard
 from sim.commands.progress import clear_line, duration, interruptible, is_watched, show_line
 from sim.mutants.corpus import SEEDS_MAX
-from sim.recording.keeping import rows_folder_of, run_with_rows
+from sim.recording.keeping import rows_file_of, rows_folder_of, run_with_rows
 from sim.run.report import sometimes_text
 from sim.run.runner import Request, scenario_of
 from sim.schema.settings import parse_settings
@@ -73,7 +74,7 @@ Examples:
 @click.option("--crypto", type=click.Choice(["real", "modelled"]), help="Default: by the nodes.")
 @click.option("--out", type=click.Path(path_type=Path), help="The log; with --bugs a folder.")
 @click.option("--page", type=click.Path(path_type=Path), help="A page of what came of it.")
-@click.option("--rows", "is_rows", is_flag=True, help="Keep what `export` asks, beside the log.")
+@click.option("--rows", "is_rows", is_flag=True, help="Keep what `export` asks for beside the log.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=2, show_default=True)
 @click.option(
     "--until",
@@ -128,8 +129,8 @@ def sweep_command(
 ) -> None:
     """Run a scenario with many seeds, under every combination of settings.
 
-    What is in the log already is not run again. The exit code is 1 if a promise was broken or a
-    run died.
+    What is in the log already is not run again, with --rows if its rows are there. The exit code
+    is 1 if a promise was broken or a run died.
     """
     _refuse_what_is_not_meant(is_search=bugs, is_shrunk=runs > 0, dask=dask)
     if until:
@@ -159,7 +160,8 @@ def sweep_command(
         log = RecordLog(out or Path(f"{points[0].scenario.name if points else scenario}.jsonl"))
         rows = _rows_folder(log) if is_rows else None
         executor = _executor(dask, jobs, timeout)
-        records, is_whole = run_points(points, log, executor, stop, quiet, rows, goals)
+        swept = run_points(points, log, executor, stop, quiet, rows, goals)
+        records = swept.records
         # Each takes thousands of draws, and the text tells of none.
         figures = figures_of(records) if is_json or page is not None else []
         if page is not None:
@@ -169,7 +171,7 @@ def sweep_command(
     summary = summary_of(
         records,
         figures,
-        of_runs=len(records) if goals else len(points),
+        of_runs=swept.wanted_count,
         log=log.path,
         sureness=sureness_of(records, goals),
     )
@@ -177,7 +179,7 @@ def sweep_command(
         say_json(summary)
     else:
         click.echo(_text_of(summary))
-    if not is_whole:
+    if not swept.is_whole:
         sys.exit(INTERRUPTED)
     sys.exit(BROKEN_INVARIANT if summary.troubled else 0)
 
@@ -250,6 +252,15 @@ def _search(
     sys.exit(0 if all(one.is_complete for one in searches) else BROKEN_INVARIANT)
 
 
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """The runs of a sweep, of so many that were wanted; `is_whole`: nobody interrupted it."""
+
+    records: list[Record]
+    wanted_count: int
+    is_whole: bool
+
+
 def run_points(
     points: Sequence[Point],
     log: RecordLog,
@@ -258,10 +269,10 @@ def run_points(
     quiet: bool,
     rows: Path | None = None,
     goals: Sequence[Goal] = (),
-) -> tuple[list[Record], bool]:
-    """Run, and say whether nobody interrupted it; `rows` is the folder that keeps their rows.
+) -> Swept:
+    """Run them; `rows` is the folder that keeps their rows.
 
-    With goals no more than it takes to reach them.
+    With goals no more are wanted than it takes to reach them.
     """
     is_shown = is_watched() and not quiet
     origin = origin_here()
@@ -270,8 +281,13 @@ def run_points(
     if rows is not None:
         run = partial(run_point_of, origin, ran_by=partial(run_with_rows, rows, commit))
     began = time.monotonic()
+    wanted: list[Point] = []
+
+    def is_kept(record: Record) -> bool:
+        return rows is None or rows_file_of(rows, record).is_file()
 
     def some(chosen: Sequence[Point], before: Sequence[Record]) -> list[Record]:
+        wanted.extend(chosen)
         return sweep(
             chosen,
             log=log,
@@ -280,14 +296,17 @@ def run_points(
             stop=stop.rest(before, time.monotonic() - began),
             progress=_show_progress if is_shown else _show_nothing,
             run=run,
+            is_kept=is_kept,
         )
 
     try:
         with log:
-            return sweep_until(points, goals, some) if goals else some(points, []), True
+            records = sweep_until(points, goals, some) if goals else some(points, [])
+            return Swept(records, len(wanted), is_whole=True)
     except KeyboardInterrupt:
         click.echo("\nInterrupted. The same command goes on from here.", err=True)
-        return recorded(points, log=log, commit=commit), False
+        records = recorded(wanted, log=log, commit=commit)
+        return Swept(records, len(wanted), is_whole=False)
     finally:
         executor.close()
         if is_shown:
@@ -321,8 +340,11 @@ def _text_of(summary: Summary) -> str:
 
 
 def _sureness_text(one: Sureness) -> str:
-    if one.mean is None or one.half_width is None or one.wanted is None:
+    if one.mean is None or one.wanted is None:
         return f"NOT REACHED  {one.setting}: no {one.metric} of {one.runs} runs"
+    if one.half_width is None:
+        told = f"{one.metric} {_number(one.mean)} of {one.runs} runs"
+        return f"NOT REACHED  {one.setting}: {told}, too few to say how sure"
     head = "sure" if one.is_reached else "NOT REACHED"
     mean, half_width, wanted = map(_number, (one.mean, one.half_width, one.wanted))
     return (

@@ -27,12 +27,17 @@ class Column:
 RUN: Final = Column("run", "text", "The run; a row of `runs` has the same.")
 
 RUNS: Final = (
-    Column("run", "text", "Names the run: a hash of all that it depends on."),
+    Column(
+        "run",
+        "text",
+        "Names the run: a hash of scenario, settings, seed, bug, crypto, commit and older.",
+    ),
     Column("scenario", "text", "The name of the scenario."),
     Column("settings", "text", "The values of it that a sweep replaced, as JSON."),
     Column("seed", "integer", "The seed.", "rngSeed of the settings"),
     Column("bug", "text", "The planted bug; empty without."),
     Column("crypto", "text", "`real` or `modelled`."),
+    Column("older", "text", "The wheel of another release that ran beside it; empty without."),
     Column("commit", "text", "The commit that ran."),
     Column("verdict", "text", "`pass`, `fail` or `dead`."),
     Column("broken", "text", "The ids of the invariants that broke."),

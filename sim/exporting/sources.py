@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mesh.errors import UserError
 from sim.recording.artifacts import read_run, read_world
-from sim.recording.keeping import rows_folder_of
+from sim.recording.keeping import rows_file_of, rows_folder_of
 from sim.recording.rows import ROWS_FILE
 from sim.run.world import Options
 from sim.sweeps.points import Point
@@ -19,16 +20,21 @@ class Source:
     record: Record
     rows: Path | None
 
+    @property
+    def worth(self) -> tuple[bool, bool]:
+        """How much it says of its run: of two sources of one the one that says more is taken."""
+        return self.record.verdict != "dead", self.rows is not None
 
-def sources_of(paths: Iterable[Path]) -> Iterator[Source]:
+
+def sources_of(paths: Iterable[Path]) -> list[Source]:
     """Return each run once; UserError of what is neither a folder of a run nor a log."""
-    seen: dict[str, None] = {}
+    found: dict[str, Source] = {}
     for path in paths:
         for source in [_kept(path)] if path.is_dir() else _swept(path):
-            name = run_name(source.record)
-            if name not in seen:
-                seen[name] = None
-                yield source
+            before = found.setdefault(run_name(source.record), source)
+            if source.worth > before.worth:
+                found[run_name(source.record)] = source
+    return list(found.values())
 
 
 def _kept(folder: Path) -> Source:
@@ -50,8 +56,11 @@ def _kept(folder: Path) -> Source:
 def _swept(log: Path) -> Iterator[Source]:
     folder = rows_folder_of(log)
     for record in read_records([log]):
-        yield Source(record, _there(folder / f"{run_name(record)}.mp"))
+        yield Source(record, _there(rows_file_of(folder, record)))
 
 
 def _there(path: Path) -> Path | None:
-    return path if path.is_file() else None
+    try:
+        return path if path.is_file() else None
+    except OSError as error:
+        raise UserError("bad-file", f"Cannot read {path}: {error.strerror}.") from None

@@ -26,6 +26,7 @@ def cells_of_run(record: Record) -> list[Cell]:
         record.seed,
         record.bug,
         "real" if record.is_crypto_real else "modelled",
+        record.older,
         record.commit,
         record.verdict,
         " ".join(broken.id for broken in record.broken),

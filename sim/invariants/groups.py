@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mesh.commands.groups import GroupAnswer, MemberAnswer, MembershipAnswer
-from mesh.commands.items import ItemAnswer
+from mesh.commands.items import CheckedAnswer, ItemAnswer
 from mesh.content.entry import OperationId
 from mesh.engine.engine import Engine
 from mesh.group.members import View
@@ -18,6 +18,7 @@ from mesh.group.operations import Operation
 from mesh.group.solving import solve
 from mesh.ids import VerifyKey
 from mesh.inputs import Connection
+from mesh.limits.api import PEOPLE_NAMED_MAX
 from mesh.messenger.conversations.history import split_ids
 from mesh.messenger.groups.group import Group, HeldEpoch
 from sim.invariants.group_log import GroupText
@@ -230,18 +231,25 @@ def _seen(item: ItemAnswer) -> dict[str, object]:
         options = [(one.text, one.count) for one in poll.options]
         seen["poll"] = options, poll.closes, poll.late_count, poll.voters_count, poll.of
     if item.check_in is not None:
-        seen["check-in"] = sorted(
-            (person.key, [(word.which, word.note, word.by, word.at) for word in words])
-            for person in item.check_in.people
-            for words in [[*([person.answer] if person.answer else []), *person.others]]
-        )
+        people = item.check_in.people
+        # Of more each is told those who stand worst, and oneself.
+        is_whole = item.check_in.of <= PEOPLE_NAMED_MAX
+        told = sorted(map(_checked, people)) if is_whole else len(people)
+        seen["check-in"] = item.check_in.of, told
     if item.task is not None:
         task = item.task
         others = [(other.field, other.value, other.at) for other in task.others]
-        seen["task"] = task.title, task.notes, task.state, task.at, others
+        shown = task.title, task.notes, task.state, task.at
+        seen["task"] = *shown, others, task.others_count
     if item.notice is not None:
         seen["notice"] = item.notice.text, item.notice.until, item.notice.is_urgent
     return seen
+
+
+def _checked(person: CheckedAnswer) -> tuple[str, list[Answer]]:
+    """Return what all must see of a person of a check-in; `heard` is each one's own."""
+    words = [*([person.answer] if person.answer else []), *person.others]
+    return person.key, [(word.which, word.note, word.by, word.at) for word in words]
 
 
 def require_true_devices(

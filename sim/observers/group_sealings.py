@@ -49,7 +49,7 @@ class GroupSealings:
 
         self.epochs_count = 0
         self.rogues: Collection[int] = ()
-        """Nodes of which nothing is demanded."""
+        """Nodes of which it is not demanded that they seal to members alone."""
 
     def node_of(self, key: VerifyKey) -> int | None:
         """Return whose member key this is."""

@@ -65,6 +65,7 @@ class MessageStates:
             logged.state = message.state
             if logged.is_for_later and logged.confirmed_at is None:
                 self.message_log.confirm(logged, self.now())
+                logged.number_there = message.number
             if message.state == "expired" and logged.told_expired_at is None:
                 logged.told_expired_at = self.now()
         if message.state in OPENED and not self._is_opened(logged):

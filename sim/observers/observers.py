@@ -106,7 +106,7 @@ class Observers:
             log=self.group_log, working=_working, vault_of=lambda node: hosts[node].vault
         )
         self.agreement = Agreement()
-        # Nothing is demanded of what these do in groups.
+        # That these seal to members alone, and that they are read, is not demanded.
         self._rogues = self.group_sealings.rogues = rogues.nodes
         self.group_texts_out = 0
         self._may_have_lost: dict[int, None] = {}

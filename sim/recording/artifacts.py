@@ -87,7 +87,8 @@ def record_run(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # What an earlier run left here would be taken for this one's.
-        (folder / FAILURE_FILE).unlink(missing_ok=True)
+        for name in (FAILURE_FILE, METRICS_FILE):
+            (folder / name).unlink(missing_ok=True)
         return _record(scenario, options, folder, progress, command=command)
     except OSError as error:
         # Also in the middle of the run, when the disk is full.

@@ -7,7 +7,7 @@ from sim.recording.rows import RowFile
 from sim.recording.trace_file import RecordedTrace
 from sim.run.runner import Ran, run_scenario
 from sim.sweeps.points import Point
-from sim.sweeps.records import record_of, run_name
+from sim.sweeps.records import Record, record_of, run_name
 
 
 def rows_folder_of(log: Path) -> Path:
@@ -15,10 +15,15 @@ def rows_folder_of(log: Path) -> Path:
     return log.with_suffix(".rows")
 
 
+def rows_file_of(folder: Path, record: Record) -> Path:
+    """Return the file of the rows of a run in such a folder, whether it is there or not."""
+    return folder / f"{run_name(record)}.mp"
+
+
 def run_with_rows(folder: Path, commit: str, point: Point) -> Ran:
     """Run a point of a sweep and keep its rows, whole or not at all."""
-    name = run_name(record_of(point, commit, verdict="dead"))
-    draft = folder / f"{name}.part"
+    place = rows_file_of(folder, record_of(point, commit, verdict="dead"))
+    draft = place.with_suffix(".part")
     head = head_of(point.scenario.name, point.options.seed, point.scenario.nodes)
     try:
         with draft.open("wb") as file:
@@ -33,7 +38,7 @@ def run_with_rows(folder: Path, commit: str, point: Point) -> Ran:
                 observing=observer.observing,
             )
             rows.end(ran.world)
-        draft.replace(folder / f"{name}.mp")
+        draft.replace(place)
     finally:
         draft.unlink(missing_ok=True)
     return ran

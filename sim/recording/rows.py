@@ -84,6 +84,9 @@ class RowFile:
             self.put(ContactRow(*pair, since, None))
         self._standing.clear()
         for message in world.message_log.messages:
+            if message.sender == message.recipient:
+                # A note: it goes nowhere.
+                continue
             row = MessageRow(
                 number=message.number,
                 created_us=message.asked_at,

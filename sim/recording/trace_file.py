@@ -150,6 +150,9 @@ def read_frames(
     try:
         data = _next(file)
         head = msgspec.msgpack.decode(data or b"", type=Head)
+    except OSError as error:
+        file.close()
+        raise UserError("bad-trace", f"Cannot read {path}: {error.strerror}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         file.close()
         raise UserError("bad-trace", f"{path} is no {what}.") from None
@@ -161,11 +164,18 @@ def read_frames(
 
 def _rows(file: BinaryIO, path: Path, decoder: msgspec.msgpack.Decoder[AnyRow]) -> Iterator[AnyRow]:
     with file:
-        while (data := _next(file)) is not None:
-            try:
-                yield decoder.decode(data)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                raise UserError("bad-trace", f"{path} is damaged.") from None
+        while (row := _row(file, path, decoder)) is not None:
+            yield row
+
+
+def _row(file: BinaryIO, path: Path, decoder: msgspec.msgpack.Decoder[AnyRow]) -> AnyRow | None:
+    try:
+        data = _next(file)
+        return None if data is None else decoder.decode(data)
+    except OSError as error:
+        raise UserError("bad-trace", f"Cannot read {path}: {error.strerror}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise UserError("bad-trace", f"{path} is damaged.") from None
 
 
 def _next(file: BinaryIO) -> bytes | None:

@@ -18,6 +18,9 @@ import msgspec
 PACKAGE: Final = "mesh-messenger"
 LOCK_BYTES: Final = 6
 UNKNOWN_COMMIT: Final = "unknown"
+_FOR_TABLES: Final = re.compile(r"""\bextra\s*==\s*["']study["']""")
+"""The mark of the libraries that write what came of runs as tables."""
+
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -53,9 +56,12 @@ def require_origin(wanted: Origin) -> None:
 
 
 def lock_here() -> str:
-    """Return a name of Python's version and of those of all libraries that we can come to use."""
+    """Return a name of Python's version and of those of all libraries that a run can come to use.
+
+    Those for tables alone are none of them, also where another library can come to use them too.
+    """
     found: dict[str, str] = {}
-    left = [PACKAGE]
+    left, passed_over = [PACKAGE], set[str]()
     while left:
         name = left.pop()
         try:
@@ -66,7 +72,12 @@ def lock_here() -> str:
             continue
         for line in below:
             needed = _NAME.match(line)
-            if needed is not None and (lower := needed[0].lower()) not in found:
+            if needed is None:
+                continue
+            lower = needed[0].lower()
+            if name == PACKAGE and _FOR_TABLES.search(line):
+                passed_over.add(lower)
+            elif lower not in found and lower not in passed_over:
                 left.append(lower)
     libraries = [f"{name} {found[name]}" for name in sorted(found)]
     text = "\n".join([platform.python_version(), *libraries])

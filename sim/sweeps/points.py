@@ -36,8 +36,13 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def scenario_hash(self) -> str:
         """Names the scenario with its settings, whatever file it came from."""
-        data = msgspec.json.encode(self.scenario)
-        return hashlib.blake2b(data, digest_size=HASH_BYTES, person=b"sim/scenario").hexdigest()
+        return scenario_hash_of(self.scenario)
+
+
+def scenario_hash_of(scenario: Scenario) -> str:
+    """Return a name of a scenario with all that it says."""
+    data = msgspec.json.encode(scenario)
+    return hashlib.blake2b(data, digest_size=HASH_BYTES, person=b"sim/scenario").hexdigest()
 
 
 def points_of(
@@ -49,14 +54,22 @@ def points_of(
     is_crypto_real: bool | None = None,
     asked: Request | None = None,
 ) -> list[Point]:
-    """All points, the seeds of one combination together; UserError if a setting is unknown.
+    """All points, each once, the seeds of one combination together.
+
+    UserError if a setting is unknown.
 
     `asked` is what a user named the scenario by, for the line that repeats a point.
     """
     found: list[Point] = []
+    hashes: dict[str, None] = {}
     _require_fewer(math.prod(map(len, settings.values())) * len(seeds))
     for combination in _combinations(settings):
         adapted = with_settings(scenario, combination)
+        name = scenario_hash_of(adapted)
+        if name in hashes:
+            # The same again, as 0 and 0.0 are.
+            continue
+        hashes[name] = None
         is_real = wants_real_crypto(adapted) if is_crypto_real is None else is_crypto_real
         for seed in seeds:
             options = Options(seed=seed, bug=bug, is_crypto_real=is_real)

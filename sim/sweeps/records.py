@@ -9,7 +9,7 @@ import hashlib
 import platform
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Literal, TextIO, TypeAlias
 
 import msgspec
 
@@ -18,6 +18,9 @@ from sim.run.report import Broken, Report
 from sim.schema.coverage_goals import COVERAGE_GOALS
 from sim.schema.settings import Value
 from sim.sweeps.points import HASH_BYTES, Point
+
+RunKey: TypeAlias = tuple[str, int, str | None, bool, str, str | None]
+"""Of a run: its scenario with its settings, seed, bug, crypto, commit, and the older release."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +32,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     bug: str | None
     is_crypto_real: bool
+    older: str | None = None
+    """The wheel of the other release that ran beside this one."""
+
     commit: str
     python: str
     lock: str = ""
@@ -42,9 +48,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """The line that repeats it."""
 
     @property
-    def key(self) -> tuple[str, int, str | None, bool, str]:
+    def key(self) -> RunKey:
         """Return what two runs of the same have alike."""
-        return (self.scenario_hash, self.seed, self.bug, self.is_crypto_real, self.commit)
+        asked = self.scenario_hash, self.seed, self.bug, self.is_crypto_real
+        return (*asked, self.commit, self.older)
 
     @property
     def broken(self) -> Sequence[Broken]:
@@ -116,7 +123,7 @@ def read_records(paths: Iterable[Path]) -> list[Record]:
 
     UserError of a file that is no log: a sweep would write its own lines at the end of it.
     """
-    found: dict[tuple[str, int, str | None, bool, str], Record] = {}
+    found: dict[RunKey, Record] = {}
     for path in paths:
         try:
             lines = path.read_bytes().splitlines()
@@ -164,6 +171,7 @@ def record_of(
         seed=point.options.seed,
         bug=point.options.bug,
         is_crypto_real=point.options.is_crypto_real,
+        older=point.options.older,
         commit=commit,
         python=platform.python_version(),
         verdict=verdict,

@@ -10,7 +10,7 @@ from sim.run.runner import Ran, run_scenario
 from sim.sweeps.executors import Dead, Executor
 from sim.sweeps.origin import Origin, require_origin
 from sim.sweeps.points import Point
-from sim.sweeps.records import Record, RecordLog, record_of
+from sim.sweeps.records import Record, RecordLog, RunKey, record_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,12 @@ class StopRules:
     failures_max: int | None = None
     seconds_max: float | None = None
 
+    def are_met(self, failed_count: int, seconds: float) -> bool:
+        """Say whether a sweep ends with so many failures, after so long."""
+        return (self.failures_max is not None and failed_count >= self.failures_max) or (
+            self.seconds_max is not None and seconds >= self.seconds_max
+        )
+
     def rest(self, before: Sequence[Record], seconds: float) -> "StopRules":
         """Return what is left of these after some runs that took so long."""
         failed = sum(record.verdict == "fail" for record in before)
@@ -49,18 +55,24 @@ def sweep(
     stop: StopRules,
     progress: Callable[[Progress], None],
     run: Callable[[Point], Record] | None = None,
+    is_kept: Callable[[Record], bool] = lambda record: True,
 ) -> list[Record]:
     """Run what the log lacks; returns the records of all points that were run, now or before.
 
     `run` is what each worker does with a point; without it whatever code a worker has runs it.
+    `is_kept` says of a run in the log whether all of it is there that is wanted; else it runs
+    again.
     """
     wanted = {_key_of(point, commit): point for point in points}
     # What died is tried again: it may have been the machine.
     known = recorded(points, log=log, commit=commit)
-    found = {record.key: record for record in known if record.verdict != "dead"}
+    found = {record.key: record for record in known if record.verdict != "dead" and is_kept(record)}
     rest = [point for key, point in wanted.items() if key not in found]
     started = time.monotonic()
-    progress(_progress(found, len(wanted), None))
+    now = _progress(found, len(wanted), None)
+    progress(now)
+    if stop.are_met(now.failed_count, 0):
+        rest = []
     outcomes = executor.map_unordered(run or run_point, rest)
     for ran_count, (point, outcome) in enumerate(outcomes, start=1):
         record = _record(point, outcome, commit)
@@ -70,9 +82,7 @@ def sweep(
         eta_s = passed_s / ran_count * (len(rest) - ran_count)
         now = _progress(found, len(wanted), eta_s)
         progress(now)
-        if stop.failures_max is not None and now.failed_count >= stop.failures_max:
-            break
-        if stop.seconds_max is not None and passed_s >= stop.seconds_max:
+        if stop.are_met(now.failed_count, passed_s):
             break
     return [found[key] for key in wanted if key in found]
 
@@ -116,12 +126,12 @@ def _record(point: Point, outcome: Record | Dead, commit: str) -> Record:
     return msgspec.structs.replace(outcome, commit=commit)
 
 
-def _key_of(point: Point, commit: str) -> tuple[str, int, str | None, bool, str]:
+def _key_of(point: Point, commit: str) -> RunKey:
     return record_of(point, commit, verdict="dead").key
 
 
 def _progress(
-    found: dict[tuple[str, int, str | None, bool, str], Record],
+    found: dict[RunKey, Record],
     total_count: int,
     eta_s: float | None,
 ) -> Progress:

@@ -48,7 +48,9 @@ class Goal:
 
 
 class Sureness(msgspec.Struct, frozen=True, kw_only=True):
-    """The sureness of a setting's mean. Without two runs there is neither mean nor half-width."""
+    """The sureness of a setting's mean. With fewer than `RUNS_FIRST` runs there is no half-width,
+    and without any there is no mean.
+    """
 
     setting: str
     metric: str
@@ -132,10 +134,12 @@ def _sureness(setting: str, goal: Goal, runs: Sequence[Record]) -> Sureness:
     values = [value for value in told if value is not None]
     mean = half_width = wanted = None
     is_reached = False
-    if len(values) >= 2:
-        mean, half_width = statistics.fmean(values), half_width_of(values)
+    if values:
+        mean = statistics.fmean(values)
         wanted = goal.wanted(mean)
-        is_reached = len(values) >= RUNS_FIRST and half_width <= wanted
+    if wanted is not None and len(values) >= RUNS_FIRST:
+        half_width = half_width_of(values)
+        is_reached = half_width <= wanted
     return Sureness(
         setting=setting,
         metric=goal.metric.name,

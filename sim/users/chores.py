@@ -12,6 +12,8 @@ from functools import partial
 from typing import Final
 
 from mesh.commands.answer import Answer
+from mesh.commands.items import ItemAnswer
+from mesh.commands.messages import MessageAnswer
 from sim.invariants.files import SentFiles
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance
@@ -33,9 +35,11 @@ class Home:
     message_log: MessageLog
     sent_files: SentFiles
 
-    def confirmed(self, logged: LoggedMessage, _: Answer) -> None:
+    def confirmed(self, logged: LoggedMessage, answer: Answer) -> None:
         """The author's node answers that it has a message."""
+        assert isinstance(answer, (ItemAnswer, MessageAnswer))
         self.message_log.confirm(logged, self.loop.now)
+        logged.number_there = answer.number
 
     def later(self, user: User, chance: Chance, do: Callable[[], None]) -> None:
         """Let a user go on a while later, if their node runs then and has the same identity: the

@@ -33,6 +33,7 @@ from mesh.commands.item_commands import (
     AskBoard,
     AskFiles,
     AskItem,
+    AskItemPeople,
     AskItems,
     AskItemsByArrival,
     AskPins,
@@ -122,6 +123,7 @@ def look(home: Home, user: User, chance: Chance) -> None:
         if not here:
             return
         user.ask(AskItem(chance.pick(here).number), nothing)
+        user.ask(AskItemPeople(here[-1].number), nothing)
         texts = [item for item in here if item.kind == "text"]
         for text in texts[-1:]:
             user.ask(AskMessage(text.number), nothing)

@@ -16,9 +16,10 @@ from msgspec.structs import replace
 from mesh.errors import UserError
 from sim.__main__ import main
 from sim.exporting.columns import TABLES
+from sim.exporting.sources import sources_of
 from sim.exporting.tables import cells_of, cells_of_run
 from sim.exporting.writing import BATCH_ROWS, CsvTable, ParquetTable, opened_tables
-from sim.recording.keeping import rows_folder_of, run_with_rows
+from sim.recording.keeping import rows_file_of, rows_folder_of, run_with_rows
 from sim.recording.rows import ContactRow, MessageRow, RowFile, TransferRow, read_rows
 from sim.recording.trace_file import Head
 from sim.schema.scenario import parse_scenario
@@ -45,6 +46,9 @@ MESSAGE = MessageRow(
     is_withdrawn=False,
     is_read=True,
 )
+UNREADABLE = Path("/proc/self/mem")
+"""It can be opened, and its first byte cannot be read."""
+
 TRANSFER = TransferRow(2_000_000, "ab", 1_024, -1, 1, True)
 
 
@@ -129,6 +133,40 @@ def test_a_file_of_rows_gives_back_what_was_put_into_it(tmp_path: Path) -> None:
     path.write_bytes(b"\x00\x00\x00\x01\x01")
     with pytest.raises(UserError, match="is no file of a run's rows"):
         read_rows(path)
+
+
+def test_of_several_sources_of_a_run_the_one_that_says_more_is_written(tmp_path: Path) -> None:
+    one, died = record(1), record(1, verdict="dead")
+    dead, plain, whole = (tmp_path / f"{name}.jsonl" for name in ("dead", "plain", "whole"))
+    for log, ran in ((dead, died), (plain, one), (whole, one)):
+        write_records(log, [ran])
+    kept = rows_folder_of(whole)
+    kept.mkdir()
+    for paths in ((dead, plain, whole), (whole, plain, dead)):
+        with rows_file_of(kept, one).open("wb") as file:
+            RowFile(file, Head(1, "small", 1, 2))
+        [found] = sources_of(paths)
+        assert (found.record, found.rows) == (one, rows_file_of(kept, one))
+        # A run that passed says more than one that died, with rows or without.
+        rows_file_of(kept, one).unlink()
+        [found] = sources_of(paths)
+        assert (found.record, found.rows) == (one, None)
+
+
+def test_beside_another_release_it_is_another_run() -> None:
+    one = record(1)
+    assert len({run_name(replace(one, older=older)) for older in (None, "a.whl", "b.whl")}) == 3
+
+
+@pytest.mark.skipif(not UNREADABLE.exists(), reason="Only Linux has such a file.")
+def test_rows_that_cannot_be_read_are_not_told_as_tables_that_cannot_be_written(
+    tmp_path: Path,
+) -> None:
+    with (
+        pytest.raises(UserError, match=f"Cannot read {UNREADABLE}"),
+        opened_tables(tmp_path, CsvTable, CsvTable.ending),
+    ):
+        list(read_rows(UNREADABLE))
 
 
 def test_tables_are_written_whole_or_not_at_all(tmp_path: Path) -> None:

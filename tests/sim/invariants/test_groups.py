@@ -5,11 +5,18 @@ from dataclasses import replace as replaced
 import pytest
 from msgspec.structs import replace
 
+from mesh.commands.items import CheckedAnswer, CheckInAnswer, RollUpAnswer
+from mesh.limits.api import PEOPLE_NAMED_MAX
 from sim.invariants.groups import GroupView, require_same_groups
 from sim.invariants.invariants import S20, S22, BrokenInvariant
 from sim.run.runner import Ran, run_scenario
 from sim.run.world import Options
 from sim.schema.scenario import load_scenario
+
+NINE = [
+    CheckedAnswer(key=f"{place:064x}", label="", is_me=False, answer=None, others=[])
+    for place in range(PEOPLE_NAMED_MAX + 1)
+]
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +61,46 @@ def test_nodes_that_know_the_same_and_show_another_thing_are_found(ran: Ran) -> 
     assert broken_by(replaced(view, log=turned)).invariant is S22
     pinned = [replace(item, is_pinned=not item.is_pinned) for item in view.items]
     assert broken_by(replaced(view, items=pinned)).invariant is S20
+
+
+@pytest.mark.world
+def test_of_a_check_in_with_more_people_than_are_named_each_may_name_others(ran: Ran) -> None:
+    vaults = {index: host.vault for index, host in ran.world.hosts.items()}
+    views = ran.world.group_doings.views
+    by_code: dict[str, list[tuple[int, str]]] = {}
+    for place, view in views.items():
+        by_code.setdefault(view.group.code, []).append(place)
+    first, other, *_ = max(by_code.values(), key=len)
+
+    def compared(of: int, other_of: int) -> int:
+        return require_same_groups(
+            {
+                first: _with_check_in(views[first], NINE[:-1], of),
+                other: _with_check_in(views[other], NINE[1:], other_of),
+            },
+            vaults,
+        )
+
+    assert compared(len(NINE), len(NINE))
+    for of, other_of in ((len(NINE), len(NINE) + 1), (PEOPLE_NAMED_MAX, PEOPLE_NAMED_MAX)):
+        with pytest.raises(BrokenInvariant) as broken:
+            compared(of, other_of)
+        assert broken.value.invariant is S20
+
+
+def _with_check_in(view: GroupView, people: list[CheckedAnswer], of: int) -> GroupView:
+    """Return a group in which each item is a check-in of so many people."""
+    check_in = CheckInAnswer(
+        question="well?",
+        answers=[],
+        asked=[],
+        until=0,
+        old_after=0,
+        people=people,
+        of=of,
+        roll_up=RollUpAnswer(),
+    )
+    return replaced(view, items=[replace(item, check_in=check_in) for item in view.items])
 
 
 @pytest.mark.world

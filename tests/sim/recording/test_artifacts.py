@@ -13,12 +13,19 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from mesh.errors import UserError
 from sim.__main__ import main
-from sim.recording.artifacts import TRACE_FILE, read_run, record_run
+from sim.recording.artifacts import (
+    METRICS_FILE,
+    OBSERVED_FILE,
+    TRACE_FILE,
+    read_run,
+    record_run,
+)
 from sim.recording.trace_file import NO_CAUSE, Row, read_trace_file
 from sim.run.report import Report
 from sim.run.runner import run_scenario
-from sim.run.world import Options
+from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
 from tests.programs import where_is
 from tests.sim.test_only import SMALL
@@ -50,6 +57,22 @@ def test_keeping_a_run_changes_nothing_in_it() -> None:
     assert report.events == plain.events
     assert read_run(folder)[0] == report
     assert not (folder / "failure.json").exists()
+
+
+@pytest.mark.world
+def test_a_folder_whose_second_run_was_interrupted_holds_no_run(tmp_path: Path) -> None:
+    scenario, options = parse_scenario(SMALL), Options(seed=3, is_crypto_real=False)
+    (tmp_path / METRICS_FILE).write_bytes((kept()[0] / METRICS_FILE).read_bytes())
+    (tmp_path / OBSERVED_FILE).write_bytes((kept()[0] / OBSERVED_FILE).read_bytes())
+    assert read_run(tmp_path)[0] == kept()[1]
+
+    def interrupt(world: World) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        record_run(scenario, options, tmp_path, interrupt, command="the command")
+    with pytest.raises(UserError, match="is no folder of a run"):
+        read_run(tmp_path)
 
 
 def test_every_record_has_a_cause_that_came_before_and_arrivals_one_elsewhere() -> None:

@@ -1,7 +1,10 @@
 """A worker that runs another commit, or with other libraries, is refused."""
 
 import re
+from collections.abc import Callable, Mapping
 from functools import partial
+from importlib.metadata import PackageNotFoundError
+from typing import TypeVar
 
 import pytest
 
@@ -19,6 +22,8 @@ from sim.sweeps.origin import (
 from sim.sweeps.points import points_of
 from sim.sweeps.sweeping import run_point_of
 from tests.sim.three_users import THREE_USERS
+
+Value = TypeVar("Value")
 
 OTHERS = (
     Origin("another", origin_here().lock),
@@ -42,6 +47,28 @@ def test_another_version_of_a_library_is_another_lock(monkeypatch: pytest.Monkey
     one = lock_here()
     versions["deep"] = "2.1"
     assert len({before, one, lock_here()}) == 3
+
+
+def test_a_library_for_tables_makes_no_other_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {
+        "mesh-messenger": ["below>=1", "Tables>=2; extra == 'study'"],
+        "below": ['tables>=1; extra == "all"'],
+    }
+    versions = {"below": "1.0"}
+
+    def of(names: Mapping[str, Value]) -> Callable[[str], Value]:
+        def find(name: str) -> Value:
+            if name not in names:
+                raise PackageNotFoundError(name)
+            return names[name]
+
+        return find
+
+    monkeypatch.setattr("sim.sweeps.origin.requires", of(known))
+    monkeypatch.setattr("sim.sweeps.origin.version", of(versions))
+    without = lock_here()
+    known["tables"], versions["tables"] = [], "2.0"
+    assert lock_here() == without
 
 
 @pytest.mark.parametrize("wanted", OTHERS)

@@ -1,7 +1,9 @@
 """A sweep from points to a log, gone on with, merged and compared."""
 
 import shlex
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import distributed
 import msgspec
@@ -12,12 +14,15 @@ from mesh.errors import UserError
 from sim.__main__ import main
 from sim.schema.scenario import parse_scenario
 from sim.sweeps.comparing import compare
-from sim.sweeps.executors import DaskPool, LocalPool
+from sim.sweeps.executors import DaskPool, Dead, LocalPool
 from sim.sweeps.points import Point, points_of
-from sim.sweeps.records import Record, RecordLog, read_records
+from sim.sweeps.records import Record, RecordLog, read_records, record_of
 from sim.sweeps.sweeping import Progress, StopRules, run_point, sweep
 from tests.searching import only_in_search
 from tests.sim.three_users import THREE_USERS
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 SCENARIO = parse_scenario(THREE_USERS)
 
@@ -63,6 +68,49 @@ def test_a_sweep_goes_on_from_its_log_and_runs_nothing_twice(tmp_path: Path) -> 
     # Another commit is another run.
     _, done = swept(path, [1], commit="two")
     assert done == [0, 1]
+
+
+class Here:
+    """Runs in this process, one after the other."""
+
+    def map_unordered(
+        self, run: Callable[[Task], Result], tasks: Sequence[Task]
+    ) -> Iterator[tuple[Task, Result | Dead]]:
+        for task in tasks:
+            yield task, run(task)
+
+    def close(self) -> None:
+        """Nothing stands."""
+
+
+def test_a_run_of_the_log_that_is_not_kept_whole_runs_again(tmp_path: Path) -> None:
+    def run(stop: StopRules, kept: Sequence[int]) -> tuple[list[int], list[Record]]:
+        ran: list[int] = []
+
+        def run_one(point: Point) -> Record:
+            ran.append(point.options.seed)
+            return record_of(point, "", verdict="fail")
+
+        with RecordLog(tmp_path / "log.jsonl") as log:
+            records = sweep(
+                points([1, 2, 3]),
+                log=log,
+                executor=Here(),
+                commit="one",
+                stop=stop,
+                progress=lambda now: None,
+                run=run_one,
+                is_kept=lambda record: record.seed in kept,
+            )
+        return ran, records
+
+    assert run(StopRules(), [])[0] == [1, 2, 3]
+    assert run(StopRules(), [1, 3])[0] == [2]
+    # With as many failures as end it, nothing is run.
+    ran, records = run(StopRules(failures_max=2), [1, 3])
+    assert ran == []
+    assert [record.seed for record in records] == [1, 3]
+    assert len(read_records([tmp_path / "log.jsonl"])) == 3
 
 
 @pytest.mark.slow

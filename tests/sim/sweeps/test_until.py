@@ -76,6 +76,10 @@ def test_what_is_not_reached_is_said_and_what_was_stopped_is_kept() -> None:
         return all_of(points, before)[: 3 if before else None]
 
     assert len(sweep_until(POINTS, goals, stopped)) == 2 * RUNS_FIRST + 3
+    few = [ran(point) for point in short if not point.settings[LOSS]][: RUNS_FIRST - 1]
+    [unsure] = sureness_of(few, goals)
+    assert (unsure.runs, unsure.half_width, unsure.is_reached) == (RUNS_FIRST - 1, None, False)
+    assert unsure.mean is not None
     dead = [record(seed, verdict="dead") for seed in range(20)]
     [none] = sureness_of(dead, goals)
     assert (none.runs, none.mean, none.is_reached) == (0, None, False)
@@ -117,6 +121,26 @@ def test_a_sweep_that_was_ended_decides_again_by_what_is_in_its_log(tmp_path: Pa
     assert re.search(
         r"^NOT REACHED +small: wire.loss = 0.5: .*wanted 1,000\) of 10 runs$", said, re.M
     )
+    assert log.read_bytes() == before
+
+
+def test_with_no_failures_left_no_batch_follows(tmp_path: Path) -> None:
+    world, log = tmp_path / "small.toml", tmp_path / "small.jsonl"
+    world.write_text(THREE_USERS)
+    scenario = scenario_of(Request(name=str(world), seed=0))
+    here = origin_here().commit
+    points = points_of(scenario, {LOSS: [0.5]}, range(10), is_crypto_real=False)
+    failed = [
+        record_of(point, here, verdict="fail" if place < 2 else "pass", report=ran(point).report)
+        for place, point in enumerate(points)
+    ]
+    write_records(log, failed)
+    before = log.read_bytes()
+    # The same value twice is one setting.
+    asked = ("sweep", str(world), "--set", f"{LOSS}=0.5,0.50", "--crypto", "modelled")
+    until = ("--max-runs", "20", "--until", "bytes-sent=1%", "--max-failures", "2")
+    said = call(1, *asked, *until, "--out", str(log))
+    assert "10 of 20 runs: 8 passed, 2 broke a promise" in said
     assert log.read_bytes() == before
 
 

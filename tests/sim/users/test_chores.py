@@ -1,16 +1,19 @@
 """Chores end with the vault in which they began, and let in nobody but whom they mean."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from sim.kernel.entropy import Chance
+from sim.recording.rows import MessageRow, RowFile, read_rows
+from sim.recording.trace_file import Head
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
 from sim.users.chores import SOON_US, Chore, Home
 from sim.users.contact_chores import nearby
-from sim.users.item_chores import LATER_S, picture, remind, rewrite, withdraw, write_later
+from sim.users.item_chores import LATER_S, note, picture, remind, rewrite, withdraw, write_later
 from tests.sim.three_users import THREE_USERS
 
 BEGUN_US = 6_000_000
@@ -70,6 +73,22 @@ def test_who_compares_with_somebody_near_lets_in_nobody_else() -> None:
     assert out.is_out(user.index, STRANGER)
 
 
+def test_a_note_to_oneself_has_no_row_among_messages(tmp_path: Path) -> None:
+    world, home = begun_world()
+    log = world.message_log
+    before = len(log.messages)
+    with world.running():
+        note(home, world.users.everybody[0], Chance(2, "note"))
+    log.ask(0, 1, "letter", world.loop.now)
+    pairs = [(one.sender, one.recipient) for one in log.messages[before:]]
+    assert pairs == [(0, 0), (0, 1)]
+    path = tmp_path / "rows.mp"
+    with path.open("wb") as file:
+        RowFile(file, Head(1, "small", 1, 3)).end(world)
+    rows = [row for row in read_rows(path) if isinstance(row, MessageRow)]
+    assert [(one.from_host, one.to_host) for one in rows[before:]] == [(0, 1)]
+
+
 @pytest.mark.parametrize("chore", [picture, remind, rewrite, withdraw, write_later])
 def test_what_a_chore_writes_is_confirmed_and_arrives_as_other_messages(chore: Chore) -> None:
     world, home = begun_world()
@@ -82,4 +101,4 @@ def test_what_a_chore_writes_is_confirmed_and_arrives_as_other_messages(chore: C
     [logged] = [one for one in log.messages[before:] if one.text.endswith(WORDS[chore])]
     assert logged.confirmed_at is not None
     assert logged.is_held
-    assert log.delivered_count <= log.written_count
+    assert world.observers.sealings.of(logged.sender, logged.number_there)
