@@ -43,10 +43,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Send the tests with network namespaces to two workers, of each folder as many to both.
+    """Send the tests with network namespaces to two workers, to both as many in all.
 
     They wait more than they work; but three at a time would wait for each other. Those of a file
-    stay together, since they share nodes.
+    stay together, since they share nodes; one folder after the other is dealt out.
     """
     alone = [item for item in items if item.get_closest_marker("netns")]
     counts = Counter(item.path for item in alone)

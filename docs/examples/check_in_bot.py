@@ -73,13 +73,19 @@ def ask(client: Client, group: str, wait_s: float) -> None:
     )
     item = client.ask(asked, ItemAnswer)
     time.sleep(wait_s)
-    check_in = client.ask(AskItem(item.number), ItemDetailsAnswer).item.check_in
+    try:
+        check_in = client.ask(AskItem(item.number), ItemDetailsAnswer).item.check_in
+        people = asked_in(client, item.number)
+    except UserError as error:
+        if error.kind not in ("gone", "not-found"):
+            raise
+        # Somebody deleted it, or hid it, before the first question or the second.
+        return
     if check_in is None:
-        # Somebody deleted it, or hid it.
         return
     told = WriteItem(
         group,
-        text=roll_up(check_in, asked_in(client, item.number)),
+        text=roll_up(check_in, people),
         idempotency_key=f"roll-up {group} {today}",
     )
     try:

@@ -17,9 +17,9 @@ from mesh.api.export_html import HtmlWriter
 from mesh.api.parsing import path_fields, query_fields
 from mesh.commands.answer import Answer
 from mesh.commands.conversations import AskConversation, ConversationAnswer
-from mesh.commands.item_commands import AskItemPeople, AskItems
-from mesh.commands.item_people import is_cut, with_all
-from mesh.commands.items import ItemAnswer, ItemPeopleAnswer, ItemPersonAnswer, ItemsAnswer
+from mesh.commands.item_commands import AskItems
+from mesh.commands.item_people import PeopleAsked, is_cut, with_all
+from mesh.commands.items import ItemAnswer, ItemPeopleAnswer, ItemsAnswer
 from mesh.errors import UserError
 from mesh.limits.api import API_CHUNK_BYTES
 from mesh.limits.search import EXPORT_ITEMS_PER_PIECE
@@ -90,21 +90,18 @@ class ConversationExport(CarryEndpoint):
 
     async def _whole(self, item: ItemAnswer) -> ItemAnswer:
         """Return an item that names all who have a part in it."""
-        people: list[ItemPersonAnswer] = []
-        has_more = True
-        while has_more:
-            asked = AskItemPeople(item.number, people[-1].key if people else None)
+        asked = PeopleAsked(item.number)
+        while asked.has_more:
             try:
-                page = await self.carrier.ask(asked)
+                page = await self.carrier.ask(asked.question())
             except UserError as error:
                 if error.kind not in ("gone", "not-found"):
                     raise
                 # It was deleted since it was asked for: then it stands there as it was.
                 return item
             assert isinstance(page, ItemPeopleAnswer)
-            people += page.people
-            has_more = page.has_more and bool(page.people)
-        return with_all(item, people)
+            asked.add(page)
+        return with_all(item, asked.people)
 
 
 class JsonWriter:

@@ -147,7 +147,7 @@ ITEM_ROUTES = (
         "All who reacted, voted, or are asked: oneself, then the others by their keys",
         AskItemPeople,
         ItemPeopleAnswer,
-        (*NUMBERED, "gone"),
+        (*NUMBERED, "gone", "bad-content"),
         scope="read",
     ),
     Route(

@@ -12,7 +12,6 @@ from mesh.commands.identity import AskIdentity, IdentityAnswer
 from mesh.commands.item_commands import (
     AnswerCheckIn,
     AskItem,
-    AskItemPeople,
     ChangeTask,
     ClosePoll,
     EditItem,
@@ -24,6 +23,7 @@ from mesh.commands.item_commands import (
     Vote,
     WriteItem,
 )
+from mesh.commands.item_people import PeopleAsked
 from mesh.commands.items import (
     ItemAnswer,
     ItemDetailsAnswer,
@@ -71,14 +71,10 @@ def item_of(client: Client, number: int) -> ItemAnswer:
 
 def people_of(client: Client, number: int) -> list[ItemPersonAnswer]:
     """Return all who have a part in an item."""
-    people: list[ItemPersonAnswer] = []
-    has_more = True
-    while has_more:
-        asked = AskItemPeople(number, people[-1].key if people else None)
-        page = client.ask(asked, ItemPeopleAnswer)
-        people += page.people
-        has_more = page.has_more and bool(page.people)
-    return people
+    asked = PeopleAsked(number)
+    while asked.has_more:
+        asked.add(client.ask(asked.question(), ItemPeopleAnswer))
+    return asked.people
 
 
 def key_of(client: Client, named: str) -> str:

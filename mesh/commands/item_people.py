@@ -4,7 +4,26 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from mesh.commands.items import ItemAnswer, ItemPersonAnswer
+from mesh.commands.item_commands import AskItemPeople
+from mesh.commands.items import ItemAnswer, ItemPeopleAnswer, ItemPersonAnswer
+
+
+class PeopleAsked:
+    """All who have a part in an item, while they are asked for: a page, and then the next."""
+
+    def __init__(self, item: int) -> None:
+        self._item = item
+        self.people: list[ItemPersonAnswer] = []
+        self.has_more = True
+
+    def question(self) -> AskItemPeople:
+        """Return what to ask for next."""
+        return AskItemPeople(self._item, self.people[-1].key if self.people else None)
+
+    def add(self, page: ItemPeopleAnswer) -> None:
+        """Take its answer."""
+        self.people += page.people
+        self.has_more = page.has_more and bool(page.people)
 
 
 def is_cut(item: ItemAnswer) -> bool:

@@ -77,8 +77,8 @@ class EditedAnswer(Answer, frozen=True, kw_only=True):
 
 
 class ReactionAnswer(Answer, frozen=True, kw_only=True):
-    """One emoji, with the labels of the first eight who chose it; oneself is among them. All of
-    them stand in pages (`AskItemPeople`).
+    """One emoji, with the labels of the first eight who chose it, oneself always if one did. All
+    of them stand in pages (`AskItemPeople`).
     """
 
     emoji: str

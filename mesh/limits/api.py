@@ -95,7 +95,8 @@ PEOPLE_NAMED_MAX = 8
 a few, and a page of 50 check-ins of a thousand would have 8 MB. The others stand in pages."""
 
 PEOPLE_PER_PAGE_MAX = 100
-"""People in one page of those: some 30 kB with notes and places, and ten pages of any group."""
+"""People in one page of those: some 30 kB with notes and places. The members of any group stand in
+ten pages; who reacted or voted, and left, stands there too."""
 
 BOARD_ITEMS_MAX = 50
 """Pins, or notices, polls, check-ins and tasks of a conversation in one answer."""

@@ -19,13 +19,14 @@ from mesh.wire.envelope import Envelope
 
 MAY_SPEAK: Final = (
     "mesh.daemon",
-    "mesh.node.discovery",
-    "mesh.node.tcp",
-    "mesh.node.suspend",
-    "mesh.node.power_and_disk",
-    "mesh.node.membership",
+    "mesh.discovery",
+    "mesh.machine",
+    "mesh.network",
+    "mesh.node",
+    "mesh.waking",
 )
-"""The parts that tell of the machine, of its networks and of the daemon, and see no mail."""
+"""The loggers of the parts that tell of the machine, of its networks and of the daemon, and see no
+mail."""
 
 DIGITS_COUNT: Final = 6
 """So much of a long number is left in a log (`mesh/node/logs.py`), and tells it from others."""
@@ -69,8 +70,9 @@ def faults(lines: Sequence[Mapping[str, str]], passed: Passed) -> list[str]:
 
 def _of_mail(lines: Sequence[Mapping[str, str]]) -> Iterator[str]:
     for line in lines:
-        if not line["logger"].startswith(MAY_SPEAK):
-            yield f"a line of {line['logger']}"
+        name = line["logger"]
+        if not any(name == one or name.startswith(f"{one}.") for one in MAY_SPEAK):
+            yield f"a line of {name}"
 
 
 def _named(lines: Sequence[Mapping[str, str]], passed: Passed) -> Iterator[str]:

@@ -27,6 +27,9 @@ from tests.integration.networks import enter
 
 _REQUEST_BYTES_MAX: Final = 1 << 20
 
+_BEGINS_WITHIN_S: Final = 120.0
+"""A command is two forks away, on a machine that has much else to do."""
+
 _OF_DAEMONS: Final = (
     "mesh.daemon.running",
     "mesh.node.discovery.beacon",
@@ -41,7 +44,11 @@ class Begun:
     def __init__(self, connection: socket.socket, arguments: Sequence[str]) -> None:
         self._connection = connection
         self._arguments = arguments
-        self.pid = int(connection.recv(64))
+        connection.settimeout(_BEGINS_WITHIN_S)
+        number = connection.recv(64)
+        if not number:
+            raise ChildProcessError("whoever was to begin it ended")
+        self.pid = int(number)
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
@@ -55,9 +62,16 @@ class Begun:
         if self.returncode is None:
             if not select.select([self._connection], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired([*self._arguments], timeout or 0)
-            self.returncode = int(self._connection.recv(64))
+            told = self._connection.recv(64)
             self._connection.close()
+            self.returncode = int(told) if told else self._end_unattended()
         return self.returncode
+
+    def _end_unattended(self) -> int:
+        """End a command whose end nobody would tell: who looked after it is gone."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        return -signal.SIGKILL
 
     def kill(self) -> None:
         """End it at once."""

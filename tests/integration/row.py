@@ -7,8 +7,10 @@ from mesh.commands.contacts import ContactsAnswer
 from tests.integration.networks import Desk
 from tests.integration.nodes import Node, befriend, eventually, start_all
 
-LINKED_WITHIN_S = 8.0
-ARRIVES_WITHIN_S = 8.0
+LINKED_WITHIN_S = 60.0
+ARRIVES_WITHIN_S = 60.0
+"""So long at most: where this is waited for, something else is tested, and others use the machine.
+"""
 
 
 class NodeMaker(Protocol):

@@ -19,7 +19,7 @@ from tests.integration.test_group_cut import (
     wait_until,
 )
 
-pytestmark = pytest.mark.netns
+pytestmark = [pytest.mark.netns, pytest.mark.slow, pytest.mark.timeout(900)]
 
 WEEK = "+7d"
 
@@ -36,7 +36,8 @@ def keep_vault(node: Node, place: Path) -> None:
     """Copy the vault of a daemon that is off, its log with it, as a snapshot of the disk would."""
     place.mkdir()
     for file in node.folders.data.glob(f"{node.folders.vault_file.name}*"):
-        shutil.copy2(file, place)
+        if file.is_file():
+            shutil.copy2(file, place)
 
 
 def put_vault_back(node: Node, place: Path) -> None:

@@ -35,10 +35,11 @@ def written(tmp_path: Path) -> Iterator[Path]:
     """Return a folder in which a relay that tells too much has logged."""
     level = logging.getLogger().level
     start_logging(level="debug", folder=tmp_path, console=None)
-    structlog.get_logger("mesh.node.suspend").info("the machine has slept")
+    structlog.get_logger("mesh.waking").info("the machine has slept")
     log = structlog.get_logger("mesh.engine.forwarding")
     log.debug("something came", of=MEMBER_KEY.hex())
     structlog.get_logger("mesh.daemon.running").info("for the group Crew")
+    structlog.get_logger("mesh.networking").info("it begins as a name that may")
     yield tmp_path
     stop_logging()
     logging.getLogger().setLevel(level)
@@ -50,6 +51,7 @@ def test_a_line_of_mail_and_what_it_names_are_found(written: Path) -> None:
     passed = Passed({"member key": [MEMBER_KEY], "tag": [bytes(16)]}, ("Crew", "Bob"))
     assert faults(lines, passed) == [
         "a line of mesh.engine.forwarding",
+        "a line of mesh.networking",
         "a member key",
         "the word 'Crew'",
     ]
@@ -70,6 +72,8 @@ def carried(relay: Node) -> list[Envelope]:
 
 
 @pytest.mark.netns
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_log_of_a_relay_tells_nothing_of_a_group(desk: Desk, make_node: NodeMaker) -> None:
     left, right = desk.bridge("left"), desk.bridge("right")
     at_once = "opened_delay_seconds = 0\nrelay_delay_seconds = 0\n"

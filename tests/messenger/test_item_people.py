@@ -12,9 +12,10 @@ from mesh.commands.items import (
     ItemPeopleAnswer,
     ItemPersonAnswer,
 )
-from mesh.content.entry import EntryId, Kind
+from mesh.content.entry import Entry, EntryId, Kind, decode_entry
 from mesh.errors import UserError
 from mesh.limits.api import PEOPLE_NAMED_MAX, PEOPLE_PER_PAGE_MAX
+from mesh.messenger.conversations import kept_entries
 from tests.group.scenarios import Story, key_of
 from tests.messenger.doing import both, item, said
 from tests.messenger.group_replicas import GroupReplica
@@ -29,6 +30,9 @@ ME = f"m{COUNT - 1}"
 ANSWERS = [["safe", 0], ["on my way", 1], ["help", 2]]
 REACTED, ANSWERED, CALLED, CHANGED = 120, 40, 12, 12
 """So many of them do more than vote, the last ones."""
+
+MADE_UP = 1_000
+"""Keys of nobody, about each of which a member of another group says something."""
 
 
 class Crowd:
@@ -190,3 +194,36 @@ def test_between_two_pages_are_there_too_and_of_what_is_gone_there_are_none() ->
     assert item(ann, mine.number).reactions[0].who == ["Bob"]
     with pytest.raises(UserError, match="There is no item"):
         ann.ask(AskItemPeople(mine.number + 99))
+
+
+def test_answers_about_made_up_keys_cost_a_card_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told(Story("A"))
+
+    def says(author: str, kind: Kind, target: bytes, content: list[object]) -> EntryId:
+        number = len(told.said) + 1
+        made = entry(kind, [told.story.last], target=target, content=content, number=number)
+        return told.says(author, made)
+
+    check_in = says("O", Kind.CHECK_IN, b"", ["all well?", ANSWERS])
+    says("A", Kind.ANSWER, check_in, [2])
+    for number in range(MADE_UP):
+        says("A", Kind.ANSWER, check_in, [2, "", "", number.to_bytes(32, "big")])
+    seen = told.replica("O", [*told.story.operations[1:], *told.said])
+    row = seen.row(check_in)
+    assert seen.vault.registers.count(row.conversation, row.id, "answer") == MADE_UP + 1
+    read: list[bytes] = []
+
+    def counted(data: bytes) -> Entry:
+        read.append(data)
+        return decode_entry(data)
+
+    monkeypatch.setattr(kept_entries, "decode_entry", counted)
+    asked = AskItems(seen.conversation, limit=1)
+    card = seen.pages.items(asked, seen.conversation).items[0].check_in
+    # The check-in itself, and the one answer about somebody who is asked.
+    assert len(read) == 2
+    assert card is not None
+    assert (card.of, card.roll_up.help, card.roll_up.silent) == (2, 1, 1)
+    people = seen.item_people.page(AskItemPeople(row.number), seen.person.now).people
+    assert [one.checked is not None for one in people] == [True, True]
+    assert len(read) == 4

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from mesh.cli.cards import lines_of_check_in, lines_of_poll
+from mesh.cli.cards import ABOUT
 from mesh.cli.chat.words import KEYS, WORDS
-from mesh.cli.items import Line, Run, reactions_of
+from mesh.cli.items import Line, Run, card_of, reactions_of
 from mesh.cli.layout import columns, plural, when
 from mesh.cli.messages import INDENT, words_of
 from mesh.cli.sanitise import clean_block, clean_line
@@ -62,10 +62,9 @@ def details_lines(
     for reader in details.readers:
         lines.append(f"{clean_line(reader.label)}: {_word_on(reader)}")
     if not item.gone:
-        # Of a check-in each line names one person.
-        lines += lines_of_poll(item.poll) if item.poll is not None else []
-        lines += lines_of_check_in(item.check_in) if item.check_in is not None else []
-        lines += [reactions_of(item)] if item.reactions else []
+        # What people wrote begins after two cells: no line of theirs passes for one of a reader.
+        lines += card_of(item)
+        lines += [ABOUT + reactions_of(item)] if item.reactions else []
     if details.lapses:
         lines.append(f"Its envelope is kept until {when(details.lapses)}.")
     for version in versions:

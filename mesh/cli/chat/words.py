@@ -43,7 +43,7 @@ WORDS: Final = (
     Word("notice", "TEXT", "Put a notice on top of the conversation"),
     Word("board", "", "Show what is open, and what is pinned"),
     Word("search", "WORDS", "Find what was said here"),
-    Word("info", "N", "Show since when message N is in each of its states"),
+    Word("info", "N", "Show since when message N is in each state, and all who reacted or voted"),
     Word("withdraw", "N", "Take back message N of yours, while it is on its way"),
     Word("older", "", "Load older messages (PageUp does as well)"),
     Word("help", "", "Show this"),

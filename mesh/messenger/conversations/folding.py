@@ -119,7 +119,7 @@ class Folding:
         """Return the word on each who is asked in a check-in."""
         people = [VerifyKey(key) for key in check_in.asked]
         people = people or self._labels.members(row.conversation, ops_of(row))
-        said = self._entries.last_words_by_holder(row.conversation, row.id, Field.ANSWER)
+        said = self._entries.last_words_by_holder(row.conversation, row.id, Field.ANSWER, people)
         return {key: word_of(check_in, key, of_type(said.get(key, []), Answer)) for key in people}
 
     def checked(

@@ -1,5 +1,6 @@
 """Entries as they are kept: what they say, and what registers show by them."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from mesh.content.entry import Entry, EntryId, decode_entry
@@ -73,11 +74,15 @@ class KeptEntries:
         )
 
     def last_words_by_holder(
-        self, conversation: ConversationId, target: bytes, field: Field
+        self, conversation: ConversationId, target: bytes, field: Field, holders: Iterable[bytes]
     ) -> dict[bytes, list[Value[Content]]]:
-        """Return the last words in the register of each holder, the greatest first."""
+        """Return the last words in the register of each of these holders, the greatest first.
+
+        Anybody may write into the register of any key: those of others are not even read.
+        """
         held: dict[bytes, list[WordRow]] = {}
-        for row in self._registers.last_words_of_all(conversation, target, field.value):
+        rows = self._registers.last_words_by_holder(conversation, target, field.value, holders)
+        for row in rows:
             held.setdefault(row.holder, []).append(row)
         return {holder: self._values(conversation, rows) for holder, rows in held.items()}
 

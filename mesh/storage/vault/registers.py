@@ -4,7 +4,8 @@ Which values others name is noted as they come, in whatever order. So what a reg
 found through an index, however many values it has (`docs/protocol/entries.md`, "Registers").
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -57,10 +58,11 @@ class _Statements:
             f"WHERE {of_register} AND is_last = 1"
         )
         self.last_words = f"{words} {greatest_first}"
-        self.last_words_of_all = (
+        self.last_words_by_holder = (
             f"SELECT {_COLUMNS}, data FROM register_values "  # noqa: S608 (ours)
             "LEFT JOIN contents ON contents.entry = register_values.entry "
-            f"WHERE {of_field} AND is_last = 1 {greatest_first}"
+            f"WHERE {of_field} AND is_last = 1 "
+            f"AND hex(holder) IN (SELECT value FROM json_each(?3)) {greatest_first}"
         )
         self.greatest = f"{words} {greatest_first} LIMIT 1"
         self.standing = f"{words} AND is_named = 0 {greatest_first}"
@@ -226,11 +228,14 @@ class RegisterRows:
         register = (conversation, target, holder)
         return all_of(self._connection.execute(_ABOUT[field].last_words, register), WordRow)
 
-    def last_words_of_all(
-        self, conversation: ConversationId, target: bytes, field: str
+    def last_words_by_holder(
+        self, conversation: ConversationId, target: bytes, field: str, holders: Iterable[bytes]
     ) -> list[WordRow]:
-        """Return the last words in the registers of all holders, the greatest first."""
-        cursor = self._connection.execute(_ABOUT[field].last_words_of_all, (conversation, target))
+        """Return the last words in the registers of these holders, the greatest first."""
+        named = json.dumps([holder.hex().upper() for holder in holders])
+        cursor = self._connection.execute(
+            _ABOUT[field].last_words_by_holder, (conversation, target, named)
+        )
         return all_of(cursor, WordRow)
 
     def last_entries(self, conversation: ConversationId, target: bytes) -> list[int]:
