@@ -335,6 +335,17 @@ def _last_come_first(
     return sorted(words, key=lambda word: word.entry, reverse=True)
 
 
+def _last_come(
+    registers: RegisterRows,
+    conversation: ConversationId,
+    target: bytes,
+    field: str,
+    holder: bytes = b"",
+) -> WordRow | None:
+    """The first of these, where only what is shown is asked for."""
+    return next(iter(_last_come_first(registers, conversation, target, field, holder)), None)
+
+
 _STANDING: Final = RegisterRows.standing
 
 
@@ -393,7 +404,10 @@ MUTANTS: Final[Mapping[str, Bug]] = {
     ),
     "last-come-shown": Bug(
         "Of the values of a register each node shows the one that came last.",
-        patches=(Patch(RegisterRows, "standing", _last_come_first),),
+        patches=(
+            Patch(RegisterRows, "standing", _last_come_first),
+            Patch(RegisterRows, "find_shown", _last_come),
+        ),
     ),
 }
 """By the names that `--bug` takes."""
