@@ -178,11 +178,19 @@ function boardOf(conversation) {
   return state.boards.get(conversation);
 }
 
+/** Which question for a board was asked last: what an earlier one brings is older, whenever it comes. */
+const lastAsked = new Map();
+
 export async function loadBoard(conversation, pages = state.boards.get(conversation)?.pages ?? 1) {
+  const question = {};
+  lastAsked.set(conversation, question);
+  let board;
   try {
-    const [board, pins] = await Promise.all(["board", "pins"].map((which) => pagesOf(`/v1/conversations/${conversation}/${which}`, pages)));
-    state.boards.set(conversation, { items: board.items, pins: pins.items, hasOlder: board.hasOlder || pins.hasOlder, pages, problem: null });
-  } catch (problem) { state.boards.set(conversation, { items: [], pins: [], hasOlder: false, pages, problem }); }
+    const [open, pins] = await Promise.all(["board", "pins"].map((which) => pagesOf(`/v1/conversations/${conversation}/${which}`, pages)));
+    board = { items: open.items, pins: pins.items, hasOlder: open.hasOlder || pins.hasOlder, pages, problem: null };
+  } catch (problem) { board = { items: [], pins: [], hasOlder: false, pages, problem }; }
+  if (lastAsked.get(conversation) !== question) return;
+  state.boards.set(conversation, board);
   change();
 }
 
