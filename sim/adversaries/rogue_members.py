@@ -128,6 +128,7 @@ class RogueMembers:
             for epoch in group.epochs
         )
         if is_out and not has_made:
+            # The second has the next turn, and so is newer than what the others may make.
             upkeep._epochs.make(group, now)
             made = upkeep._epochs.make(group, now)
             upkeep._posting.tell_epoch(group, made, now)

@@ -200,7 +200,9 @@ def test_who_lacks_pyarrow_is_told_what_to_install(
     assert "Say --csv FOLDER" in CliRunner().invoke(main, asked).stderr
 
 
-@pytest.mark.skipif(importlib.util.find_spec("pyarrow") is None, reason="The extra `study` is not.")
+@pytest.mark.skipif(
+    importlib.util.find_spec("pyarrow") is None, reason="The extra `study` is not installed."
+)
 def test_parquet_has_the_same_rows_in_groups(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
