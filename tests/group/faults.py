@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import FunctionType, ModuleType
 
 from mesh.group import cuts, graph, members, membership, rights, solving
+from tests.patching import program_changed
 
 
 @dataclass(frozen=True)
@@ -388,7 +389,8 @@ def planted(fault: Fault) -> Iterator[None]:
     for name in kept:
         setattr(fault.module, name, getattr(changed, name))
     try:
-        yield
+        with program_changed():
+            yield
     finally:
         for one, code, _ in codes:
             one.__code__ = code
