@@ -19,7 +19,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mesh.node import profile
-from tests.patching import PROGRAM, changes_nothing
 
 NETNS = ("netns-1", "netns-2")
 """The groups of tests with network namespaces: each has a worker, where several run."""
@@ -84,7 +83,6 @@ def pytest_collection_finish() -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Let a test with network namespaces run only where it can, and beside one other at most."""
-    PROGRAM.is_as_it_is = changes_nothing(item)
     if item.get_closest_marker("netns") is None:
         return
     missing = missing_for_namespaces()

@@ -12,15 +12,11 @@ from mesh.commands.groups import (
     MembersAnswer,
 )
 from mesh.messenger.groups.group import Group
-from tests.messenger.people import Clock, Person, as_made_once, exchange
+from tests.messenger.people import Clock, Person, exchange
 
 
 def acquainted_all(clock: Clock, *names: str) -> list[Person]:
     """People of whom everybody is a contact of everybody."""
-    return as_made_once(_acquainted_all, clock, *names)
-
-
-def _acquainted_all(clock: Clock, *names: str) -> list[Person]:
     people = [Person(name, clock, seed=seed) for seed, name in enumerate(names, 1)]
     for place, person in enumerate(people):
         for other in people[:place]:
@@ -75,11 +71,7 @@ def inside(person: Person, group: str = "Crew") -> Group:
 
 def crew(*names: str, clock: Clock | None = None) -> list[Person]:
     """People who are all in one group, which the first of them made."""
-    return as_made_once(_crew, clock or Clock(), *names)
-
-
-def _crew(clock: Clock, *names: str) -> list[Person]:
-    people = acquainted_all(clock, *names)
+    people = acquainted_all(clock or Clock(), *names)
     people[0].ask(MakeGroup("Crew", names[1:]))
     settle(*people)
     for person in people[1:]:

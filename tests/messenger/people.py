@@ -1,9 +1,7 @@
 """People with a messenger each, joined by hand: what one posts is carried to the other."""
 
-import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from mesh.commands.answer import Answer
 from mesh.commands.command import Command
@@ -34,9 +32,8 @@ from mesh.trust.distance import Distances
 from mesh.wire.envelope import Envelope
 from mesh.wire.frames import SHORT_ID_BYTES
 from mesh.wire.parameters import MeshParameters
-from sim.hosts.databases import MemoryDatabase, new_vault
+from sim.hosts.databases import new_vault
 from tests.entropy import SeededEntropy
-from tests.patching import PROGRAM
 
 WITHOUT_STAMPS = MeshParameters(
     name="test", stamp_bits=0, key_quota=1_000_000, psk=bytes(range(32))
@@ -359,49 +356,8 @@ def one_contact(person: Person, label: str) -> ContactAnswer:
 
 def acquainted(clock: Clock) -> tuple[Person, Person]:
     """Ann and Bob, who used Ann's invite."""
-    ann, bob = as_made_once(_acquainted, clock)
-    return ann, bob
-
-
-def _acquainted(clock: Clock) -> list[Person]:
     ann = Person("Ann", clock, seed=1)
     bob = Person("Bob", clock, seed=2)
     bob.add(ann.invite().link)
     exchange(ann, bob)
-    return [ann, bob]
-
-
-def as_made_once(
-    make: Callable[[Clock, *tuple[str, ...]], list[Person]], clock: Clock, *names: str
-) -> list[Person]:
-    """People as they are after `make`, each started anew over a copy of what was committed.
-
-    They are made once in a process, unless a test changes the program or has another clock: then
-    they are made for it alone.
-    """
-    if not PROGRAM.is_as_it_is or clock.unix_ms != Clock().unix_ms:
-        return make(clock, *names)
-    if (make, names) not in _MADE:
-        own = Clock()
-        _MADE[make, names] = own, make(own, *names)
-    made_by, people = _MADE[make, names]
-    clock.unix_ms = made_by.unix_ms
-    return [_like(person, clock) for person in people]
-
-
-_MADE: Final[dict[tuple[object, tuple[str, ...]], tuple[Clock, list[Person]]]] = {}
-
-
-def _like(person: Person, clock: Clock) -> Person:
-    """Somebody in the same state, over databases of his own."""
-    assert isinstance(person.connection, MemoryDatabase)
-    other = copy.copy(person)
-    other.clock = clock
-    other.kem = PycaKem()
-    other.connection = person.connection.copy()
-    other.entropy = copy.copy(person.entropy)
-    other.store = person.store.copy()
-    other.mints = []
-    other.restart()
-    other.events = list(person.events)
-    return other
+    return ann, bob
