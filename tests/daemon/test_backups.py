@@ -226,6 +226,34 @@ async def test_what_is_deleted_is_in_no_copy_within_a_day(tmp_path: Path) -> Non
         assert not await one.backups.copy_if_due()
 
 
+@pytest.mark.parametrize(
+    "sent", ["DELETE FROM drafts", "UPDATE drafts SET text = 'next'", "DELETE FROM scheduled"]
+)
+async def test_a_draft_and_what_was_to_be_sent_later_are_in_no_copy_within_a_day(
+    tmp_path: Path, sent: str
+) -> None:
+    """They are words that disappear where a timer runs, once they are sent."""
+    async with copying(tmp_path) as one:
+        with transaction(one.vault):
+            one.vault.execute("DELETE FROM drafts")
+            one.vault.execute(
+                "INSERT INTO drafts (conversation, text) SELECT min(number), 'the code is 4711' "
+                "FROM conversations"
+            )
+            one.vault.execute(
+                "INSERT INTO scheduled (conversation, due, item, failure) "
+                "SELECT min(number), 1, x'7b7d', '' FROM conversations"
+            )
+        assert await one.backups.copy_if_due()
+        one.now += COPY_DELETED_SECONDS_MAX
+        assert not await one.backups.copy_if_due()
+        with transaction(one.vault):
+            one.vault.execute(sent)
+        assert await one.backups.copy_if_due()
+        one.now += COPY_DELETED_SECONDS_MAX
+        assert not await one.backups.copy_if_due()
+
+
 async def test_without_a_passphrase_or_with_the_setting_off_there_is_no_copy(
     tmp_path: Path,
 ) -> None:
