@@ -146,6 +146,20 @@ def test_who_is_introduced_and_looks_like_a_contact_is_told_apart_from_them() ->
     assert introductions(ann)[0].looks_like == []
 
 
+def test_of_who_is_blocked_no_introduction_is_shown_or_accepted() -> None:
+    ivy, ann, bob = three()
+    ivy.ask(Introduce("Ann", "Bob"))
+    exchange(ivy, ann, bob)
+    (asked,) = introductions(bob)
+    bob.ask(BlockContact("Ivy"))
+    assert introductions(bob) == []
+    with pytest.raises(UserError, match="Ivy is blocked") as caught:
+        bob.ask(AnswerIntroduction(asked.id, is_accepted=True))
+    assert caught.value.kind == "blocked"
+    bob.ask(BlockContact("Ivy", is_blocked=False))
+    assert introductions(bob) == [asked]
+
+
 def test_of_an_introduced_contact_who_is_removed_no_introduction_stays() -> None:
     ivy, ann, bob = granted()
     answer_first(ann)

@@ -170,7 +170,11 @@ const appliers = {
   "scheduled-changed": (event) => ready("scheduled")?.takeScheduled(event),
   "item-gone": ({ conversation, number, gone }) => { takeGone(conversation, number, gone); refreshConversation(conversation); },
   "contact-added": ({ contact }) => takeContact(contact),
-  "contact-changed": ({ contact }) => takeContact(contact),
+  "contact-changed": ({ contact }) => {
+    // Of whoever is blocked no introduction is shown.
+    if (!!state.contacts.get(contact.id)?.is_blocked !== contact.is_blocked) soon("introductions", async () => { state.introductions = (await get("/v1/introductions")).introductions; });
+    takeContact(contact);
+  },
   "contact-noted": ({ contact }) => { takeContact(contact); if (state.details.has(contact.id)) refreshDetails(contact.id); },
   "contact-removed": ({ id }) => { state.contacts.delete(id); state.conversations.delete(id); state.streams.delete(id); state.details.delete(id); refreshStatus(); },
   "conversation-changed": ({ conversation }) => {
