@@ -234,6 +234,7 @@ class GroupInbox:
         hands = self._repair.hands
         if member in group.members:
             is_behind = hands.heard(group, epoch, member, at, before, now)
+            self._repair.needs.heard(group, member, before, now)
             self._receipts.heard(group, member, before, now)
         else:
             is_behind = hands.heard_out(group, member, now)
