@@ -104,7 +104,7 @@ def test_two_who_are_introduced_become_contacts_and_know_who_vouched() -> None:
 
 
 def apart_for_eight_days(*people: Person) -> None:
-    """What each sends lapses on its way to nobody."""
+    """Let all that they send lapse on its way to nobody."""
     for person in people:
         person.post()
     people[0].clock.pass_by(8 * DAY_S)
