@@ -170,11 +170,7 @@ const appliers = {
   "scheduled-changed": (event) => ready("scheduled")?.takeScheduled(event),
   "item-gone": ({ conversation, number, gone }) => { takeGone(conversation, number, gone); refreshConversation(conversation); },
   "contact-added": ({ contact }) => takeContact(contact),
-  "contact-changed": ({ contact }) => {
-    // Of whoever is blocked no introduction is shown.
-    if (!!state.contacts.get(contact.id)?.is_blocked !== contact.is_blocked) soon("introductions", async () => { state.introductions = (await get("/v1/introductions")).introductions; });
-    takeContact(contact);
-  },
+  "contact-changed": ({ contact }) => takeContact(contact),
   "contact-noted": ({ contact }) => { takeContact(contact); if (state.details.has(contact.id)) refreshDetails(contact.id); },
   "contact-removed": ({ id }) => { state.contacts.delete(id); state.conversations.delete(id); state.streams.delete(id); state.details.delete(id); refreshStatus(); },
   "conversation-changed": ({ conversation }) => {
@@ -260,6 +256,8 @@ function takeContact(contact) {
     refreshConversation(contact.id);
     refreshStatus();
   }
+  // Of whoever is blocked no introduction is shown.
+  if (known && known.is_blocked !== contact.is_blocked) soon("introductions", async () => { state.introductions = (await get("/v1/introductions")).introductions; });
   const conversation = state.conversations.get(contact.id);
   if (conversation) conversation.unread_count = contact.unread_count;
 }
