@@ -106,6 +106,19 @@ async def test_a_lock_ends_a_backup_and_closes_all_that_reads(tmp_path: Path) ->
         assert messages_in(await streamed(keeper)) == 40
 
 
+async def test_a_stop_ends_a_backup_and_waits_for_none(tmp_path: Path) -> None:
+    async with running(tmp_path, "Anna") as (node, keeper, profile):
+        set_passphrase(profile)
+        for number in range(40):
+            await wrote(node, f"{number} " + "x" * 30_000)
+        async with aclosing(keeper.backup(BACKUP_PASSPHRASE.encode(), is_new=False)) as pieces:
+            await anext(pieces)
+            keeper.backups.stop()
+            with pytest.raises(UserError):
+                async for _ in pieces:
+                    pass
+
+
 async def test_whoever_stops_reading_leaves_the_vault_to_the_next(tmp_path: Path) -> None:
     async with running(tmp_path, "Anna") as (node, keeper, profile):
         set_passphrase(profile)
