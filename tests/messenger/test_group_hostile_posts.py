@@ -51,6 +51,9 @@ from tests.messenger.in_groups import (
 from tests.messenger.people import Clock, Person, exchange
 from tests.messenger.test_group_needs import DAY_S, HOUR_S, give, pass_by, said_in, say
 
+_FULL = 20
+"""So many operations fill a group where a test says so."""
+
 
 def membership_of(person: Person) -> Membership:
     membership = inside(person).membership
@@ -236,15 +239,15 @@ def filled_by_an_admin(monkeypatch: pytest.MonkeyPatch) -> list[Person]:
     ann, _, mal = people
     ann.ask(SetMemberRole("Crew", member(ann, "Mal").member, "admin"))
     settle(*people)
-    monkeypatch.setattr(writing, "OPERATIONS_MAX", 20)
+    monkeypatch.setattr(writing, "OPERATIONS_MAX", _FULL)
     posts: list[SignedPost] = []
     heads = heads_of(mal)
-    for number in range(writing.OPERATIONS_MAX):
+    for number in range(_FULL):
         posts.append(set_nothing(mal, 100 + number, heads))
         heads = (OperationId(posts[-1].id),)
     pass_on(mal, posts)
     settle(*people)
-    assert effective_count(membership_of(ann)) > writing.OPERATIONS_MAX
+    assert effective_count(membership_of(ann)) > _FULL
     raised = SetMemberRole("Crew", member(ann, "Bob").member, "admin")
     for deed in (ChangeGroup("Crew", about="More"), raised):
         with pytest.raises(UserError, match="make a copy"):
