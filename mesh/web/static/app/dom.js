@@ -32,8 +32,10 @@ export function openDialog(dialog) {
   for (let each = former; each && each !== dialog.under; each = each.under) each.closed?.();
   state.dialog = { returnTo: former ? former.returnTo : from?.closest(".menu") ? lastOpener : from, ...dialog };
   // One that takes the place of another is the same element, and would leave the focus nowhere.
-  change(() => former && [...document.querySelectorAll("dialog [autofocus]")].at(-1)?.focus());
+  change(() => former && refocus());
 }
+
+const refocus = () => [...document.querySelectorAll("dialog [autofocus]")].at(-1)?.focus();
 
 export function closeDialog() {
   const { returnTo, closed, under = null } = state.dialog ?? {};
@@ -42,11 +44,13 @@ export function closeDialog() {
   closed?.();
 }
 
-/** Where somebody is, before a wait. Called after it, closes the dialog that was open, and says whether they are there still: what they opened meanwhile stays. */
+/** Where somebody is, before a wait. Called after it, closes the dialog that was open, also below another, and says whether they are there still: what they opened meanwhile stays. */
 export function here() {
   const { dialog, search, locks } = state, { hash } = location;
   return () => {
-    if (state.locks !== locks || state.dialog !== dialog) return false;
+    if (state.locks !== locks) return false;
+    for (let each = state.dialog; dialog && each; each = each.under) if (each.under === dialog) { each.under = dialog.under; change(refocus); }
+    if (state.dialog !== dialog) return false;
     if (dialog) closeDialog();
     return location.hash === hash && state.search === search && !state.menu;
   };
