@@ -99,7 +99,7 @@ class Laptop:
         *,
         width: int = 1280,
         height: int = 800,
-        before: Callable[[Page], None] | None = None,
+        before: Callable[[Page], object] | None = None,
     ) -> Page:
         """Open the page, signed in, in a window of its own; `before` has it while it is empty."""
         context = self.browser.new_context(

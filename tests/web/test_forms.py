@@ -13,7 +13,7 @@ from mesh.commands.groups import AskGroups, GroupsAnswer
 from tests.integration.nodes import Node
 from tests.web import conftest
 from tests.web.chatting import TWO_FRAMES, answered, begin_anew, holding
-from tests.web.chromium import Laptops, open_chat
+from tests.web.chromium import Laptops, go, open_chat
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
@@ -66,8 +66,8 @@ def test_a_form_whose_answer_is_lost_keeps_what_was_typed_and_makes_one_thing(
     expect(mine.get_by_role("article")).to_have_count(3)
 
 
-def test_a_second_press_is_none_and_who_went_on_stays_there(chat: tuple[Page, Page]) -> None:
-    mine, _ = chat
+def test_a_second_press_is_none_and_who_went_on_stays_there(my_chat: Page) -> None:
+    mine = my_chat
     held = holding(mine, "conversations/*/items")
     open_form(mine, "Task")
     form = mine.get_by_role("dialog")
@@ -87,8 +87,8 @@ def test_a_second_press_is_none_and_who_went_on_stays_there(chat: tuple[Page, Pa
     mine.unroute_all()
 
 
-def test_a_failure_is_told_also_to_who_closed_the_form(chat: tuple[Page, Page]) -> None:
-    mine, _ = chat
+def test_a_failure_is_told_also_to_who_closed_the_form(my_chat: Page) -> None:
+    mine = my_chat
     held = holding(mine, "conversations/*/items")
     open_form(mine, "Task")
     mine.keyboard.type("Bring wood")
@@ -100,8 +100,8 @@ def test_a_failure_is_told_also_to_who_closed_the_form(chat: tuple[Page, Page]) 
     mine.unroute_all()
 
 
-def test_a_form_below_another_dialog_closes_too_when_it_is_done(chat: tuple[Page, Page]) -> None:
-    mine, _ = chat
+def test_a_form_below_another_dialog_closes_too_when_it_is_done(my_chat: Page) -> None:
+    mine = my_chat
     held = holding(mine, "conversations/*/items")
     open_form(mine, "Task")
     mine.keyboard.type("Bring bread")
@@ -115,6 +115,8 @@ def test_a_form_below_another_dialog_closes_too_when_it_is_done(chat: tuple[Page
     expect(told.get_by_role("button", name="Close")).to_be_focused()
     mine.keyboard.press("Escape")
     expect(mine.get_by_role("dialog")).to_have_count(0)
+    # The focus goes to where the form was opened.
+    expect(mine.get_by_role("button", name="Add", exact=True)).to_be_focused()
     mine.unroute_all()
 
 
@@ -155,9 +157,9 @@ def test_a_task_of_which_one_field_was_not_taken_says_only_the_rest_again(
 
 
 def test_a_group_whose_making_broke_off_is_made_once(
-    chat: tuple[Page, Page], pair: tuple[Node, Node]
+    my_chat: Page, pair: tuple[Node, Node]
 ) -> None:
-    mine, _ = chat
+    mine = my_chat
     mine.route("**/v1/conversations/*/timer", lambda route: route.abort())
     mine.get_by_role("button", name="New", exact=True).click()
     mine.get_by_role("menuitem", name="New group").click()
@@ -230,3 +232,34 @@ def test_what_comes_late_opens_nothing_over_what_was_opened_meanwhile(
     expect(page.get_by_role("menu")).to_have_count(0)
     assert page.evaluate(RECORDING) is None
     expect(search).to_be_focused()
+
+
+FILM_LATE = """() => {
+  const media = navigator.mediaDevices;
+  const film = media.getUserMedia.bind(media);
+  const held = new Promise((then) => { window.allow = then; });
+  media.getUserMedia = async (asked) => {
+    await held;
+    window.filmed = await film(asked);
+    return window.filmed;
+  };
+}"""
+"""Lets the browser wait for its answer whether the camera may be used."""
+
+ALLOW = """async () => {
+  window.allow();
+  while (!window.filmed) await new Promise(requestAnimationFrame);
+}"""
+
+STATES = "() => window.filmed.getTracks().map((track) => track.readyState)"
+
+
+def test_a_camera_that_is_allowed_late_films_nobody_who_went_on(my_chat: Page) -> None:
+    go(my_chat, "#/people/add/scan")
+    my_chat.evaluate(FILM_LATE)
+    my_chat.get_by_role("button", name="Use the camera").click()
+    go(my_chat, "#/settings/about")
+    expect(my_chat.get_by_role("heading", name="About").first).to_be_visible()
+    my_chat.evaluate(ALLOW)
+    my_chat.evaluate(TWO_FRAMES)
+    assert my_chat.evaluate(STATES) == ["ended"]

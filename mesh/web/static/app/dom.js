@@ -49,7 +49,7 @@ export function here() {
   const { dialog, search, locks } = state, { hash } = location;
   return () => {
     if (state.locks !== locks) return false;
-    for (let each = state.dialog; dialog && each; each = each.under) if (each.under === dialog) { each.under = dialog.under; change(refocus); }
+    for (let each = state.dialog; dialog && each; each = each.under) if (each.under === dialog) Object.assign(each, { under: dialog.under, returnTo: dialog.returnTo }), change(refocus);
     if (state.dialog !== dialog) return false;
     if (dialog) closeDialog();
     return location.hash === hash && state.search === search && !state.menu;
