@@ -89,8 +89,8 @@ def test_what_shall_not_be_sent_is_a_draft_again(
     expect(bubble(theirs, "Perhaps")).to_have_count(0)
 
 
-def test_nothing_of_it_is_too_wide_or_unreadable(chat: tuple[Page, Page]) -> None:
-    mine, _ = chat
+def test_nothing_of_it_is_too_wide_or_unreadable(my_chat: Page) -> None:
+    mine = my_chat
     faults: list[str] = []
     for variant in screens.FEW:
         mine.set_viewport_size({"width": variant.width, "height": variant.height})
