@@ -110,9 +110,6 @@ class FileUpload(CarryEndpoint):
         clean = None if fields.look else await self._pictures.clean(bytes(data))
         if clean is not None:
             added = of_picture(fields.name, clean)
-        elif len(data) > CARRIED_BYTES_MAX:
-            # It looked like a picture at first and is none that can be read.
-            return await self._large(fields, bytes(data), receive, is_more=False)
         elif fields.look == "voice":
             shown = Appearance("voice", duration_ms=fields.duration_ms, hint=hint)
             added = AddFile(fields.name, fields.media_type, bytes(data), shown)

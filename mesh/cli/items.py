@@ -233,10 +233,10 @@ def retraction_of(item: ItemAnswer) -> str:
     """Say how far the wish has come that an item is deleted there."""
     assert item.retraction is not None
     if item.retraction.state in ("delivered", "read"):
-        return "deleted on their device"
+        return "their device was asked to delete it"
     devices = item.retraction.devices
     if devices is not None and devices.told:
-        return f"deleted {on_devices(devices)}"
+        return f"asked to delete it {on_devices(devices)}"
     return f"deletion {words_of(item.retraction.state, item.retraction.carriers)}"
 
 

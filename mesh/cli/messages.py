@@ -39,7 +39,7 @@ def drawn(message: MessageAnswer, name: str, *, has_conversation: bool) -> str:
     """
     # A moment that is wrong beyond doubt orders nothing for the eye: it stands in the remarks.
     moment = message.received if message.clock else message.sent
-    head = click.style(when(moment), dim=True)
+    head = click.style(f"{when(moment)} #{message.number}", dim=True)
     if message.is_mine:
         who = click.style("me" if has_conversation else f"me → {name}", fg="cyan")
     else:

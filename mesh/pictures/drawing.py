@@ -87,16 +87,21 @@ class Pictures:
         self._turns = trio.Semaphore(PICTURE_PROCESSES_MAX)
 
     async def clean(self, data: bytes) -> CleanPicture | None:
-        """Return a picture as it may be sent; None if it is none.
+        """Return a picture as it may be sent; None if it does not begin as one.
 
-        UserError `bad-picture`: it is one, and cannot be cleaned here.
+        UserError `bad-picture`: it does, and cannot be cleaned here. One that is damaged may still
+        tell place and camera.
         """
         if not is_picture(data):
             return None
         async with self._turns:
             told, picture, preview = await _drawn(data, 0)
         if told.failure == "unreadable":
-            return None
+            raise UserError(
+                "bad-picture",
+                "This picture is damaged, or something else that begins as one, so what it tells "
+                "of place and camera cannot be removed. As a file it is sent as it is.",
+            )
         if told.failure:
             raise cannot_be_drawn()
         return CleanPicture(

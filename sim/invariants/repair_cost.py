@@ -1,7 +1,8 @@
 """The cost of mending a mesh that was cut (L8): little more than what is missing.
 
 When a cut through the mesh ends and nothing else lies between nodes, it is noted what each engine
-that runs lacks of what all of them know together. Until they know it, or a minute has gone, two
+that runs lacks of what all of them know together; one that starts later is taken to lack all that
+anybody lacked. Until those that ran know it, or a minute has gone, two
 things are counted: the bytes of the bodies that were missing and are sent, and the bytes of the
 frames by which sets are compared. Both are held against what was missing. A new cut ends the
 count without a verdict; a node that crashes is not waited for.
@@ -32,8 +33,10 @@ REPAIR_US: Final = 60_000_000
 
 BODY_COPIES_MAX: Final = 3
 BODIES_FREE_BYTES: Final = 64 * 1024
-"""Mail that is on its way when the cut ends is missing too, and comes over so many eager links;
-where little is missing one such envelope must not decide."""
+BODIES_FREE_COUNT: Final = 4
+"""Mail that is on its way when the cut ends is missing too, and comes over so many eager links.
+Where little is missing one such envelope must not decide, however large: so many copies of the
+largest are free, and no fewer bytes."""
 
 DIFFERENCE_BYTES: Final = 256
 """What comparing costs for an id that a node lacks. Where one in a hundred ids differs it is 193
@@ -50,16 +53,29 @@ class _Wound:
     began_at: int
     engines: dict[int, Engine]
     lacks: dict[int, list[EnvelopeId]]
-    ids: dict[EnvelopeId, None]
-    missing_bytes: int
+    sizes: dict[EnvelopeId, int]
+    """The bytes of each envelope that somebody lacked."""
     comparing_before: int
     streams_before: int
     links_count: int
     bodies_bytes: int = 0
+    late: list[Engine] = field(default_factory=list)
+    """Engines that started since then."""
 
     @property
     def missing_count(self) -> int:
-        return sum(map(len, self.lacks.values()))
+        return sum(map(len, self.lacks.values())) + len(self.late) * len(self.sizes)
+
+    @property
+    def missing_bytes(self) -> int:
+        of_those = sum(self.sizes[id_] for ids in self.lacks.values() for id_ in ids)
+        return of_those + len(self.late) * sum(self.sizes.values())
+
+    def notice(self, running: Mapping[int, Engine]) -> None:
+        """Note which engines started since the last look."""
+        for node, engine in running.items():
+            if engine is not self.engines.get(node) and engine not in self.late:
+                self.late.append(engine)
 
 
 @dataclass(slots=True)
@@ -91,15 +107,14 @@ class RepairCost:
             for id_ in engine.replicator.sets.ids()
         }
         lacks = {node: [id_ for id_ in sizes if id_ not in ids] for node, ids in known.items()}
-        ids = dict.fromkeys(id_ for each in lacks.values() for id_ in each)
-        if not ids:
+        missing = {id_: sizes[id_] for each in lacks.values() for id_ in each}
+        if not missing:
             return
         self._wound = _Wound(
             began_at=self.loop.now,
             engines=engines,
             lacks=lacks,
-            ids=ids,
-            missing_bytes=sum(sizes[id_] for each in lacks.values() for id_ in each),
+            sizes=missing,
             comparing_before=self._comparing_bytes,
             streams_before=self.streams_count(),
             links_count=self.links_count(),
@@ -112,7 +127,7 @@ class RepairCost:
         if (
             wound is not None
             and isinstance(frame, Push)
-            and envelope_id_of(frame.envelope) in wound.ids
+            and envelope_id_of(frame.envelope) in wound.sizes
         ):
             wound.bodies_bytes += len(frame.envelope)
 
@@ -125,6 +140,7 @@ class RepairCost:
         if wound is None or self.loop.now < wound.began_at + LOOK_US:
             return
         running = self.running()
+        wound.notice(running)
         is_over = all(
             all(id_ in engine.replicator.sets for id_ in wound.lacks[node])
             for node, engine in wound.engines.items()
@@ -142,6 +158,7 @@ class RepairCost:
         require_little(
             missing_count=wound.missing_count,
             missing_bytes=wound.missing_bytes,
+            largest_bytes=max(wound.sizes.values()),
             bodies_bytes=wound.bodies_bytes,
             comparing_bytes=self._comparing_bytes - wound.comparing_before,
             links_count=links,
@@ -152,12 +169,14 @@ def require_little(
     *,
     missing_count: int,
     missing_bytes: int,
+    largest_bytes: int,
     bodies_bytes: int,
     comparing_bytes: int,
     links_count: int,
 ) -> None:
     """L8: so much was missing at all nodes together, and so much was sent to mend it."""
-    allowed = BODY_COPIES_MAX * missing_bytes + BODIES_FREE_BYTES
+    free = max(BODIES_FREE_BYTES, BODIES_FREE_COUNT * largest_bytes)
+    allowed = BODY_COPIES_MAX * missing_bytes + free
     if bodies_bytes > allowed:
         detail = (
             f"{bodies_bytes} bytes of bodies were sent where {missing_bytes} were missing after a "

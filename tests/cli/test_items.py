@@ -161,7 +161,7 @@ def test_a_deletion_says_how_far_it_has_come() -> None:
     assert told == [f"{AT} #7 me: (deleted by me)  [deletion carried by 1 neighbour]"]
     there = RetractionAnswer(state="delivered", carriers=1)
     told = shown(msgspec.structs.replace(gone, retraction=there))
-    assert told == [f"{AT} #7 me: (deleted by me)  [deleted on their device]"]
+    assert told == [f"{AT} #7 me: (deleted by me)  [their device was asked to delete it]"]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ HOUR = 3_600
 def test_a_state_claims_what_is_proved(state: MessageState, carriers: int, words: str) -> None:
     mine = message(is_mine=True, state=state, carriers=carriers)
     assert state_of(mine) == words
-    assert plain(mine) == f"{when(NOW)} me → Ben: Hello  [{words}]"
+    assert plain(mine) == f"{when(NOW)} #{mine.number} me → Ben: Hello  [{words}]"
 
 
 def test_what_is_on_a_stick_says_since_when() -> None:
@@ -74,7 +74,7 @@ def test_a_late_message_says_when_it_came() -> None:
 def test_what_was_written_hours_before_it_was_opened_is_shown_with_both_times() -> None:
     opened = f"opened {when(NOW)}"
     assert remarks(message(sent=NOW - 5 * HOUR)) == [opened]
-    assert plain(message(sent=NOW - 5 * HOUR)).startswith(f"{when(NOW - 5 * HOUR)} Ben: Hello")
+    assert plain(message(sent=NOW - 5 * HOUR)).startswith(f"{when(NOW - 5 * HOUR)} #7 Ben: Hello")
     assert remarks(message(sent=NOW - 600)) == []
     assert opened not in remarks(message(sent=NOW - 5 * HOUR, is_mine=True))
 
@@ -92,7 +92,7 @@ def test_a_gap_is_shown_as_a_gap(count: int, words: str) -> None:
 def test_a_wrong_clock_is_shown_with_both_times() -> None:
     wrong = message(clock="ahead", sent=NOW + 400 * 24 * HOUR)
     line = plain(wrong)
-    assert line.startswith(f"{when(NOW)} Ben: Hello")
+    assert line.startswith(f"{when(NOW)} #7 Ben: Hello")
     assert "their clock is ahead" in line
     assert when(NOW + 400 * 24 * HOUR) in line
     assert line.count(when(NOW)) == 2

@@ -283,7 +283,7 @@ def test_answers_edits_reactions_and_deletions_show_on_both_screens(
         his.enter("/delete 1")
         his.wait_for("Delete #1 here, and ask their Mesh to?")
         his.enter("y")
-        his.wait_for("(deleted by me)  [deleted on their device]")
+        his.wait_for("(deleted by me)  [their device was asked to delete it]")
         hers.wait_for("Bob: (deleted by Bob)")
         hers.wait_for("┌ #1 Bob: (deleted)")
         assert "bridge" not in hers.text

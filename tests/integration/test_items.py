@@ -65,7 +65,7 @@ def test_a_message_is_answered_changed_and_deleted(pair: tuple[Node, Node]) -> N
     assert (asked.returncode, "--yes" in asked.stderr) == (1, True)
     ada.run("delete", number, "--yes")
     wait_until_read(bob, "Ada", "Ada: (deleted by Ada)")
-    wait_until_read(ada, "Bob", "me: (deleted by me)  [deleted on their device]")
+    wait_until_read(ada, "Bob", "me: (deleted by me)  [their device was asked to delete it]")
     bob.run("delete", number_of(bob, "Ada", "Good."), "--for-me", "--yes")
     assert "Good." not in bob.run("read", "Ada")
     assert "me: Good." in ada.run("read", "Bob")

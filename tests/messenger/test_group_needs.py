@@ -21,6 +21,7 @@ from mesh.wire.envelope import Envelope
 from tests.messenger.doing import do, items_of
 from tests.messenger.in_groups import acquainted_all, crew, inside, member, members_of, settle, told
 from tests.messenger.people import Clock, Person, exchange
+from tests.messenger.test_welcomes import pass_days
 
 Patch = pytest.MonkeyPatch
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
@@ -82,6 +83,18 @@ def ask_for(person: Person, *ids: str) -> None:
         groups.posting.flush(group, person.now)
 
 
+def name_operations(person: Person) -> None:
+    """Post what names the last operations that somebody has, and asks for nothing."""
+    groups, group = person.wired.groups, inside(person)
+    assert group.membership is not None
+    graph = group.membership.graph
+    heads = [bytes(act.operation.id) for act in graph.latest(graph.heads)]
+    need = Need(1, 5, 0, PostPlace(bytes(8), 0), [], [], [], heads, [], b"")
+    with transaction(person.connection):
+        groups.posting.queue(group, need, None, person.now)
+        groups.posting.flush(group, person.now)
+
+
 def needs_of(person: Person) -> int:
     return len(Vault(person.connection).group_needs.needs(inside(person).conversation))
 
@@ -99,6 +112,32 @@ def test_an_operation_that_was_lost_is_asked_for_and_given() -> None:
     assert told(cem).about == "Lost on the way"
     assert needs_of(cem) == 0
     assert len({told(one).code for one in people}) == 1
+
+
+def test_what_was_only_named_is_asked_for_soon_when_something_waits_for_it() -> None:
+    ann, bob, cem = people = crew("Ann", "Bob", "Cem")
+    ann.ask(ChangeGroup("Crew", about="Lost on the way"))
+    give(ann, bob)
+    name_operations(bob)
+    give(bob, ann, cem)
+    cem.tend()
+    assert needs_of(cem) == 1
+    say(bob, "Rests on what Cem lacks")
+    give(bob, ann, cem)
+    pass_by(*people, seconds=4 * MINUTE_S)
+    assert texts_of(cem) == ["Rests on what Cem lacks"]
+
+
+def test_who_was_away_for_more_than_a_week_asks_soon_for_what_was_said() -> None:
+    ann, bob, cem = people = crew("Ann", "Bob", "Cem")
+    say(cem, "Leaves")
+    exchange(*people)
+    say(ann, "Lost for Cem")
+    pass_days(8, ann, bob)
+    say(ann, "Names it")
+    give(ann, bob, cem)
+    pass_by(*people, seconds=5 * MINUTE_S)
+    assert texts_of(cem) == ["Leaves", "Lost for Cem", "Names it"]
 
 
 def test_words_that_were_lost_are_asked_for_and_given_by_one_who_has_them() -> None:

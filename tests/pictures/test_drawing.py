@@ -152,19 +152,33 @@ async def test_a_photograph_that_is_too_large_to_be_carried_is_drawn_smaller() -
 @pytest.mark.parametrize(
     "data",
     [
-        b"",
-        b"a text",
         b"\xff\xd8\xff" + b"no picture" * 50,
         told_jpeg()[:2_000],
+        told_jpeg()[:-400],
         b"RIFF\0\0\0\0WEBPVP8 ",
         b"GIF89a",
+    ],
+    ids=lambda data: repr(bytes(data[:12])),
+)
+async def test_one_that_is_damaged_is_refused_since_it_may_tell_a_place(data: bytes) -> None:
+    with pytest.raises(UserError) as caught:
+        await Pictures().clean(data)
+    assert caught.value.kind == "bad-picture"
+    assert await Pictures().show(held(data), side=320) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"a text",
         encoded(gradient(), "TIFF"),
         encoded(gradient(), "BMP"),
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
     ],
     ids=lambda data: repr(bytes(data[:12])),
 )
-async def test_what_is_no_picture_is_none(data: bytes) -> None:
+async def test_what_does_not_begin_as_a_picture_is_none(data: bytes) -> None:
     assert await Pictures().clean(data) is None
     assert await Pictures().show(held(data), side=320) is None
 

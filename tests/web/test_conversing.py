@@ -209,7 +209,7 @@ def test_what_is_deleted_is_gone_on_both_sides(chat: tuple[Page, Page]) -> None:
         expect(page.get_by_text("I will look.")).to_have_count(0)
     # Their device says so with what it sends next.
     say(theirs, "As you like")
-    expect(mine.get_by_text("Deleted on their device")).to_be_visible(timeout=60_000)
+    expect(mine.get_by_text("Their device was asked to delete it")).to_be_visible(timeout=60_000)
     # For oneself alone: it is gone here, and stays there.
     mine.get_by_role("textbox").focus()
     to_message(mine, "Is the bridge open?")

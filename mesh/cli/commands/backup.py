@@ -122,8 +122,9 @@ Make a profile of a backup. There must be none of this name yet, or say --profil
 
 It asks for the passphrase of the backup, and for a passphrase of the new profile. Then `mesh up`
 starts it: new keys begin with every contact, and what was not delivered is sent again. If the
-former machine still exists, do not start Mesh there any more; if it is started all the same, it
-notices, says so and sends nothing.
+former machine still exists, do not start Mesh there any more. If it is started all the same, it
+notices once it meets others who carry the note of it, says so and sends nothing from then on. Until
+then it takes and sends mail, and what it opens is there only.
 
 With --check nothing is made: the file is read to its end, and what it holds is told. Exit 1 if it
 is damaged, with the reason.

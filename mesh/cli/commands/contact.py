@@ -132,10 +132,12 @@ def unverify(choices: Choices, contact: str) -> None:
 
 @on_contact(
     """\
-Open nothing of a contact and send nothing to them, until mesh contact unblock.
+Open nothing that a contact writes to you alone, and send nothing to them, until mesh contact
+unblock.
 
 They are not told. No list shows or counts anything of theirs; mesh read NAME still shows what
-was there before.
+was there before. In groups they stay a member: each of you sees what the other writes there.
+Leave the group, or ask an admin to remove them.
 
 \b
 Examples:

@@ -20,8 +20,8 @@ Delete a message of yours, here and with whoever has it; or any message here alo
 
 NUMBER is what mesh read shows behind the #. What is still on its way is withdrawn as well. It is a
 request that honest software follows: nobody can take words out of somebody's memory. mesh read
-shows how far it has come: "deleted on their device". With --for-me it is deleted on this computer
-alone, and nobody is told.
+shows how far it has come: "their device was asked to delete it". With --for-me it is deleted on
+this computer alone, and nobody is told.
 
 \b
 Examples:

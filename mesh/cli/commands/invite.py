@@ -44,9 +44,9 @@ Whoever has the link reads that, and whoever adds it dials it. A QR code tells t
 Whoever has the link can use it, so hand it over where nobody else reads it. When standard output
 is no terminal, the link is all that is written there.
 
-The link holds all your keys, in 1,900 characters. The one of --short has 132, or a few more in a
-closed mesh, and can be typed: enough if your keys reach them over the mesh, as they do where both
-of you meet, or meet the same others. Until then their messages to you wait.
+The link holds all your keys, in about 2,000 characters. The one of --short has 132, or a few more
+in a closed mesh, and can be typed: enough if your keys reach them over the mesh, as they do where
+both of you meet, or meet the same others. Until then their messages to you wait.
 
 \b
 Examples:

@@ -30,7 +30,7 @@ LISTEN_S = 3.0
     help="""\
 Find people whose nodes are around, and become contacts by comparing pictures.
 
-It is off at first. While it is on, whoever is on the same network can learn the name that you
+It is off at first. While it is on, every node that yours is linked to can learn the name that you
 gave yourself, but no key of yours.
 
 \b

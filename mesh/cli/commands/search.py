@@ -22,8 +22,8 @@ BEFORE_LETTERS, AROUND_LETTERS = 30, 90
 Find what was said: the newest first, with the number that mesh read takes.
 
 All WORDS must be there, in any order; the last one may be the beginning of a word. Case and accents
-make no difference. Nothing is found of people who are blocked or wait apart, and nothing that was
-deleted or has disappeared.
+make no difference. Nothing is found in the conversations with people who are blocked or wait apart,
+and nothing that was deleted or has disappeared.
 
 \b
 Examples:

@@ -22,8 +22,10 @@ RELAY_WORD = f"{FLASH_WORD}; what they open is mail of others, sealed for its re
     help="""\
 Remove a profile for ever: its identity, contacts, messages and the mail that it carries.
 
-A node that runs is stopped first. Nobody can undo this. The keys are destroyed before the files
-are removed, so that nothing can be read even if that is interrupted; then say it again.
+A node that runs is stopped first. Nobody can undo this. The automatic copy in the profile's folder,
+weekly.backup, goes too: copy it elsewhere first if you want to restore it. The keys are destroyed
+before the files are removed, so that nothing can be read even if that is interrupted; then say it
+again.
 
 With --now nothing is asked: the keys are destroyed at once, and a node that runs or hangs is
 killed.
@@ -54,7 +56,8 @@ def wipe(choices: Choices, *, now: bool) -> None:
         wipe_at_once(folders, timeout_s=choices.timeout)
     else:
         terminal.confirm(
-            f"Remove the profile {folders.name} for ever, with its identity and all its messages?"
+            f"Remove the profile {folders.name} for ever, with its identity, its messages and its "
+            "automatic backup?"
         )
         stop(choices)
         Profile(folders).wipe()

@@ -234,6 +234,7 @@ class GroupInbox:
         hands = self._repair.hands
         if member in group.members:
             is_behind = hands.heard(group, epoch, member, at, before, now)
+            self._repair.needs.heard(group, member, before, now)
             self._receipts.heard(group, member, before, now)
         else:
             is_behind = hands.heard_out(group, member, now)
@@ -348,7 +349,7 @@ class GroupInbox:
         self._repair.supplies.supplied(group, epoch, supply.posts, supply)
         for bundle in supply.bundles:
             self._take_bundle(group, bundle)
-        self._groups.take_had(group, supply.had)
+        self._groups.take_had(group, source.member, supply.had, now)
         for each in supply.entries:
             signed = SignedEntry(each.entry, each.signature)
             self._hear(group, VerifyKey(each.author), signed, now, source)

@@ -19,9 +19,16 @@ from mesh.group.posts import SignedPost, decode_signed_post
 from mesh.group.repair import asked_after, asked_again
 from mesh.group.wraps import Trouble
 from mesh.ids import ConversationId, Instant, MessageId, UnixSeconds, VerifyKey
-from mesh.limits.group_keys import ENTRY_HEADS_MAX, NEED_CANNOT_MAX, NEED_HELD_MAX, NEED_IDS_MAX
+from mesh.limits.group_keys import (
+    ENTRY_HEADS_MAX,
+    HELLO_INTERVAL_SECONDS,
+    NEED_CANNOT_MAX,
+    NEED_HELD_MAX,
+    NEED_IDS_MAX,
+)
 from mesh.limits.group_repair import (
     ASKED_AFTER,
+    ASKED_AFTER_MAX,
     NEED_EPOCHS_MAX,
     NEEDS_PER_HOUR_MAX,
     PUT_OFF,
@@ -57,8 +64,18 @@ class Needs:
         self._posting = posting
         # When needs were posted within the last hour.
         self._posted: dict[ConversationId, deque[UnixSeconds]] = defaultdict(deque)
+        # Until when what a member names is not on its way, since he or we were long away.
+        self._back: dict[tuple[ConversationId, VerifyKey], UnixSeconds] = {}
 
     # --- What is missing ----------------------------------------------------------------------
+
+    def heard(self, group: Group, member: VerifyKey, before: UnixSeconds, now: Instant) -> None:
+        """A member was heard, having been heard `before`: after a week of silence most of what he
+        names, and is not here, has lapsed. It is asked for as soon as what something waits for.
+        """
+        if before and before + HELLO_INTERVAL_SECONDS <= now.mesh:
+            until = UnixSeconds(now.mesh + ASKED_AFTER_MAX)
+            self._back[group.conversation, member] = until
 
     def named(
         self,
@@ -110,7 +127,7 @@ class Needs:
         membership = group.membership
         if membership is None:
             return
-        for row in self._rows.unasked(group.conversation):
+        for row in self._rows.unasked(group.conversation, self._first_due(group, now)):
             member = row.named_by
             if member is None:
                 member = group.me
@@ -126,12 +143,24 @@ class Needs:
     def _note(
         self, group: Group, wanted: bytes, member: VerifyKey, now: Instant, *, is_waited_for: bool
     ) -> None:
-        if self._rows.needs(group.conversation, wanted):
+        if self._back.get((group.conversation, member), 0) > now.mesh:
+            is_waited_for = True
+        known = self._rows.needs(group.conversation, wanted)
+        if known and not is_waited_for:
             return
+        due = self._first_due(group, now, is_waited_for=is_waited_for)
+        if not known:
+            self._add(NeedRow(0, group.conversation, wanted, member, None, None, 0, due))
+            return
+        (row,) = known
+        # A hello may have named it before anything rested on it.
+        if row.due is not None and due < row.due and not row.asked and not row.is_put_off:
+            self._rows.put_need(replace(row, due=due))
+
+    def _first_due(self, group: Group, now: Instant, *, is_waited_for: bool = True) -> UnixSeconds:
         rank = self._rank(group, now) if is_waited_for else 0
         pause = asked_after(rank, self._entropy, is_waited_for=is_waited_for)
-        due = UnixSeconds(now.mesh + pause)
-        self._add(NeedRow(0, group.conversation, wanted, member, None, None, 0, due))
+        return UnixSeconds(now.mesh + pause)
 
     def _add(self, row: NeedRow) -> None:
         """Note something, within the share of who named it; the oldest gap of who named the most

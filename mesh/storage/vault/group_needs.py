@@ -53,6 +53,10 @@ _NEED: Final = (
 )
 _DUTY: Final = "SELECT number, conversation, wanted, need, member, heads, due FROM group_duties"
 _NEW: Final = "NOT EXISTS (SELECT 1 FROM group_needs WHERE conversation = ?1 AND wanted = {}) "
+_NEW_OR_LATE: Final = (
+    "NOT EXISTS (SELECT 1 FROM group_needs WHERE conversation = ?1 AND wanted = {} "
+    "AND (due IS NULL OR due <= ?2 OR asked > 0 OR is_put_off)) "
+)
 _HERE: Final = (
     "EXISTS (SELECT 1 FROM group_operations WHERE conversation = ?1 AND id = wanted) OR "
     "EXISTS (SELECT 1 FROM entries WHERE conversation = ?1 AND id = wanted) OR "
@@ -93,9 +97,9 @@ class DutyRow(Row, frozen=True):
 
 
 class UnaskedRow(Row, frozen=True):
-    """Something that is missing, and of which no row says so. `author`: of who names it, as a
-    number; `named_by`: his key, where operations name it. `is_waited_for`: nothing is shown of what
-    names it.
+    """Something that is missing, and of which no row says so in time. `author`: of who names it, as
+    a number; `named_by`: his key, where operations name it. `is_waited_for`: nothing is shown of
+    what names it.
     """
 
     wanted: bytes
@@ -112,11 +116,12 @@ class GroupNeedRows:
 
     # --- Ours ---------------------------------------------------------------------------------
 
-    def unasked(self, conversation: ConversationId) -> list[UnaskedRow]:
-        """Return what rows of operations and entries name that is not here and was not noted."""
-        new_missing, new_waits, new_parent = (
-            _NEW.format(column) for column in ("missing", "waits", "parent")
-        )
+    def unasked(self, conversation: ConversationId, soon: UnixSeconds) -> list[UnaskedRow]:
+        """Return what rows of operations and entries name that is not here and was not noted, or
+        is waited for and would be asked for first after `soon`.
+        """
+        new_missing, new_waits = (_NEW_OR_LATE.format(each) for each in ("missing", "waits"))
+        new_parent = _NEW.format("parent")
         # The conditions are those of this file.
         cursor = self._connection.execute(
             "SELECT missing, NULL, min(author), 1 FROM group_waiting AS child "  # noqa: S608 (ours)
@@ -129,7 +134,7 @@ class GroupNeedRows:
             "SELECT parent, min(entries.author), NULL, 0 FROM gaps "
             "JOIN entries ON entries.number = gaps.child WHERE gaps.conversation = ?1 "
             f"AND {new_parent} GROUP BY parent",
-            (conversation,),
+            (conversation, soon),
         )
         return all_of(cursor, UnaskedRow)
 

@@ -8,6 +8,7 @@ import pytest
 from sim.invariants.invariants import BrokenInvariant
 from sim.invariants.repair_cost import (
     BODIES_FREE_BYTES,
+    BODIES_FREE_COUNT,
     BODY_COPIES_MAX,
     DIFFERENCE_BYTES,
     LINK_BYTES,
@@ -22,10 +23,11 @@ BODIES = BODY_COPIES_MAX * 9_000 + BODIES_FREE_BYTES
 COMPARING = DIFFERENCE_BYTES * 10 + 3 * LINK_BYTES
 
 
-def require(*, bodies_bytes: int, comparing_bytes: int) -> None:
+def require(*, bodies_bytes: int, comparing_bytes: int, largest_bytes: int = 1_000) -> None:
     require_little(
         missing_count=10,
         missing_bytes=9_000,
+        largest_bytes=largest_bytes,
         bodies_bytes=bodies_bytes,
         comparing_bytes=comparing_bytes,
         links_count=3,
@@ -38,6 +40,14 @@ def test_bodies_and_comparing_are_bounded_by_what_is_missing() -> None:
         require(bodies_bytes=BODIES + 1, comparing_bytes=COMPARING)
     with pytest.raises(BrokenInvariant, match=r"L8: \d+ bytes were sent to compare .* by 10 ids"):
         require(bodies_bytes=BODIES, comparing_bytes=COMPARING + 1)
+
+
+def test_one_large_body_that_comes_over_several_links_does_not_decide() -> None:
+    large = 30_000
+    free = BODIES_FREE_COUNT * large - BODIES_FREE_BYTES
+    require(bodies_bytes=BODIES + free, comparing_bytes=COMPARING, largest_bytes=large)
+    with pytest.raises(BrokenInvariant, match="L8"):
+        require(bodies_bytes=BODIES + free + 1, comparing_bytes=COMPARING, largest_bytes=large)
 
 
 def repaired_count(faults: str) -> int:

@@ -194,7 +194,7 @@ async function askDetails(id) {
 }
 
 export async function block(contact) {
-  if (await confirm({ title: t("block.ask", { name: contact.label }), body: html`<p>${t("block.text")}</p>`, yes: t("person.block") })) await post(`/v1/contacts/${contact.id}/block`);
+  if (await confirm({ title: t("block.ask", { name: contact.label }), body: html`<p>${t("block.text", { name: contact.label })}</p>`, yes: t("person.block") })) await post(`/v1/contacts/${contact.id}/block`);
 }
 
 async function forget(contact) {

@@ -27,7 +27,7 @@ function stop() {
 }
 
 const view = () => html`<ul class="facts"><li><span class="mark danger">${icon("trash-2", 17)}</span><span>${rich("wipe.goes", { n: state.status?.contacts_count ?? state.contacts.size })}</span></li>
-    <li>${icon("users-round", 17)}<span>${rich("wipe.stays")}</span></li><li>${icon("hard-drive", 17)}<span>${rich("wipe.flash")}</span></li></ul>
+    <li>${icon("users-round", 17)}<span>${rich("wipe.stays")}</span></li><li>${icon("hard-drive", 17)}<span>${rich(state.status?.has_passphrase === false ? "wipe.flash.open" : "wipe.flash")}</span></li></ul>
   ${left ? html`<p class="unseen" role="alert">${t("wipe.count", { n: SECONDS })}</p><p class="care-line" aria-hidden="true"><strong>${t("wipe.count", { n: left })}</strong></p><progress class="danger" max=${SECONDS} value=${SECONDS - left} aria-hidden="true"></progress>`
     : html`<div class="field"><label for="wipe-name">${t("wipe.type")}</label><input id="wipe-name" autocomplete="off" .value=${typed} @input=${(event) => { typed = event.target.value; change(); }}></div>`}
   ${state.silentSince ? html`<p class="care-line" role="status">${t("wipe.silent")}</p>` : nothing}
