@@ -235,7 +235,7 @@ class MembershipKeeper:
     def take_had(
         self, group: Group, teller: VerifyKey, told: Sequence[SuppliedHad], now: Instant
     ) -> None:
-        """Who added us tells what he has of each: of the time before us we know no more.
+        """He who added us tells what he has of each: of the time before us we know no more.
 
         Nobody else is believed, nor he later: each number that is told lifts a cut.
         """
