@@ -76,7 +76,7 @@ async function hide(item) {
   await tell(item, "hide", { is_on: !item.hidden });
 }
 
-/** Open what stands in a part, unless the person went on while it came. */
+/** Open what a part has, unless the person went on while it came. */
 export const opener = (place, name) => async (...values) => {
   const isHere = here();
   const module = await fetchPart(place);
