@@ -184,7 +184,7 @@ class Profile:
 
         `before_key` writes what lies beside it.
         The vault has its name before its key has: who is killed in between leaves a profile that
-        says so, and never one that looks new.
+        says so, and never one that looks new. What fails there leaves neither.
         """
         folders = self.folders
         with _overwritten(bytearray(self._entropy.draw(KEY_BYTES))) as key:
@@ -194,9 +194,13 @@ class Profile:
                 remove_database(unfinished(folders.vault_file))
                 raise
             give_name(unfinished(folders.vault_file), folders.vault_file)
-            self._store_key()
-            before_key()
-            self._write_vault_key(key, passphrase)
+            try:
+                self._store_key()
+                before_key()
+                self._write_vault_key(key, passphrase)
+            except BaseException:
+                remove_with_key(folders.vault_file, folders.vault_key_file)
+                raise
 
     def owner_key(self, vault: Connection | None) -> bytes:
         """A key that only this profile has: of its open vault, or of the store of a relay."""
@@ -350,6 +354,15 @@ def vault_damage(error: DamagedError) -> DamagedError:
         "`mesh restore FILE`.",
         error.path,
     )
+
+
+def remove_with_key(file: Path, key_file: Path) -> None:
+    """Let neither a database be there nor its key, as far as the disk lets that be done."""
+    for each in (unfinished(key_file), key_file):
+        with contextlib.suppress(StorageError):
+            erase(each)
+    with contextlib.suppress(StorageError):
+        remove_database(file)
 
 
 def erase_keys(folders: ProfileFolders) -> None:
