@@ -155,9 +155,16 @@ class Profile:
             self._write_vault_key(key, passphrase)
         give_name(unfinished(vault_file), vault_file)
 
-    def open_store(self) -> Connection:
-        """The store, migrated; an empty one is made where there is none."""
-        return _opened(self.folders.store_file, self._store_key(), migrate_store)
+    def open_store(self, fill: Callable[[Connection], None] = lambda _store: None) -> Connection:
+        """The store, migrated; where there is none one is made, which `fill` writes into before it
+        has its name.
+        """
+
+        def make(store: Connection) -> None:
+            migrate_store(store)
+            fill(store)
+
+        return _opened(self.folders.store_file, self._store_key(), migrate_store, make=make)
 
     def move_store_aside(self) -> Path:
         """Move a damaged store out of the way, with its log; the one moved before it goes.
@@ -416,11 +423,12 @@ def _opened(
     key: bytes | bytearray,
     migrate: Callable[[Connection], None],
     *,
+    make: Callable[[Connection], None] | None = None,
     before: Callable[[Path, bytes | bytearray], None] = lambda _path, _key: None,
 ) -> Connection:
-    """Open a database, and make it where there is none; `before` has one that may be older."""
+    """Open a database, and `make` it where there is none; `before` has one that may be older."""
     if not path.exists():
-        make_database(unfinished(path), key, migrate)
+        make_database(unfinished(path), key, make or migrate)
         give_name(unfinished(path), path)
     make_private_file(path)
     first = _first_bytes(path)

@@ -1,6 +1,7 @@
 """A profile on disk: keys, databases, and what is told when they are damaged."""
 
 import os
+from collections.abc import Callable
 
 import pytest
 
@@ -152,6 +153,7 @@ def test_a_damaged_key_file_is_told_by_its_name_and_what_can_be_done(
 ) -> None:
     profile = created(folders)
     (folders.data / name).write_bytes(b"nonsense" * 20)
+    opening: Callable[[], object]
     opening = profile.open_store if name == "store.key" else lambda: profile.open_vault("horse")
     with pytest.raises(StorageError, match=rf"{name} is damaged: put it back.*{otherwise}"):
         opening()

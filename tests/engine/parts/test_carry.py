@@ -460,4 +460,3 @@ def test_a_retirement_that_waits_for_a_link_goes_with_its_envelope() -> None:
     assert status(table, "ben").envelopes_count == 0
     assert stems.waiting() == []
     assert held(exported(table, "ben"), table) == []
-    assert table.ask("ben", AskMessages())
