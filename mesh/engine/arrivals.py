@@ -47,7 +47,9 @@ class Arrivals:
     def unlocked(self, messenger: Messenger, now: Instant) -> None:
         """The vault is open: look for what came meanwhile."""
         self.is_behind = True
-        self._looked_to = messenger.read_mark
+        # A mark beyond all that the store has given is that of a store which is no more.
+        is_of_store = messenger.read_mark <= self._forwarder.buffer.last_arrival
+        self._looked_to = messenger.read_mark if is_of_store else 0
         for envelope in self._forwarder.buffer.apart.all():
             self._hold_back(messenger, envelope.id, envelope.header.tag, now)
 

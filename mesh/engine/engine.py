@@ -253,6 +253,7 @@ class Engine:
         from memory, so it is not called again (`lasting.py`).
         """
         now = self._clock.at(now)
+        self._forwarder.buffer.is_clock_steady = self._clock.expiry.is_steady(now)
         self._take_up_disk(now)
         self._forwarder.make_room(now)
         posted = self._vault.take_unposted(now)

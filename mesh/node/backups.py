@@ -142,9 +142,14 @@ def find_lock(folders: ProfileFolders, owner_key: bytes) -> BackupLock | None:
 
 def keep_lock(folders: ProfileFolders, lock: BackupLock, owner_key: bytes) -> None:
     """Let copies be sealed to this from now on; one under a former passphrase goes."""
+    write_lock(folders, lock, owner_key)
+    remove_copy(folders)
+
+
+def write_lock(folders: ProfileFolders, lock: BackupLock, owner_key: bytes) -> None:
+    """Let copies be sealed to this from now on; one that is there stays."""
     data = lock.encode()
     replace_private_bytes(folders.backup_key_file, data + _mark_of(data, owner_key))
-    remove_copy(folders)
 
 
 def lock_of(

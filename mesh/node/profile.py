@@ -155,9 +155,16 @@ class Profile:
             self._write_vault_key(key, passphrase)
         give_name(unfinished(vault_file), vault_file)
 
-    def open_store(self) -> Connection:
-        """The store, migrated; an empty one is made where there is none."""
-        return _opened(self.folders.store_file, self._store_key(), migrate_store)
+    def open_store(self, fill: Callable[[Connection], None] = lambda _store: None) -> Connection:
+        """The store, migrated; where there is none one is made, which `fill` writes into before it
+        has its name.
+        """
+
+        def make(store: Connection) -> None:
+            migrate_store(store)
+            fill(store)
+
+        return _opened(self.folders.store_file, self._store_key(), migrate_store, make=make)
 
     def move_store_aside(self) -> Path:
         """Move a damaged store out of the way, with its log; the one moved before it goes.
@@ -184,7 +191,7 @@ class Profile:
 
         `before_key` writes what lies beside it.
         The vault has its name before its key has: who is killed in between leaves a profile that
-        says so, and never one that looks new.
+        says so, and never one that looks new. What fails there leaves neither.
         """
         folders = self.folders
         with _overwritten(bytearray(self._entropy.draw(KEY_BYTES))) as key:
@@ -194,9 +201,13 @@ class Profile:
                 remove_database(unfinished(folders.vault_file))
                 raise
             give_name(unfinished(folders.vault_file), folders.vault_file)
-            self._store_key()
-            before_key()
-            self._write_vault_key(key, passphrase)
+            try:
+                self._store_key()
+                before_key()
+                self._write_vault_key(key, passphrase)
+            except BaseException:
+                remove_with_key(folders.vault_file, folders.vault_key_file)
+                raise
 
     def owner_key(self, vault: Connection | None) -> bytes:
         """A key that only this profile has: of its open vault, or of the store of a relay."""
@@ -352,6 +363,15 @@ def vault_damage(error: DamagedError) -> DamagedError:
     )
 
 
+def remove_with_key(file: Path, key_file: Path) -> None:
+    """Let neither a database be there nor its key, as far as the disk lets that be done."""
+    for each in (unfinished(key_file), key_file):
+        with contextlib.suppress(StorageError):
+            erase(each)
+    with contextlib.suppress(StorageError):
+        remove_database(file)
+
+
 def erase_keys(folders: ProfileFolders) -> None:
     """Destroy the keys of a profile: its databases are noise from then on.
 
@@ -403,11 +423,12 @@ def _opened(
     key: bytes | bytearray,
     migrate: Callable[[Connection], None],
     *,
+    make: Callable[[Connection], None] | None = None,
     before: Callable[[Path, bytes | bytearray], None] = lambda _path, _key: None,
 ) -> Connection:
-    """Open a database, and make it where there is none; `before` has one that may be older."""
+    """Open a database, and `make` it where there is none; `before` has one that may be older."""
     if not path.exists():
-        make_database(unfinished(path), key, migrate)
+        make_database(unfinished(path), key, make or migrate)
         give_name(unfinished(path), path)
     make_private_file(path)
     first = _first_bytes(path)

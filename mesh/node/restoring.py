@@ -16,15 +16,15 @@ from mesh.commands.backup import Restored
 from mesh.config import Config, parse_config
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import PycaKem
-from mesh.errors import PeerError, UserError
+from mesh.errors import PeerError, StorageError, UserError
 from mesh.ids import UnixSeconds
 from mesh.inputs import Connection
-from mesh.node.backups import CONFIG_NAME, MESH_NAME, keep_lock
+from mesh.node.backups import CONFIG_NAME, MESH_NAME, remove_copy, write_lock
 from mesh.node.folders import ProfileFolders
 from mesh.node.key_files import PassphraseCost, decode_mesh
 from mesh.node.membership import require_same_mesh
-from mesh.node.private_files import make_private_file, replace_private_bytes
-from mesh.node.profile import USUAL_COST, Profile
+from mesh.node.private_files import erase, make_private_file, replace_private_bytes
+from mesh.node.profile import USUAL_COST, Profile, remove_with_key
 from mesh.node.system_entropy import SystemEntropy
 from mesh.storage.connection import filling, transaction
 from mesh.storage.migrations import migrate, migrate_vault
@@ -89,11 +89,12 @@ def restore(
             finally:
                 store.close()
 
-        if reading.manifest.is_relay:
-            reading.read_rest()
-            reading.owner_key = profile.owner_key(None)
-            return _put_beside(profile, reading, put_addresses)
-        return _fill(profile, reading, passphrase, entropy, put_addresses)
+        with _whole_or_not(folders):
+            if reading.manifest.is_relay:
+                reading.read_rest()
+                reading.owner_key = profile.owner_key(None)
+                return _put_beside(profile, reading, put_addresses)
+            return _fill(profile, reading, passphrase, entropy, put_addresses)
 
 
 def restore_running(
@@ -128,14 +129,15 @@ def restore_running(
             if mesh is not None:
                 require_same_mesh(decode_mesh(mesh, MESH_NAME), config, folders.name)
 
-        return _fill(
-            profile,
-            reading,
-            passphrase,
-            None,
-            lambda: put_addresses(reading.addresses),
-            check=check_mesh,
-        )
+        with _whole_or_not(folders):
+            return _fill(
+                profile,
+                reading,
+                passphrase,
+                None,
+                lambda: put_addresses(reading.addresses),
+                check=check_mesh,
+            )
 
 
 def _fill(
@@ -303,8 +305,33 @@ def _put_beside(profile: Profile, reading: _Reading, put_addresses: Callable[[],
             replace_private_bytes(folders.config_file, config)
     if reading.addresses:
         put_addresses()
-    keep_lock(folders, reading.lock, reading.owner_key)
+    write_lock(folders, reading.lock, reading.owner_key)
     return msgspec.structs.replace(reading.answer, hints=hints)
+
+
+@contextlib.contextmanager
+def _whole_or_not(folders: ProfileFolders) -> Iterator[None]:
+    """Put back what lies beside the vault if a block fails; a former copy goes if it does not.
+
+    That copy may be the very file which is put back.
+    """
+    beside = (folders.mesh_file, folders.config_file, folders.backup_key_file)
+    former = {path: path.read_bytes() for path in beside if path.is_file()}
+    is_store_new = not (folders.store_key_file.exists() or folders.store_file.exists())
+    try:
+        yield
+    except BaseException:
+        for path in beside:
+            # Where the disk is full this may fail too, and the first error is the one to tell.
+            with contextlib.suppress(StorageError, OSError):
+                if path not in former:
+                    erase(path)
+                elif path.read_bytes() != former[path]:
+                    replace_private_bytes(path, former[path])
+        if is_store_new:
+            remove_with_key(folders.store_file, folders.store_key_file)
+        raise
+    remove_copy(folders)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mesh.errors import DamagedError, MeshError
 from mesh.inputs import Connection
+from mesh.node.database_files import aside_of
 from mesh.node.folders import ProfileFolders
 from mesh.node.key_files import decode_store_key
 from mesh.node.membership import settle_store
@@ -40,7 +41,7 @@ class StoreKeeper:
     def open(self) -> OpenStore:
         """Open it; a damaged one is replaced."""
         try:
-            store = self._store = self._profile.open_store()
+            store = self._store = self._profile.open_store(self._fill)
             settle_store(self._folders, store, self._mesh)
         except DamagedError as error:
             store, sentence = self.replace(error)
@@ -59,11 +60,7 @@ class StoreKeeper:
             raise error
         self.close()
         aside = self._profile.move_store_aside()
-        kept, last_arrival = self._readable(aside)
-        store = self._store = self._profile.open_store()
-        with transaction(store):
-            store.execute("UPDATE totals SET last_arrival = ?", (last_arrival,))
-            store.executemany("INSERT OR IGNORE INTO configured_peers VALUES (?, ?)", kept)
+        store = self._store = self._profile.open_store(self._fill)
         settle_store(folders, store, self._mesh)
         sentence = (
             f"The store was damaged. It was moved to {aside}, and a new one is filled by the "
@@ -79,6 +76,19 @@ class StoreKeeper:
             with suppress(MeshError):
                 store.close()
 
+    def _fill(self, store: Connection) -> None:
+        """A new store takes the place of one that was moved aside, perhaps by a start that could
+        not end, or of one that is gone: the vault remembers how far it read that.
+        """
+        folders = self._folders
+        aside = aside_of(folders.store_file)
+        if not (aside.exists() or folders.vault_file.exists()):
+            return
+        kept, last_arrival = self._readable(aside)
+        with transaction(store):
+            store.execute("UPDATE totals SET last_arrival = ?", (last_arrival,))
+            store.executemany("INSERT OR IGNORE INTO configured_peers VALUES (?, ?)", kept)
+
     def _readable(self, aside: Path) -> tuple[list[Row], int]:
         """Return the addresses that a person typed, and an arrival number beyond all given ones."""
         kept: list[Row] = []
@@ -86,7 +96,7 @@ class StoreKeeper:
         folders = self._folders
         with suppress(MeshError):
             content = find_private_bytes(folders.store_key_file, bytes_max=4096)
-            if content is not None:
+            if content is not None and aside.exists():
                 key = decode_store_key(content, str(folders.store_key_file))
                 with closing(DamagedDatabase(aside, key)) as damaged:
                     for row in damaged.rows("totals", ["last_arrival"]):

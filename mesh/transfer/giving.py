@@ -49,6 +49,8 @@ class _Link:
     offers: Mapping[bytes, Offer] = field(default_factory=dict)
     handle: bytes = b""
     number: int = 0
+    # The file before: its source is kept, so that to go to and fro between two costs nothing.
+    former: int = 0
     asks: deque[FileAsk] = field(default_factory=deque)
     reading: deque[ReadBlocks] = field(default_factory=deque)
     ready: deque[FileBlock] = field(default_factory=deque)
@@ -58,7 +60,7 @@ class _Link:
         return sum(one.count for one in self.reading) + len(self.ready)
 
     def drop(self) -> None:
-        """Let go of all that was asked for, but what is being read: that is passed over."""
+        """Let go of all that was asked for; what is being read has been noted before."""
         self.handle, self.number = b"", 0
         self.asks.clear()
         self.ready.clear()
@@ -77,6 +79,9 @@ class Giving:
         self._effects: list[ReadBlocks] = []
         self._unnoted: dict[int, None] = {}
         self._reads_count = 0
+        # Reads that nobody waits for any more, by their numbers, and for whom they were: they take
+        # memory until their answers come.
+        self._let_go: dict[int, tuple[LinkId, int]] = {}
 
     def link_up(self, link: LinkId) -> None:
         """A link is ready; nothing is offered there until it is known where it leads."""
@@ -84,7 +89,9 @@ class Giving:
 
     def link_down(self, link: LinkId) -> None:
         """A link ended."""
-        self._links.pop(link, None)
+        one = self._links.pop(link, None)
+        if one is not None:
+            self._drop(link, one)
         self._forget_sources()
 
     def offer(self, link: LinkId, offers: Mapping[bytes, Offer]) -> None:
@@ -95,6 +102,8 @@ class Giving:
         one.offers = offers
         if one.handle and one.handle not in offers:
             self._refuse(link, one, one.handle)
+        if all(offer.number != one.former for offer in offers.values()):
+            one.former = 0
         self._forget_sources()
 
     def asked(self, link: LinkId, ask: FileAsk) -> None:
@@ -107,8 +116,9 @@ class Giving:
         if ask.first + ask.count > blocks_count(offer.size):
             raise PeerError("an ask for blocks that the file does not have")
         if ask.handle != one.handle:
-            one.drop()
-            one.handle, one.number = ask.handle, offer.number
+            former = one.number or one.former
+            self._drop(link, one)
+            one.handle, one.number, one.former = ask.handle, offer.number, former
             self._forget_sources()
         if len(one.asks) >= FILE_ASKS_WAITING_MAX:
             raise PeerError("more asks for blocks than are answered at a time")
@@ -117,8 +127,13 @@ class Giving:
     # --- Where the bytes come from ------------------------------------------------------------
 
     def unknown(self) -> list[int]:
-        """Files that are asked for, and whose bytes it has not been told how to get."""
-        asked = (one.number for one in self._links.values() if one.asks)
+        """Files that are asked for, and whose bytes it has not been told how to get.
+
+        Nothing is looked up for a link whose reads of another file are not over: so one that goes
+        from file to file costs a tree for each turn of the disk, and not for each ask.
+        """
+        busy = {link: None for link, _ in self._let_go.values()}
+        asked = (one.number for link, one in self._links.items() if one.asks and link not in busy)
         return [number for number in dict.fromkeys(asked) if number not in self._sources]
 
     def found(self, number: int, source: Source | None) -> None:
@@ -133,6 +148,8 @@ class Giving:
         """Blocks were read: they are what was asked for, or the file is lost. An answer for which
         nobody waits any more is passed over.
         """
+        if self._let_go.pop(found.number, None) is not None:
+            return
         for one in self._links.values():
             if not one.reading or one.number not in self._sources:
                 continue
@@ -159,9 +176,9 @@ class Giving:
 
     def read_ahead(self) -> None:
         """Have blocks read for all links that wait for some."""
-        for one in self._links.values():
+        for link, one in self._links.items():
             if one.asks:
-                self._read_ahead(one)
+                self._read_ahead(link, one)
 
     def links_with_blocks(self) -> list[LinkId]:
         """The links for which blocks are here, in the order in which they opened."""
@@ -214,7 +231,7 @@ class Giving:
     def forget(self) -> None:
         """The vault closes: nothing is offered to anybody."""
         for link, one in self._links.items():
-            one.offers = {}
+            one.offers, one.former = {}, 0
             if one.handle:
                 self._refuse(link, one, one.handle)
         self._sources.clear()
@@ -226,21 +243,29 @@ class Giving:
         for link, one in self._links.items():
             if one.handle and one.number == number:
                 self._refuse(link, one, one.handle)
+            if one.former == number:
+                one.former = 0
         self._forget_sources()
 
     def _refuse(self, link: LinkId, one: _Link, handle: bytes) -> None:
-        one.drop()
+        self._drop(link, one)
         self._frames.append((link, FileRefuse(handle)))
 
-    def _read_ahead(self, one: _Link) -> None:
+    def _drop(self, link: LinkId, one: _Link) -> None:
+        self._let_go |= {wanted.number: (link, wanted.count) for wanted in one.reading}
+        one.drop()
+
+    def _read_ahead(self, link: LinkId, one: _Link) -> None:
         source = self._sources.get(one.number)
-        if one.ahead_count > FILE_READ_AHEAD_BLOCKS - 2 * FILE_ASK_BLOCKS_MAX:
+        let_go_count = sum(count for of, count in self._let_go.values() if of == link)
+        if one.ahead_count + let_go_count > FILE_READ_AHEAD_BLOCKS - 2 * FILE_ASK_BLOCKS_MAX:
             # Two asks are read at once: a wake-up of the disk's thread costs as much as a block.
             return
         while source is not None and one.asks:
             ask = one.asks[0]
             all_count = sum(each.ahead_count for each in self._links.values())
-            is_full = one.ahead_count + ask.count > FILE_READ_AHEAD_BLOCKS
+            all_count += sum(count for _, count in self._let_go.values())
+            is_full = one.ahead_count + let_go_count + ask.count > FILE_READ_AHEAD_BLOCKS
             if is_full or all_count + ask.count > FILES_READ_AHEAD_BLOCKS:
                 return
             one.asks.popleft()
@@ -250,7 +275,7 @@ class Giving:
             self._effects.append(wanted)
 
     def _forget_sources(self) -> None:
-        used = {one.number: None for one in self._links.values() if one.handle}
+        used = {n: None for one in self._links.values() for n in (one.number, one.former) if n}
         self._sources = {n: source for n, source in self._sources.items() if n in used}
         kept = self._sources | self._unnoted
         self._given = {number: bits for number, bits in self._given.items() if number in kept}

@@ -15,6 +15,7 @@ from mesh.inputs import (
 )
 from mesh.limits.replication import SPARED_BYTES_PER_LINK
 from mesh.limits.retention import BODY_BYTES_PER_ENVELOPE_CROWDED
+from mesh.limits.timekeeping import STEADY_MS
 from mesh.replication.outgoing import NOHAVE_SPARING
 from mesh.trust.distance import Depth, vouch_hash
 from mesh.wire.envelope import SIZE_BYTES, STUB_BYTES, decode_envelope
@@ -112,13 +113,15 @@ def test_a_stranger_keeps_only_so_many_bytes_a_day_where_room_is_scarce() -> Non
 def test_a_body_that_was_not_kept_is_not_announced() -> None:
     table = Joined()
     table.sit("relay", stored_bytes_max=1024 * KIB, carried_days=1, is_relay=True)
+    table.pass_time(STEADY_MS / 1_000)
     flooding, other = Stranger(table, "relay", number=1), Stranger(table, "relay", number=2)
     old = NOW - 2 * 86_400
     flooding.send(Push(envelope(1, created=old, lifetime_class=1)))
-    flooding.send(Push(envelope(2)))
+    new = envelope(2, created=NOW + STEADY_MS // 1_000)
+    flooding.send(Push(new))
     assert status(table, "relay").refused == {"older than this node carries": 1}
     pushed = [frame for frame in other.heard if isinstance(frame, Push)]
-    assert [frame.envelope for frame in pushed] == [envelope(2)]
+    assert [frame.envelope for frame in pushed] == [new]
     assert not any(isinstance(frame, IHave) for frame in other.heard)
 
 

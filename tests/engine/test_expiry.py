@@ -3,12 +3,15 @@
 import pytest
 
 from mesh.commands.messages import AskMessages, MessagesAnswer, SendMessage
+from mesh.limits.timekeeping import STEADY_MS
 from mesh.wire.envelope import LIFETIME_SECONDS
-from mesh.wire.frames import Time, rounded_time
+from mesh.wire.frames import Push, Time, rounded_time
 from tests.engine.joined import Joined
 from tests.engine.stranger import Stranger
 from tests.engine.test_cover import COVERING
 from tests.engine.test_engine import befriend, chain, introduce, status
+from tests.engine.test_eviction import carried
+from tests.engine.test_hostile import NOW, envelope
 from tests.engine.test_settings import change
 
 HOUR = 3_600
@@ -91,6 +94,37 @@ def test_a_start_with_a_clock_ten_years_wrong_erases_nothing(error_s: int) -> No
     start(table, "relay", 0)
     table.pass_time(WEEK_S)
     assert status(table, "relay").envelopes_count == 0
+
+
+def test_a_calendar_that_is_wrong_for_minutes_empties_nothing_and_turns_nothing_away() -> None:
+    table = Joined()
+    table.sit("relay", carried_days=7, is_relay=True)
+    table.pass_time(STEADY_MS / 1_000)
+    mail = [Push(envelope(number, lifetime_class=2)) for number in range(5)]
+    Stranger(table, "relay").send(*mail[:4])
+    assert carried(table, "relay")["strangers"] == 4
+    table.seats["relay"].wall_offset_us = 10 * DAY * 1_000_000
+    table.pass_time(150)
+    assert carried(table, "relay")["strangers"] == 4
+    Stranger(table, "relay", number=2).send(mail[4])
+    assert status(table, "relay").refused == {}
+    assert carried(table, "relay")["strangers"] == 5
+    table.seats["relay"].wall_offset_us = 0
+    table.pass_time(2 * HOUR)
+    assert carried(table, "relay")["strangers"] == 5
+
+
+def test_what_came_under_an_unsteady_clock_goes_by_age_once_it_is_steady() -> None:
+    table = Joined()
+    table.sit("relay", carried_days=1, is_relay=True)
+    table.pass_time(2 * HOUR)
+    stranger = Stranger(table, "relay")
+    stranger.send(Push(envelope(1)))
+    table.seats["relay"].wall_offset_us = HOUR * 1_000_000
+    stranger.send(Push(envelope(2, created=NOW - 2 * DAY, lifetime_class=2)))
+    assert carried(table, "relay")["strangers"] == 2
+    table.pass_time(2 * HOUR)
+    assert carried(table, "relay")["strangers"] == 1
 
 
 def start(table: Joined, name: str, error_s: int) -> None:

@@ -7,6 +7,8 @@ from types import CodeType, FunctionType, ModuleType
 from mesh.commands.messages import SendMessage
 from mesh.events import VaultLocked, VaultUnlocked
 from mesh.inputs import Connection, VaultClosing, VaultOpened
+from mesh.storage.connection import transaction
+from sim.hosts.databases import new_store
 from tests.engine.joined import Joined, Seat
 from tests.engine.test_engine import befriend, chain, introduce, status, texts
 
@@ -139,3 +141,29 @@ def states(table: Joined) -> dict[str, str]:
         .fetchall()
     )
     return {str(text): str(state) for text, state in rows}
+
+
+def test_a_new_store_hides_nothing_that_came_before_the_vault_was_opened() -> None:
+    table = Joined("ada", "ben")
+    introduce(table, "ada", "ben")
+    befriend(table, "ada", "ben")
+    table.join("ada", "ben")
+    ben = table.seats["ben"]
+    # So many envelopes came in some months.
+    with transaction(ben.store):
+        ben.store.execute("UPDATE totals SET last_arrival = 100000")
+    table.restart("ben")
+    table.join("ada", "ben")
+    table.ask("ada", SendMessage("ben", "one"))
+    table.cut("ada", "ben")
+    table.ask("ada", SendMessage("ben", "two"))
+    table.stop("ben")
+    ben.store = new_store()
+    table.restart("ben")
+    ben.inbox.clear()
+    table.join("ada", "ben")
+    table.pass_time(600)
+    ben.inbox.append(VaultOpened(ben.vault))
+    table.run()
+    table.pass_time(600)
+    assert texts(table, "ben") == ["one", "two"]

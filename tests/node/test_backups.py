@@ -130,6 +130,28 @@ def test_a_relay_goes_on_elsewhere_too(tmp_path: Path) -> None:
     assert not other.vault_file.exists()
 
 
+@pytest.mark.parametrize("is_relay", [False, True])
+def test_what_fails_beside_the_vault_leaves_the_profile_as_empty_as_it_was(
+    tmp_path: Path, backup: bytes, is_relay: bool
+) -> None:
+    data = backup
+    if is_relay:
+        with Profile.held(folders_in(tmp_path / "relay")) as profile:
+            profile.open_store().close()
+            keep_mesh(profile.folders, CLOSED)
+            data = backup_of(profile, None, peers=["192.0.2.1:41730"])
+    other = folders_in(tmp_path / "other")
+    # The last file before the vault's key cannot be written.
+    other.backup_key_file.mkdir(mode=0o700, parents=True)
+    other.copy_file.write_bytes(data)
+    with pytest.raises(StorageError):
+        restored(other, data)
+    assert files_of(other) == [other.copy_file.name]
+    other.backup_key_file.rmdir()
+    assert restored(other, data).is_relay == is_relay
+    assert not other.copy_file.exists()
+
+
 def test_there_is_no_way_over_a_profile_that_is_there(
     tmp_path: Path, anna: Profile, backup: bytes
 ) -> None:

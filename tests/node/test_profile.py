@@ -1,16 +1,18 @@
 """A profile on disk: keys, databases, and what is told when they are damaged."""
 
 import os
+from collections.abc import Callable
 
 import pytest
 
-from mesh.errors import StorageError, UserError
+from mesh.errors import DiskFullError, StorageError, UserError
 from mesh.limits.passphrase import PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES
 from mesh.node.database_files import aside_of
 from mesh.node.folders import ProfileFolders
 from mesh.node.key_files import WrappedKey
 from mesh.node.profile import PLAIN_MAGIC, USUAL_COST, Profile, close_vault
 from mesh.storage.connection import checkpoint, transaction
+from mesh.storage.migrations import migrate_vault
 from tests.node.profiles import CHEAP, created, is_marked, is_noted, mark, needs_rights, note
 
 
@@ -151,6 +153,7 @@ def test_a_damaged_key_file_is_told_by_its_name_and_what_can_be_done(
 ) -> None:
     profile = created(folders)
     (folders.data / name).write_bytes(b"nonsense" * 20)
+    opening: Callable[[], object]
     opening = profile.open_store if name == "store.key" else lambda: profile.open_vault("horse")
     with pytest.raises(StorageError, match=rf"{name} is damaged: put it back.*{otherwise}"):
         opening()
@@ -248,3 +251,15 @@ def test_a_store_of_a_later_release_is_told(folders: ProfileFolders) -> None:
     store.close()
     with pytest.raises(StorageError, match=r"The store has schema 99.*Update Mesh"):
         profile.open_store()
+
+
+def test_a_vault_that_gets_no_key_is_not_left_behind(folders: ProfileFolders) -> None:
+    def fails() -> None:
+        raise DiskFullError("The disk is full.")
+
+    with Profile.held(folders, cost=CHEAP) as profile:
+        with pytest.raises(DiskFullError):
+            profile.create_filled("horse", migrate_vault, before_key=fails)
+        assert not folders.vault_file.exists()
+        profile.create("horse")
+        profile.open_vault("horse").close()

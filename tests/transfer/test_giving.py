@@ -9,6 +9,7 @@ from mesh.limits.direct_files import (
     FILE_ASK_BLOCKS_MAX,
     FILE_ASKS_WAITING_MAX,
     FILE_READ_AHEAD_BLOCKS,
+    FILES_READ_AHEAD_BLOCKS,
 )
 from mesh.transfer.giving import Giving, Offer
 from mesh.wire.frames import FileAsk, FileBlock, FileRefuse, encode_frame
@@ -144,11 +145,12 @@ def test_another_file_takes_the_place_of_the_one_before() -> None:
     one.read_ahead()
     [late] = one.take_effects()
     one.asked(LINK, FileAsk(UNKNOWN, 0, 2))
-    assert one.unknown() == [2]
-    one.found(2, other.source)
     # What was being read for the former one is passed over.
+    assert one.unknown() == []
     one.read(BlocksRead(late.number, tuple(file.blocks[:8])))
     assert taken(one) == []
+    assert one.unknown() == [2]
+    one.found(2, other.source)
     serve(one, other)
     assert taken(one) == [other.frame(index, UNKNOWN) for index in (0, 1)]
 
@@ -186,3 +188,89 @@ def test_an_answer_that_nobody_waits_for_any_more_is_passed_over() -> None:
     serve(one, file)
     assert one.take_lost() == []
     assert taken(one) == [file.frame(0)]
+
+
+def of_two(*links: LinkId) -> tuple[Giving, dict[int, Made]]:
+    """Two files that are offered over each of some links, by their numbers."""
+    files = {1: made(64), 2: made(64, b"other")}
+    one = Giving()
+    for link in links:
+        one.link_up(link)
+        one.offer(
+            link, {HANDLE: Offer(1, len(files[1].data)), UNKNOWN: Offer(2, len(files[2].data))}
+        )
+    return one, files
+
+
+def in_turn(one: Giving, files: dict[int, Made], link: LinkId) -> tuple[int, int]:
+    """Ask for the files in turn while nothing is read: blocks to be read, sources looked up."""
+    blocks = sources = 0
+    for handle in [HANDLE, UNKNOWN] * 20:
+        one.asked(link, FileAsk(handle, 0, 8))
+        for number in one.unknown():
+            one.found(number, files[number].source)
+            sources += 1
+        one.read_ahead()
+        blocks += sum(each.count for each in one.take_effects())
+    return blocks, sources
+
+
+def test_who_asks_for_two_files_in_turn_gets_no_more_read_than_fits_the_memory_of_a_link() -> None:
+    one, files = of_two(LINK)
+    blocks, sources = in_turn(one, files, LINK)
+    assert blocks <= FILE_READ_AHEAD_BLOCKS
+    assert sources == 1
+
+
+def test_nor_does_who_links_anew_for_each() -> None:
+    one, files = of_two()
+    blocks = 0
+    for link in range(1, 41):
+        one.link_up(LinkId(link))
+        one.offer(LinkId(link), {HANDLE: Offer(1, len(files[1].data))})
+        one.asked(LinkId(link), FileAsk(HANDLE, 0, 8))
+        one.found(1, files[1].source)
+        one.read_ahead()
+        blocks += sum(each.count for each in one.take_effects())
+        one.link_down(LinkId(link))
+    assert blocks == FILES_READ_AHEAD_BLOCKS
+
+
+def test_the_last_two_files_of_a_link_are_looked_up_once() -> None:
+    one, files = of_two(LINK)
+    found = []
+    for handle in [HANDLE, UNKNOWN] * 4:
+        one.asked(LINK, FileAsk(handle, 0, 1))
+        found += one.unknown()
+        serve(one, files[1 if handle == HANDLE else 2])
+        assert [frame.handle for frame in taken(one)] == [handle]
+    assert found == [1, 2]
+    # What is offered no more is not kept either.
+    offers = {HANDLE: Offer(1, len(files[1].data)), UNKNOWN: Offer(2, len(files[2].data))}
+    one.offer(LINK, {UNKNOWN: offers[UNKNOWN]})
+    one.offer(LINK, offers)
+    one.asked(LINK, FileAsk(HANDLE, 0, 1))
+    assert one.unknown() == [1]
+
+
+def test_who_goes_to_another_file_while_the_disk_is_slow_gets_all_of_it() -> None:
+    one, files = of_two(LINK)
+    for first in range(0, 24, 8):
+        one.asked(LINK, FileAsk(HANDLE, first, 8))
+    one.found(1, files[1].source)
+    one.read_ahead()
+    late = one.take_effects()
+    assert sum(each.count for each in late) == FILE_READ_AHEAD_BLOCKS
+    for first in range(0, 64, 8):
+        one.asked(LINK, FileAsk(UNKNOWN, first, 8))
+    serve(one, files[2])
+    assert one.take_effects() == []
+    for each in late:
+        blocks = files[1].blocks[each.first : each.first + each.count]
+        one.read(BlocksRead(each.number, tuple(blocks)))
+    came: list[FileBlock] = []
+    for _ in range(8):
+        serve(one, files[2])
+        came += taken(one)
+    assert came == [files[2].frame(index, UNKNOWN) for index in range(64)]
+    assert one.take_refusals() == []

@@ -95,6 +95,8 @@ class EnvelopeBuffer:
         self.stored_bytes_max = stored_bytes_max
         self.room: Final = DiskRoom(depth_of)
         self.carried_days = carried_days
+        self.is_clock_steady = False
+        """Whether the clock of this batch is one by which bodies are too old."""
         self.apart: Final = Apart(self.store, is_ours)
         self._connection = connection
         self._added: dict[EnvelopeId, Envelope] = {}
@@ -146,7 +148,8 @@ class EnvelopeBuffer:
         header = envelope.header
         if self.room.is_spared(header):
             return SPARED
-        if header.created < expiry_now - self.carried_days * SECONDS_PER_DAY:
+        oldest = expiry_now - self.carried_days * SECONDS_PER_DAY
+        if self.is_clock_steady and header.created < oldest:
             return "older than this node carries"
         return self.eviction.find_refusal(
             header.stamped_key,
@@ -163,6 +166,8 @@ class EnvelopeBuffer:
         self._unwanted_stubs.pop(envelope.id, None)
         self._added[envelope.id] = envelope
         header = envelope.header
+        # One that is older came while no age counted, or this node carried more days.
+        self._aged_to = min(self._aged_to, header.created)
         self.eviction.add(
             envelope.id,
             key=header.stamped_key,
@@ -313,6 +318,8 @@ class EnvelopeBuffer:
         """Once in a while: see who is near, and drop what is too old to carry."""
         self._is_look_due = False
         self.eviction.look_again()
+        if not self.is_clock_steady:
+            return []
         before = UnixSeconds(expiry_now - self.carried_days * SECONDS_PER_DAY)
         aged = self.store.scans.bodies_created(self._aged_to, before, EXPIRED_ROWS_PER_BATCH)
         self._aged_to = aged[-1][0] if aged else max(self._aged_to, before)

@@ -24,13 +24,15 @@ class RetirementStems:
         self._stems = stems
         self._buffer = buffer
         self._retirements: dict[EnvelopeId, Retirement] = {}
+        # The same, by the envelopes that they end.
+        self._of_envelopes: dict[EnvelopeId, dict[EnvelopeId, Retirement]] = {}
         self._to_tell: dict[LinkId, list[Retirement]] = {}
 
     def load(self, row: StemRow, posting_key: PostingKey, now: Instant) -> None:
         """Take one of the store, at start."""
         retirement = Retirement(row.envelope, row.token)
         item = retirement.element
-        self._retirements[item] = retirement
+        self._keep(retirement)
         longest_ms = longest_pause_ms(STEM_AUTHOR_MEAN_MS + self._extra_mean_ms)
         pause_ms = min(max(row.due_ms - now.mesh_ms, 0), longest_ms) if row.is_given else None
         self._stems.load(item, posting_key, RETIREMENTS, pause_ms, now)
@@ -52,7 +54,7 @@ class RetirementStems:
         step = self._stems.begin(
             item, header.posting_key, RETIREMENTS, now, extra_mean_ms=self._extra_mean_ms
         )
-        self._retirements[item] = retirement
+        self._keep(retirement)
         return self.take_step(item, step, now)
 
     def came(self, link: LinkId, retirement: Retirement, header: Header, now: Instant) -> bool:
@@ -66,7 +68,7 @@ class RetirementStems:
             )
             if step.spreads:
                 return False
-        self._retirements[item] = retirement
+        self._keep(retirement)
         return self.take_step(item, step, now)
 
     def take_step(self, item: EnvelopeId, step: Step, now: Instant) -> bool:
@@ -92,8 +94,17 @@ class RetirementStems:
         """From now on everybody who asks is told, or nobody has its envelope any more."""
         element = retirement.element
         if self._retirements.pop(element, None) is not None:
+            of_envelope = self._of_envelopes[retirement.envelope]
+            del of_envelope[element]
+            if not of_envelope:
+                del self._of_envelopes[retirement.envelope]
             self._stems.forget([element])
             self._buffer.stems.end(retirement.envelope, retirement.token)
+
+    def forget_envelope(self, envelope_id: EnvelopeId) -> None:
+        """An envelope goes wholly: there is nothing left to end."""
+        for retirement in list(self._of_envelopes.get(envelope_id, {}).values()):
+            self.stands(retirement)
 
     def link_down(self, link: LinkId) -> None:
         """A link is gone, and nothing goes over it."""
@@ -107,6 +118,10 @@ class RetirementStems:
             for link, told in taken.items()
             for start in range(0, len(told), IDS_PER_FRAME_MAX)
         ]
+
+    def _keep(self, retirement: Retirement) -> None:
+        self._retirements[retirement.element] = retirement
+        self._of_envelopes.setdefault(retirement.envelope, {})[retirement.element] = retirement
 
     @property
     def _extra_mean_ms(self) -> int:

@@ -84,7 +84,10 @@ class Retirements:
     def stand_waiting(self, now: Instant) -> None:
         """Let stand what waits for a link: it is to go by hand."""
         for retirement in self._stemming.retirement_stems.waiting():
-            self._stand(retirement, now)
+            if self._is_here(retirement.envelope):
+                self._stand(retirement, now)
+            else:
+                self._stemming.retirement_stems.stands(retirement)
 
     def spread_stem(self, retirement: Retirement, now: Instant) -> None:
         """The stem of a true one ends here: it stands when others are told."""
@@ -149,6 +152,7 @@ class Retirements:
     def forget_envelope(self, envelope_id: EnvelopeId) -> None:
         """An envelope goes wholly, and its retirements with it."""
         self._stemming.forget([envelope_id])
+        self._stemming.retirement_stems.forget_envelope(envelope_id)
         self._replicator.forget([envelope_id, *self._retiring.forget(envelope_id)])
 
     def tend(self, now: Instant) -> None:

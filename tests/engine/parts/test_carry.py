@@ -443,3 +443,20 @@ def test_a_body_that_was_missed_is_taken_from_a_file() -> None:
     assert bring(table, "ada", block(envelope(1))).envelopes_count == 1
     assert held(exported(table, "ada"), table) == [envelope(1).data]
     assert summed_up(table, "ada").has(envelope(1).id)
+
+
+def test_a_retirement_that_waits_for_a_link_goes_with_its_envelope() -> None:
+    table = Joined("ada", "ben")
+    introduce(table, "ada", "ben")
+    table.join("ada", "ben")
+    befriend(table, "ada", "ben")
+    table.ask("ada", SendMessage("ben", "Hello."))
+    table.cut("ada", "ben")
+    table.pass_time(3 * 3_600)
+    stems = table.seats["ben"].engine.stemming.retirement_stems
+    assert stems.waiting()
+    for _ in range(9):
+        table.pass_time(86_400)
+    assert status(table, "ben").envelopes_count == 0
+    assert stems.waiting() == []
+    assert held(exported(table, "ben"), table) == []
