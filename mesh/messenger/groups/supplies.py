@@ -315,18 +315,18 @@ class Supplies:
                 continue
             signed = self._group_entries.find_signed(row)
             assert signed is not None
-            if member != group.me or row.kind not in (Kind.RETRACT, Kind.HIDE):
-                # What takes words back is bounded by its number: else who supplies much of what was
-                # taken back would use up the room for it.
+            if member != group.me or id_ not in wanted:
+                # What is given unasked is bounded by its number: else who supplies much of what was
+                # taken back would use up the room for it, and of two long twins one had none.
+                if len(signed.entry) > room:
+                    continue
                 room -= len(signed.entry)
-            if room < 0:
-                break
+                self._given[place] += len(signed.entry)
             author = self._group_entries.key_of(row)
             found[id_] = row.position, SuppliedEntry(author, signed.entry, signed.signature)
             ways += split_parents(row.parents)
             if row.target:
                 ways.append(row.target)
-        self._given[place] += sum(len(each.entry) for _, each in found.values())
         return [each for _, each in sorted(found.values(), key=lambda one: one[0])]
 
     def _ways_back(
