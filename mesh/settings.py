@@ -131,6 +131,14 @@ DECIDED: Final = {
 }
 """Settings that are decided at the first start, and the command that decides them."""
 
+ELSEWHERE: Final = dict.fromkeys(
+    ("receipts", "read_receipts"),
+    "Read receipts are set for each contact: mesh contact receipts NAME on; "
+    "in a group: mesh group receipts NAME read. How late others learn that something was opened "
+    "is opened_delay_seconds.",
+)
+"""What people look for among the settings and is set by another command, and by which."""
+
 AT_ONCE: Final = tuple(name for name, setting in SETTINGS.items() if setting.is_at_once)
 """Settings that a running node takes over."""
 
@@ -161,6 +169,8 @@ def changed_text(text: str, values: Mapping[str, Value]) -> str:
     changes, and `bad-config` for a bad value.
     """
     for name in values:
+        if name in ELSEWHERE:
+            raise UserError("not-found", ELSEWHERE[name])
         if name in DECIDED:
             raise UserError(
                 "decided",

@@ -288,8 +288,6 @@ class PathEndpoint:
             grant = grant_of(scope)
             grant.require(route.scope)
             body = await read_body(scope, receive)
-            if header(scope, PERSON_HEADER.encode()) is not None:
-                self._application.keeper.person_came()
             request = request_of(
                 route,
                 path=path_fields(scope["path_params"]),
@@ -297,6 +295,8 @@ class PathEndpoint:
                 body=body,
                 idempotency_key=idempotency_key(scope) if route.has_idempotency_key else None,
             )
+            if grant.is_persons and header(scope, PERSON_HEADER.encode()) is not None:
+                self._application.keeper.person_came()
             answer = await self._application.answer(request, grant)
         except Exception as error:
             told = problem_of_failure(error, f"{route.method} {route.path}")

@@ -38,6 +38,13 @@ class Grant:
     names_paths: bool = False
     streams: "set[trio.CancelScope]" = field(default_factory=set)
 
+    @property
+    def is_persons(self) -> bool:
+        """Say whether a person may stand behind them: no bot, and nobody without a token, keeps a
+        vault from locking itself.
+        """
+        return self.scope == "admin"
+
     def require(self, needed: Scope) -> None:
         """Raise a `UserError` unless this may be done."""
         if SCOPES.index(self.scope) >= SCOPES.index(needed):

@@ -195,12 +195,12 @@ class StreamCommands:
         path, _, query = asked.path.partition("?")
         route, escaped = TABLE.find(asked.method, path)
         self.grant.require(route.scope)
-        if asked.is_person:
-            self.answering.person_came()
         body = bytes(asked.body)
         if body and not route.has_body:
             raise UserError("bad-request", "This route takes no body; its fields are a query.")
         request = request_of(route, path=path_fields(escaped), query=query.encode(), body=body)
+        if asked.is_person and self.grant.is_persons:
+            self.answering.person_came()
         return _Asked(asked.id, route, request)
 
     async def _done(self, asked: "_Asked | Refused") -> Answer | Problem:

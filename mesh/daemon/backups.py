@@ -106,6 +106,10 @@ class Backups:
         finally:
             self._is_closing = False
 
+    def stop(self) -> None:
+        """The node stops: what is being copied is given up at once."""
+        self._is_closing = True
+
     def let_go(self) -> None:
         """The node has stopped, and nobody asks for anything any more."""
         reader, self._reader = self._reader, None

@@ -44,10 +44,15 @@ class Lookout:
                 self._node.situation, self._pause_ms, waited_ms = "", ALONE_LOOK_MS, 0
                 continue
             waited_ms += ALONE_LOOK_MS
-            if await self._has_moved() or waited_ms >= self._pause_ms:
-                waited_ms = 0
-                self._pause_ms = min(2 * self._pause_ms, ALONE_LOOK_MS_MAX)
-                self._tell(await self._look())
+            try:
+                if await self._has_moved() or waited_ms >= self._pause_ms:
+                    waited_ms = 0
+                    self._pause_ms = min(2 * self._pause_ms, ALONE_LOOK_MS_MAX)
+                    self._tell(await self._look())
+            except (OSError, ImportError) as error:
+                # It only advises: an interface that vanishes, too many open files, or parts that
+                # an upgrade has replaced stop no node.
+                _log.warning("why nobody is linked was not found out: %s", error)
 
     async def _has_moved(self) -> bool:
         """Say whether this machine is on other networks than at the last call."""

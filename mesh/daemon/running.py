@@ -272,6 +272,7 @@ class _Daemon:
                         if self._inherited is not None and self._inherited.is_stop_wanted:
                             self._stop()
                         await self._stopping.wait()
+                        keeper.backups.stop()
                         if self.succession is None:
                             notify("STOPPING=1")
                 nodes.cancel_scope.cancel()

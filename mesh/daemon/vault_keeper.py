@@ -268,8 +268,8 @@ class VaultKeeper:
             )
         with trio.CancelScope(shield=True):
             async with self._turn:
-                self.is_wiped = True
                 await trio.to_thread.run_sync(erase_keys, folders)
+                self.is_wiped = True
         _log.warning("the keys of this profile were destroyed")
 
     def set_auto_lock(self, minutes: float) -> None:

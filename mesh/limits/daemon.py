@@ -16,8 +16,10 @@ and frees, several times over."""
 MAPPED_BYTES_MIN = 1024 * 1024
 """From this size on a piece of memory is the system's own, and goes back as soon as it is freed."""
 
-DAEMON_START_TIMEOUT_MS = 60_000
-"""A start takes two seconds; on a slow machine the passphrase alone may take ten."""
+DAEMON_START_TIMEOUT_MS = 600_000
+"""A start takes two seconds; on a slow machine the passphrase alone may take ten, a store of a
+million envelopes a minute and a half, and a large vault that an update changes some minutes. What
+is killed then would begin anew each time."""
 
 NOTICE_PAUSE_MS = 10_000
 """Between two notifications of the desktop: a conversation of many lines is one of them, and what

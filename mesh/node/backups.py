@@ -55,9 +55,17 @@ MESH_NAME: Final = "mesh.key"
 _SEAL_BYTES: Final = 16
 _STATE_BYTES_MAX: Final = 4096
 
-_COUNTED: Final = (("entries", "number"), ("contacts", "id"), ("contents", "entry"))
+_DRAFT_MARK_BYTES: Final = 8
+_DRAFTS_MAX: Final = 256
+
+_COUNTED: Final = (
+    ("entries", "number"),
+    ("contacts", "id"),
+    ("contents", "entry"),
+    ("scheduled", "number"),
+)
 """Tables of which something may be deleted, and their keys: none is given twice. The words of an
-entry may go alone."""
+entry may go alone. The next one is appended, since a copy of before has counted no more."""
 
 
 class CopyState(msgspec.Struct, frozen=True, array_like=True):
@@ -66,6 +74,8 @@ class CopyState(msgspec.Struct, frozen=True, array_like=True):
     made: int
     counted: list[tuple[int, int]]
     """Of each table of `_COUNTED`: the highest key, and how many rows there were."""
+    drafts: list[bytes] = []
+    """A mark of each draft. It goes when its message is sent, and that one may disappear."""
 
 
 def content_of(
@@ -205,11 +215,13 @@ def state_now(vault: Connection, now: UnixSeconds) -> CopyState:
     for table, key in _COUNTED:
         highest = integer(vault.execute(f"SELECT coalesce(max({key}), 0) FROM {table}"))  # noqa: S608 (ours)
         counted.append((highest, _count_up_to(vault, table, key, highest)))
-    return CopyState(now, counted)
+    return CopyState(now, counted, _marks_of_drafts(vault)[:_DRAFTS_MAX])
 
 
 def has_deleted(vault: Connection, state: CopyState) -> bool:
     """Say whether something was deleted that the copy of this state holds."""
+    if not set(state.drafts) <= set(_marks_of_drafts(vault)):
+        return True
     return any(
         _count_up_to(vault, table, key, highest) < count
         for (table, key), (highest, count) in zip(_COUNTED, state.counted, strict=False)
@@ -255,6 +267,14 @@ def _count_up_to(vault: Connection, table: str, key: str, highest: int) -> int:
         # The names of tables and columns are constants of ours.
         vault.execute(f"SELECT count(*) FROM {table} WHERE {key} <= ?", (highest,))  # noqa: S608 (ours)
     )
+
+
+def _marks_of_drafts(vault: Connection) -> list[bytes]:
+    rows = vault.execute("SELECT conversation, text FROM drafts ORDER BY conversation").fetchall()
+    return [
+        blake2b(b"", f"{conversation} {text}".encode(), b"mesh/backup/said", _DRAFT_MARK_BYTES)
+        for conversation, text in rows
+    ]
 
 
 def _mark_of(data: bytes, owner_key: bytes) -> bytes:

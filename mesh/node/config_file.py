@@ -9,8 +9,9 @@ from pathlib import Path
 from mesh.commands.settings import SettingAnswer
 from mesh.config import Config, Value, parse_config, with_settings, without_settings
 from mesh.crypto.passphrase import derive_key
-from mesh.errors import UserError
+from mesh.errors import StorageError, UserError
 from mesh.limits.passphrase import PASSPHRASE_BYTES_MAX, PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES
+from mesh.node.private_files import replace_private_bytes
 from mesh.settings import SETTINGS, changed_text, default_text, told
 from mesh.wire.parameters import MeshParameters
 
@@ -110,11 +111,11 @@ def _text(path: Path) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Whoever edits at the same time never finds half a file."""
-    fresh = path.with_name(f".{path.name}.new")
+    """Neither who edits at the same time nor a power cut leaves half a file, or an empty one."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(path)
+        replace_private_bytes(path, text.encode())
     except OSError as error:
         raise UserError("bad-config", f"Cannot write {path}: {error.strerror}.") from None
+    except StorageError as error:
+        raise UserError("bad-config", f"Cannot write {path}: {error}") from None

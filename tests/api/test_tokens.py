@@ -197,6 +197,21 @@ async def test_a_person_is_told_by_a_header_only(serving: Serving, door: Door) -
     assert serving.node.persons_count == 1
 
 
+async def test_neither_a_bot_nor_who_has_no_token_counts_as_a_person(
+    serving: Serving, door: Door
+) -> None:
+    person = {"Mesh-Person": "1"}
+    assert (await door.ask("POST", "/v1/session", person, json={"code": "0" * 32})).status != 200
+    for scope in ("read", "send"):
+        door.token = (await door.access.make_token(MakeToken(scope, scope))).token
+        assert (await door.ask("GET", "/v1/contacts", person)).status == 200
+    assert serving.node.persons_count == 0
+    # What is no request at all is no sign of life either.
+    await door.sign_in()
+    assert (await door.ask("GET", "/v1/contacts?no=such", person)).status == 400
+    assert serving.node.persons_count == 0
+
+
 async def test_the_first_run_happens_over_the_door(serving: Serving, door: Door) -> None:
     serving.node.name = ""
     await door.sign_in()

@@ -100,7 +100,10 @@ def test_what_stays_sealed_after_a_block_is_said_with_the_way_to_it(
     ben.node.people.change("Ben", sealed_count=3)
     sealed = "3 messages; to open: mesh contact unblock 1 --show-meanwhile\n"
     assert mesh("contact", "unblock", "Ben").err == (
-        unblocked + "What came meanwhile stays sealed: " + sealed
+        unblocked
+        + "What came meanwhile stays sealed: "
+        + sealed
+        + "Their Mesh posts it again after 7 days; what comes of that is opened.\n"
     )
     assert f"sealed     {sealed}" in mesh("contact", "show", "Ben").out
     assert "3 more sealed" in mesh("contacts").out

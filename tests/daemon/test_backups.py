@@ -106,6 +106,19 @@ async def test_a_lock_ends_a_backup_and_closes_all_that_reads(tmp_path: Path) ->
         assert messages_in(await streamed(keeper)) == 40
 
 
+async def test_a_stop_ends_a_backup_and_waits_for_none(tmp_path: Path) -> None:
+    async with running(tmp_path, "Anna") as (node, keeper, profile):
+        set_passphrase(profile)
+        for number in range(40):
+            await wrote(node, f"{number} " + "x" * 30_000)
+        async with aclosing(keeper.backup(BACKUP_PASSPHRASE.encode(), is_new=False)) as pieces:
+            await anext(pieces)
+            keeper.backups.stop()
+            with pytest.raises(UserError):
+                async for _ in pieces:
+                    pass
+
+
 async def test_whoever_stops_reading_leaves_the_vault_to_the_next(tmp_path: Path) -> None:
     async with running(tmp_path, "Anna") as (node, keeper, profile):
         set_passphrase(profile)
@@ -222,6 +235,34 @@ async def test_what_is_deleted_is_in_no_copy_within_a_day(tmp_path: Path) -> Non
         one.now += COPY_DELETED_SECONDS_MAX
         assert await one.backups.copy_if_due()
         assert one.copied_count == 15
+        one.now += COPY_DELETED_SECONDS_MAX
+        assert not await one.backups.copy_if_due()
+
+
+@pytest.mark.parametrize(
+    "sent", ["DELETE FROM drafts", "UPDATE drafts SET text = 'next'", "DELETE FROM scheduled"]
+)
+async def test_a_draft_and_what_was_to_be_sent_later_are_in_no_copy_within_a_day(
+    tmp_path: Path, sent: str
+) -> None:
+    """They are words that disappear where a timer runs, once they are sent."""
+    async with copying(tmp_path) as one:
+        with transaction(one.vault):
+            one.vault.execute("DELETE FROM drafts")
+            one.vault.execute(
+                "INSERT INTO drafts (conversation, text) SELECT min(number), 'the code is 4711' "
+                "FROM conversations"
+            )
+            one.vault.execute(
+                "INSERT INTO scheduled (conversation, due, item, failure) "
+                "SELECT min(number), 1, x'7b7d', '' FROM conversations"
+            )
+        assert await one.backups.copy_if_due()
+        one.now += COPY_DELETED_SECONDS_MAX
+        assert not await one.backups.copy_if_due()
+        with transaction(one.vault):
+            one.vault.execute(sent)
+        assert await one.backups.copy_if_due()
         one.now += COPY_DELETED_SECONDS_MAX
         assert not await one.backups.copy_if_due()
 

@@ -161,7 +161,7 @@ class Node:
             self._process.wait()
 
     def attempt(
-        self, *arguments: str, stdin: str = "", timeout_s: float = 30
+        self, *arguments: str, stdin: str = "", timeout_s: float = UP_WITHIN_S
     ) -> subprocess.CompletedProcess[str]:
         """Run one command and return how it ended."""
         if arguments[0] not in _UNPREPARED and _can_be_prepared(self):

@@ -89,6 +89,20 @@ def test_what_is_sealed_is_told_as_long_as_it_is_here() -> None:
     assert ann.texts("Bob") == ["before", "after"]
 
 
+def test_what_was_written_during_a_block_and_is_posted_again_after_it_is_opened() -> None:
+    ann, bob = acquainted(Clock())
+    ann.ask(BlockContact("Bob"))
+    bob.send("Ann", "meanwhile")
+    exchange(ann, bob)
+    ann.ask(BlockContact("Bob", is_blocked=False))
+    exchange(ann, bob)
+    assert ann.texts("Bob") == []
+    ann.clock.pass_by(8 * 86_400)
+    bob.tend()
+    exchange(ann, bob)
+    assert ann.texts("Bob") == ["meanwhile"]
+
+
 def summary_counts(person: Person) -> tuple[int, int]:
     summary = person.messenger.summary()
     return summary.contacts_count, summary.requests_count

@@ -254,6 +254,22 @@ def test_it_is_asked_for_three_times_and_no_more() -> None:
     assert asked == 3
 
 
+def test_two_who_meet_once_in_some_weeks_get_their_files_too() -> None:
+    ann, bob = both()
+    got = post(ann, bob, content(), 0)
+    # They part before anything is asked for, and each time it is asked for it lapses.
+    for days in (1, 1, 1, 8, 8):
+        bob.clock.pass_by(days * DAY_S + 1)
+        for person in (ann, bob):
+            person.tend()
+            person.post()
+    bob.clock.pass_by(8 * DAY_S)
+    for person in (ann, bob):
+        person.tend()
+    exchange(ann, bob)
+    assert bytes_of(bob, got.files[0].number) == content()
+
+
 def test_who_posts_again_takes_back_what_is_live_and_posts_so_much_a_day() -> None:
     ann, bob = both()
     got = post(ann, bob, content(CARRIED_BYTES_MAX), 0)

@@ -1,5 +1,7 @@
 """Talk in a group: by all kinds of entries, to everybody, under keys that fit."""
 
+import pytest
+
 from mesh.commands.conversations import (
     AskConversation,
     AskConversations,
@@ -32,7 +34,9 @@ from mesh.commands.item_commands import (
 )
 from mesh.commands.items import ItemAnswer
 from mesh.commands.messages import MessageAnswer, SendMessage
+from mesh.commands.scheduled import ScheduleText
 from mesh.commands.search import HitsAnswer, Search
+from mesh.errors import UserError
 from tests.messenger.doing import conversation, details, do, items_of, refused
 from tests.messenger.in_groups import acquainted_all, crew, epoch_of, member, settle, told
 from tests.messenger.people import Clock, Person, exchange
@@ -209,6 +213,21 @@ def test_a_group_is_a_conversation_like_any_other() -> None:
     conversation(bob, ChangeConversation("Crew", is_pinned=True, draft="To be said"))
     bob.ask(DeleteItems("Crew"))
     assert texts_of(bob) == []
+
+
+def test_for_how_long_something_is_posted_again_is_said_of_no_group() -> None:
+    ann, _ = crew("Ann", "Bob")
+    for asked in (
+        SendMessage("Crew", "a day", keep_for="1d"),
+        WriteItem("Crew", text="a day", keep_for="1d"),
+        ScheduleText("Crew", at=ann.now.expiry + 3_600, text="a day", keep_for="1d"),
+        ChangeConversation("Crew", keep_for="7d"),
+    ):
+        with pytest.raises(UserError, match="mesh group set NAME lifetime") as caught:
+            ann.ask(asked)
+        assert caught.value.kind == "not-allowed"
+    assert conversation(ann, AskConversation("Crew")).keep_for == "30d"
+    assert [one.text for one in items_of(ann, "Crew") if one.kind == "text"] == []
 
 
 def test_what_lapses_in_a_group_is_said_to_be_no_longer_under_way() -> None:

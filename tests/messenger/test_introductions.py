@@ -103,6 +103,31 @@ def test_two_who_are_introduced_become_contacts_and_know_who_vouched() -> None:
     assert sorted(contact.label for contact in ivy.contacts()) == ["Ann", "Bob"]
 
 
+def apart_for_eight_days(*people: Person) -> None:
+    """Let all that they send lapse on its way to nobody."""
+    for person in people:
+        person.post()
+    people[0].clock.pass_by(8 * DAY_S)
+    for person in people:
+        person.tend()
+
+
+def test_each_step_that_lapsed_on_its_way_goes_again() -> None:
+    ivy, ann, bob = three()
+    ivy.ask(Introduce("Ann", "Bob"))
+    apart_for_eight_days(ivy, ann, bob)
+    exchange(ivy, ann, bob)
+    assert answer_first(bob).state == "accepted"
+    apart_for_eight_days(ivy, ann, bob)
+    exchange(ivy, ann, bob)
+    assert answer_first(ann).state == "done"
+    apart_for_eight_days(ivy, ann, bob)
+    exchange(ivy, ann, bob)
+    for person, label in ((ann, "Bob"), (bob, "Ann")):
+        contact = one_contact(person, label)
+        assert (contact.state, contact.is_request) == ("answered", False)
+
+
 def test_who_is_introduced_and_looks_like_a_contact_is_told_apart_from_them() -> None:
     ivy, ann, bob = three()
     twin = Person("\u0410nn", ann.clock, seed=9)
@@ -119,6 +144,20 @@ def test_who_is_introduced_and_looks_like_a_contact_is_told_apart_from_them() ->
     # She is a contact herself now, and no double of herself.
     assert introductions(bob)[0].looks_like == ["\u0410nn"]
     assert introductions(ann)[0].looks_like == []
+
+
+def test_of_who_is_blocked_no_introduction_is_shown_or_accepted() -> None:
+    ivy, ann, bob = three()
+    ivy.ask(Introduce("Ann", "Bob"))
+    exchange(ivy, ann, bob)
+    (asked,) = introductions(bob)
+    bob.ask(BlockContact("Ivy"))
+    assert introductions(bob) == []
+    with pytest.raises(UserError, match="Ivy is blocked") as caught:
+        bob.ask(AnswerIntroduction(asked.id, is_accepted=True))
+    assert caught.value.kind == "blocked"
+    bob.ask(BlockContact("Ivy", is_blocked=False))
+    assert introductions(bob) == [asked]
 
 
 def test_of_an_introduced_contact_who_is_removed_no_introduction_stays() -> None:

@@ -17,14 +17,19 @@ from mesh.commands.item_commands import (
     AskPins,
     ChoiceAsked,
     ClosePoll,
+    HideItem,
     PinItem,
     RetractItem,
     Vote,
     WriteItem,
 )
 from mesh.commands.items import BoardAnswer, ItemAnswer
+from mesh.group.cuts import RunHad
+from mesh.group.placed_posts import MEMBER_PREFIX_BYTES, SuppliedHad
 from mesh.messenger.groups import briefings
 from mesh.messenger.groups.membership_keeper import MembershipKeeper
+from mesh.storage.connection import transaction
+from mesh.storage.vault.vault import Vault
 from tests.messenger.doing import conversation, do, items_of
 from tests.messenger.in_groups import acquainted_all, inside, member, settle, told
 from tests.messenger.people import Clock, Person
@@ -128,9 +133,15 @@ def test_history_reaches_so_many_days_back_and_holds_nothing_that_was_taken_back
     do(ann, WriteItem("Crew", text="for an hour", timer=3_600))
     wrong = do(ann, WriteItem("Crew", text="a slip"))
     do(ann, RetractItem(wrong.number))
+    bad = do(ann, WriteItem("Crew", text="not for all"))
+    do(ann, HideItem(bad.number))
     settle(*people)
     come(people)
     assert [one.text for one in said(cem)] == ["yesterday"]
+    # Nor in his vault, where another program would find it.
+    assert cem.connection.execute(
+        "SELECT count(*) FROM texts WHERE text = 'not for all'"
+    ).fetchone() == (0,)
 
 
 def lose_a_vote_by_a_newcomers_removal() -> bool:
@@ -155,6 +166,34 @@ def test_a_newcomer_cuts_by_what_was_told_him_of_the_time_before(monkeypatch: Pa
     assert not lose_a_vote_by_a_newcomers_removal()
     monkeypatch.setattr(MembershipKeeper, "take_had", lambda *_: None)
     assert lose_a_vote_by_a_newcomers_removal()
+
+
+def removed_and_heard_by_a_lie() -> bool:
+    """Bob tells all that he wrote in a run of his that he keeps for later, and is removed; say
+    whether what he writes there days later counts.
+    """
+    people = three()
+    ann, bob, _ = people
+    kept_run, group = 12_345, inside(bob)
+    lie = SuppliedHad(group.me[:MEMBER_PREFIX_BYTES], (RunHad(kept_run, 1 << 31, ()),))
+    with transaction(bob.connection):
+        bob.wired.groups.posting.supply(group, had=[lie], now=bob.now)
+        bob.wired.groups.posting.flush(group, bob.now)
+    settle(*people)
+    ann.ask(RemoveMember("Crew", member(ann, "Bob").member))
+    settle(ann)
+    ann.clock.pass_by(86_400)
+    with transaction(bob.connection):
+        Vault(bob.connection).conversations.set_run(group.conversation, kept_run)
+    do(bob, WriteItem("Crew", text="still here"))
+    settle(*people)
+    return not next(one for one in said(ann) if one.text == "still here").is_apart
+
+
+def test_what_a_member_says_that_he_wrote_lifts_no_cut(monkeypatch: Patch) -> None:
+    assert not removed_and_heard_by_a_lie()
+    monkeypatch.setattr(MembershipKeeper, "_is_ours_to_tell", lambda *_: True)
+    assert removed_and_heard_by_a_lie()
 
 
 def boards_told(is_bounded: bool, monkeypatch: Patch) -> int:

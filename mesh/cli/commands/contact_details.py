@@ -65,7 +65,10 @@ def unblocked_sentences(contact: ContactAnswer, *, is_opened: bool) -> list[str]
         return [told, "What came meanwhile and is still here is opened too."]
     if not contact.sealed_count:
         return [told, "Nothing came meanwhile that is still here."]
-    return [told, f"What came meanwhile stays sealed: {sealed_words(contact)}"]
+    sealed = f"What came meanwhile stays sealed: {sealed_words(contact)}"
+    if contact.is_request:
+        return [told, sealed]
+    return [told, sealed, "Their Mesh posts it again after 7 days; what comes of that is opened."]
 
 
 def safety_lines(digits: str) -> list[str]:

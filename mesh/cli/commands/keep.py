@@ -19,6 +19,11 @@ SENTENCES: dict[KeepFor, str] = {
     "until-delivered": "what you write is posted again until it is delivered",
 }
 
+IN_A_GROUP = (
+    "what you write lives as long as the settings of the group say (mesh group set NAME "
+    "lifetime=2), and members give it to who misses it."
+)
+
 
 @click.command(
     help="""\
@@ -49,4 +54,6 @@ def keep(choices: Choices, chat: str, keep_for: KeepFor | None) -> None:
         terminal.json(conversation)
         return
     name = Names.ask(client).name(conversation.contact, conversation.title)
-    terminal.say(f"{name}: {SENTENCES[conversation.keep_for]}.")
+    by_kind = {"group": IN_A_GROUP, "self": "what you write stays here."}
+    sentence = by_kind.get(conversation.kind, f"{SENTENCES[conversation.keep_for]}.")
+    terminal.say(f"{name}: {sentence}")

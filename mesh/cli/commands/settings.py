@@ -25,7 +25,8 @@ Show all settings, one, or change one. With --reset NAME has its default again.
 They stand in config.toml of the profile, which you may edit as well. What is changed here is
 checked, and taken over at once wherever that can be; else it says that the node has to be started
 again. The environment (MESH_ and the name in capitals) and options of `mesh up` win over the file.
-What mesh a profile belongs to is no setting: there is `mesh join`.
+What mesh a profile belongs to is no setting: there is `mesh join`. Read receipts are set for each
+contact (`mesh contact receipts`) and each group (`mesh group receipts`).
 
 \b
 Examples:

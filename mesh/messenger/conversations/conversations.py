@@ -27,6 +27,7 @@ from mesh.messenger.conversations.group_entries import GroupEntries
 from mesh.messenger.conversations.history import History, row_of_own
 from mesh.messenger.conversations.message_pages import MessagePages
 from mesh.messenger.feature import Chore, Feature, command
+from mesh.messenger.sessions.payloads import require_posted_again
 from mesh.storage.vault.rows import (
     ContactRow,
     ConversationRow,
@@ -137,6 +138,8 @@ class Conversations:
             for name in ("muted_until", "is_pinned", "is_archived", "is_marked_unread", "keep_for")
             if (value := getattr(asked, name)) is not None
         }
+        if "keep_for" in settings:
+            require_posted_again(row)
         if settings.get("muted_until", 0) > MOMENT_MAX:
             raise UserError("bad-request", f"`muted_until` is at most {MOMENT_MAX}.")
         if settings:

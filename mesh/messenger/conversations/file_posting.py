@@ -24,6 +24,7 @@ from mesh.messenger.conversations.files import Files, all_blocks, is_within_day,
 from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Chore, Feature, ReceivedControl
 from mesh.messenger.pauses import Pause
+from mesh.messenger.sessions.payloads import ONCE, keeping_for
 from mesh.messenger.sessions.sealing import Sealing
 from mesh.messenger.sessions.transit import ON_ITS_WAY, Transit
 from mesh.ratchet.sealed_block import block_key_of, block_tag_of
@@ -229,8 +230,14 @@ class FilePosting:
             missing = all_blocks(row.size) & ~self._blocks.here(row.number)
             wanted = FileWanted(entry.id, row.place, missing)
             self._rows.set_asked(row.number, row.asked_count + 1, now.mesh)
+            # Two who meet once in some weeks were apart for all of these days.
+            is_last = row.asked_count + 1 == FILE_WANTED_MAX
             self._outbox.send_controls(
-                contact, [(FILE_WANTED, wanted.encode())], pause=Pause.LATER, now=now
+                contact,
+                [(FILE_WANTED, wanted.encode())],
+                keeping=keeping_for("30d", now.expiry) if is_last else ONCE,
+                pause=Pause.LATER,
+                now=now,
             )
 
     def _wanted(self, control: ReceivedControl, now: Instant) -> None:

@@ -40,6 +40,7 @@ from mesh.messenger.conversations.file_posting import FilePosting
 from mesh.messenger.conversations.statements import check_text, object_of
 from mesh.messenger.conversations.writing import Writing, checked_send_key
 from mesh.messenger.feature import Chore, Feature, command
+from mesh.messenger.sessions.payloads import require_posted_again
 from mesh.storage.vault.scheduled import ScheduledRow
 
 
@@ -93,6 +94,8 @@ class Scheduled:
         named = self._conversations.conversation(asked.conversation)
         conversation = named.number
         contact = None if named.contact is None else self._people.contact(named.contact)
+        if asked.keep_for is not None:
+            require_posted_again(named)
         before = None if key is None else self._rows.find_by_send_key(key)
         if before is not None:
             item = _item_of(before)

@@ -52,7 +52,7 @@ from mesh.messenger.conversations.statements import (
     reaction_of,
 )
 from mesh.messenger.feature import Chore, Feature, command
-from mesh.messenger.sessions.payloads import keeping_for
+from mesh.messenger.sessions.payloads import keeping_for, require_posted_again
 from mesh.storage.vault.rows import OURSELVES, ContactRow, ConversationRow, EntryRow
 from mesh.wire.payload import HLC_COUNTER_BITS
 
@@ -117,6 +117,8 @@ class Writing:
         keep_for: KeepFor | None = None,
     ) -> EntryRow:
         """Write an entry into a conversation: it is kept here, and sent to whom it is with."""
+        if keep_for is not None:
+            require_posted_again(conversation)
         if conversation.kind == "group":
             return self._conversations.groups.write(
                 conversation, statement, now=now, send_key=send_key

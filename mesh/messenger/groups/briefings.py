@@ -147,14 +147,18 @@ class Briefings:
 
     def _is_kept_from(self, row: EntryRow) -> bool:
         """Say whether an entry is not for who came later: it, or what it is about, is to disappear,
-        or was taken back.
+        was taken back, or is hidden.
         """
-        if row.kind == Kind.RETRACT or row.timer or row.gone:
+        if row.kind == Kind.RETRACT or self._is_to_go(row):
             return True
         if not is_change(row.kind) or not row.target:
             return False
         target = self._rows.find_by_id(row.conversation, MessageId(row.target))
-        return target is None or bool(target.timer or target.gone)
+        return target is None or self._is_to_go(target)
+
+    def _is_to_go(self, row: EntryRow) -> bool:
+        is_gone = bool(row.timer or row.gone)
+        return is_gone or self._group_entries.entries.find_hidden(row) is not None
 
     def _bytes(self, rows: Iterable[EntryRow]) -> int:
         signed = (self._group_entries.find_signed(row) for row in rows)

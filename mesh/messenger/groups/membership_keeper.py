@@ -30,7 +30,11 @@ from mesh.group.operations import (
 from mesh.group.placed_posts import SuppliedHad
 from mesh.group.posts import NO_GROUP, SignedPost, is_post_valid, sign_post
 from mesh.ids import ConversationId, Instant, UnixSeconds, VerifyKey
-from mesh.limits.groups import OPERATION_SEEN_MAX, WAITING_KEPT_SECONDS
+from mesh.limits.groups import (
+    HAD_BELIEVED_SECONDS,
+    OPERATION_SEEN_MAX,
+    WAITING_KEPT_SECONDS,
+)
 from mesh.messenger.account import Account
 from mesh.messenger.groups.group import Group, HeldEpoch
 from mesh.messenger.groups.waiting_posts import WaitingPosts
@@ -228,14 +232,29 @@ class MembershipKeeper:
         under = epoch.id if at >= row.heard else row.wrote_under
         self.put_person(group, replace(row, heard=max(row.heard, at), wrote_under=under))
 
-    def take_had(self, group: Group, told: Sequence[SuppliedHad]) -> None:
-        """A member tells what he has of each: of the time before us we know no more."""
+    def take_had(
+        self, group: Group, teller: VerifyKey, told: Sequence[SuppliedHad], now: Instant
+    ) -> None:
+        """Who added us tells what he has of each: of the time before us we know no more.
+
+        Nobody else is believed, nor he later: each number that is told lifts a cut.
+        """
+        if not told or not self._is_ours_to_tell(group, teller, now):
+            return
         for each in told:
             members = [one for one in group.members if one.startswith(each.member_prefix)]
             if len(members) == 1:
                 before = self._people.had(group.conversation, members[0])
                 had = joined(before, each.had)
                 self._people.put_had(group.conversation, members[0], had)
+
+    def _is_ours_to_tell(self, group: Group, teller: VerifyKey, now: Instant) -> bool:
+        membership = group.membership
+        if membership is None or group.here.since + HAD_BELIEVED_SECONDS <= now.expiry:
+            return False
+        graph, counting = membership.graph, membership.view.acts
+        adds = graph.of(graph.person(group.me).adds & counting)
+        return any(act.author == teller for act in adds)
 
     def had(self, group: Group, member: VerifyKey, here: Sequence[RunHad]) -> tuple[RunHad, ...]:
         """Return what there is of a member's entries: those that are here, and those of the time

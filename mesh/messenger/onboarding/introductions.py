@@ -110,9 +110,10 @@ class Introductions:
         return Done()
 
     def _ask(self, asked: AskIntroductions, now: Instant) -> IntroductionsAnswer:
-        return IntroductionsAnswer(
-            introductions=[self._answer(row) for row in self._rows.introductions()]
-        )
+        # Of whoever is blocked nothing is shown.
+        blocked = {row.id for row in self._people.blocked()}
+        shown = [row for row in self._rows.introductions() if row.voucher not in blocked]
+        return IntroductionsAnswer(introductions=[self._answer(row) for row in shown])
 
     def find_answer(self, number: int) -> IntroductionAnswer | None:
         """One of them, unless it is gone."""

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from mesh.commands.fields import KeepFor
+from mesh.errors import UserError
 from mesh.ids import ContactId, UnixSeconds
 from mesh.limits.messages import KEPT_SECONDS, MOMENT_MAX
 from mesh.storage.vault.payloads import PayloadRows
-from mesh.storage.vault.rows import PayloadRow
+from mesh.storage.vault.rows import ConversationRow, PayloadRow
 from mesh.wire.envelope import LIFETIME_DAY, LIFETIME_SECONDS, LIFETIME_WEEK
 
 
@@ -41,6 +42,16 @@ def keeping_for(keep_for: KeepFor, expiry_now: UnixSeconds) -> Keeping:
     is_short = seconds <= LIFETIME_SECONDS[LIFETIME_DAY]
     lifetime_class = LIFETIME_DAY if is_short else LIFETIME_WEEK
     return Keeping(UnixSeconds(expiry_now + seconds), lifetime_class)
+
+
+def require_posted_again(conversation: ConversationRow) -> None:
+    """Raise UserError `not-allowed` for a group: there nothing is posted again until it came."""
+    if conversation.kind == "group":
+        raise UserError(
+            "not-allowed",
+            "For how long a message is posted again is said of one contact. How long what is said "
+            "in a group lives is one of its settings: mesh group set NAME lifetime=2",
+        )
 
 
 class Payloads:

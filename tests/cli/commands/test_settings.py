@@ -45,6 +45,12 @@ def test_mistakes_are_told_and_change_nothing(mesh: Mesh) -> None:
     assert not profile_folders().config_file.exists()
 
 
+def test_who_looks_for_receipts_among_them_is_told_the_command(mesh: Mesh, node: Running) -> None:
+    for words in (("receipts",), ("read_receipts", "true")):
+        ran = mesh("settings", *words)
+        assert (ran.code, "mesh contact receipts NAME on" in ran.err) == (5, True)
+
+
 def test_the_environment_wins_and_says_so(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESH_CARRIED_DAYS", "3")
     assert "environment: MESH_CARRIED_DAYS" in mesh("settings").out

@@ -256,6 +256,8 @@ function takeContact(contact) {
     refreshConversation(contact.id);
     refreshStatus();
   }
+  // Of whoever is blocked no introduction is shown.
+  if (known && known.is_blocked !== contact.is_blocked) soon("introductions", async () => { state.introductions = (await get("/v1/introductions")).introductions; });
   const conversation = state.conversations.get(contact.id);
   if (conversation) conversation.unread_count = contact.unread_count;
 }
