@@ -27,6 +27,7 @@ from mesh.storage.vault.vault import Vault
 from mesh.wire.payload import HLC_COUNTER_BITS
 
 ID_BYTES = 32
+_CHILDREN_LOOKED_AT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,12 @@ class History:
             self._add_head(row, is_one_more=True)
 
     def _is_followed(self, row: EntryRow) -> bool:
-        """Say whether an entry is no head: something names it, or nothing may."""
-        children = self._messages.children(row.conversation, row.position, row.id)
+        """Say whether an entry is no head: something names it, or nothing may. In doubt it is one:
+        that takes a place among parents, no more.
+        """
+        children = self._messages.children(
+            row.conversation, row.position, row.id, _CHILDREN_LOOKED_AT
+        )
         return self.is_no_head(row) or not all(map(self.is_no_head, children))
 
     def placed(self, row: EntryRow) -> EntryRow:

@@ -136,13 +136,13 @@ class EntryRows:
         return find_one(cursor, EntryRow)
 
     def children(
-        self, conversation: ConversationId, position: int, id_: MessageId
+        self, conversation: ConversationId, position: int, id_: MessageId, limit: int
     ) -> list[EntryRow]:
-        """Return the entries that name one as a parent, but for those that are invalid."""
+        """Return the first entries that name one as a parent, but for those that are invalid."""
         cursor = self._connection.execute(
             f"{ENTRY} WHERE conversation = ? AND position > ? AND verdict <> 'invalid' "
-            "AND instr(parents, ?) > 0",
-            (conversation, position, id_),
+            "AND instr(parents, ?) > 0 ORDER BY position, id LIMIT ?",
+            (conversation, position, id_, limit),
         )
         return all_of(cursor, EntryRow)
 
