@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from mesh.node import profile
+
 NETNS = ("netns-1", "netns-2")
 """The groups of tests with network namespaces: each has a worker, where several run."""
 
@@ -39,6 +41,17 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_configure() -> None:
+    """Keep what closes a vault from slowing down all databases of this process until its end.
+
+    SQLCipher overwrites all memory that it frees once that was asked for, and nothing takes it
+    back. A node that locks its vault executes itself anew; the tests after the first that closes
+    one would take two to ten times as long. `tests/node/test_closing.py` holds that it is asked
+    for, in a process of its own, and `tests/daemon/test_locking.py` what comes of it.
+    """
+    pytest.MonkeyPatch().setattr(profile, "overwrite_freed_memory", lambda vault: None)
 
 
 @pytest.hookimpl(tryfirst=True)

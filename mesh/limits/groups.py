@@ -62,7 +62,8 @@ OWNERS_MAX = 8
 holds."""
 
 OPERATIONS_MAX = 20_000
-"""Operations that count: beyond it a group is copied. Their ancestors take 25 MB as bits."""
+"""Operations that count: beyond it a group is copied. Their ancestors take 25 MB as bits. Who
+leaves, removes or lowers somebody passes it: that ends where there is nobody left to do it to."""
 
 VOID_OPERATIONS_PER_AUTHOR_MAX = 256
 """Operations of one author that do not count and are kept, since a later cut may bring them back;

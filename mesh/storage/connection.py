@@ -274,8 +274,8 @@ def rebuild(connection: Connection, *, bytes_max: int) -> bool:
 def overwrite_freed_memory(connection: Connection) -> None:
     """Have all memory overwritten that is freed from now on: of pages, rows and keys.
 
-    SQLCipher does that for all databases of the process then, which costs them a third of their
-    speed: a process that never locks a vault does not pay for it.
+    SQLCipher does that for all databases of the process then, which makes them two to ten times
+    slower: a process that never locks a vault does not pay for it.
     """
     connection.execute("PRAGMA cipher_memory_security = ON")
 

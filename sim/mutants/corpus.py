@@ -6,15 +6,18 @@ another name, shows what it does not see. `sim/mutants/corpus.toml` keeps a seed
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import Final
 
 import msgspec
 
+from sim.invariants.invariants import BrokenInvariant
 from sim.run.report import Broken
 from sim.run.runner import Ran, run_scenario
-from sim.run.world import Options
+from sim.run.verdict import run_to_verdict
+from sim.run.world import Options, World, opened_world
 from sim.schema.scenario import SHRUNK, load_scenario
 from sim.shrinking.search import broken_id
 
@@ -50,10 +53,31 @@ def find_bug(name: str, seeds: Iterable[int]) -> Ran | None:
 def replay_shrunk(name: str) -> Ran | None:
     """The run of the smallest world of a bug, if it still shows the bug and nothing else.
 
-    If a change of the engine shifted what happens there, it has to be searched anew:
-    `python -m sim sweep --bugs --bug NAME --out sim/mutants/shrunk`.
+    What breaks on the way is compared with the same way without the bug, and not with all that
+    comes after it. If a change of the engine shifted what happens there, it has to be searched
+    anew: `python -m sim sweep --bugs --bug NAME --out sim/mutants/shrunk`.
     """
-    return _find(name, SHRUNK + name, [corpus()[name].seed])
+    scenario, entry = load_scenario(SHRUNK + name), corpus()[name]
+    options = Options(seed=entry.seed, bug=name, is_crypto_real=False)
+    ran = run_scenario(scenario, options)
+    if broken_id(ran) != entry.promise:
+        return None
+    with opened_world(scenario, replace(options, bug=None)) as world:
+        try:
+            _run_as_far(world, ran.world.loop.now)
+        except BrokenInvariant:
+            return None
+    return ran
+
+
+def _run_as_far(world: World, at_us: int) -> None:
+    """Run a world up to a moment, or to its verdict if that comes after it was busy."""
+    if at_us >= world.settles_at:
+        run_to_verdict(world, lambda world: None)
+        return
+    with world.running():
+        while world.loop.now < at_us:
+            world.step(at_us, lambda world: None)
 
 
 @lru_cache(maxsize=SEEDS_MAX)

@@ -6,7 +6,7 @@ from mesh.group import makers
 from tests.bench import groups
 from tests.bench.group_crowds import joined, stampede
 
-COUNT = 10
+COUNT = 7
 EPOCHS_MAX = 4
 
 

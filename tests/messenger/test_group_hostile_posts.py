@@ -8,6 +8,7 @@ import pytest
 from mesh.commands.groups import (
     AcceptGroup,
     ChangeGroup,
+    ForgetGroup,
     InviteToGroup,
     LeaveGroup,
     MakeGroup,
@@ -37,9 +38,21 @@ from mesh.limits.groups import (
 )
 from mesh.storage.connection import transaction
 from mesh.storage.vault.vault import Vault
-from tests.messenger.in_groups import acquainted_all, crew, inside, member, names_of, settle, told
+from tests.messenger.in_groups import (
+    acquainted_all,
+    crew,
+    groups_of,
+    inside,
+    member,
+    names_of,
+    settle,
+    told,
+)
 from tests.messenger.people import Clock, Person, exchange
 from tests.messenger.test_group_needs import DAY_S, HOUR_S, give, pass_by, said_in, say
+
+_FULL = 20
+"""So many operations fill a group where a test says so."""
 
 
 def membership_of(person: Person) -> Membership:
@@ -218,6 +231,63 @@ def test_a_full_group_is_changed_no_more_and_its_nodes_go_on(
     say(ann, "Speaks on")
     with pytest.raises(UserError, match="make a copy"):
         ann.ask(ChangeGroup("Crew", about="Does not"))
+
+
+def filled_by_an_admin(monkeypatch: pytest.MonkeyPatch) -> list[Person]:
+    """Mal, an admin in Ann's group, signs so many operations that no more may be made."""
+    people = crew("Ann", "Bob", "Mal")
+    ann, _, mal = people
+    ann.ask(SetMemberRole("Crew", member(ann, "Mal").member, "admin"))
+    settle(*people)
+    monkeypatch.setattr(writing, "OPERATIONS_MAX", _FULL)
+    posts: list[SignedPost] = []
+    heads = heads_of(mal)
+    for number in range(_FULL):
+        posts.append(set_nothing(mal, 100 + number, heads))
+        heads = (OperationId(posts[-1].id),)
+    pass_on(mal, posts)
+    settle(*people)
+    assert effective_count(membership_of(ann)) > _FULL
+    raised = SetMemberRole("Crew", member(ann, "Bob").member, "admin")
+    for deed in (ChangeGroup("Crew", about="More"), raised):
+        with pytest.raises(UserError, match="make a copy"):
+            ann.ask(deed)
+    return people
+
+
+def test_an_admin_who_fills_a_group_is_lowered_and_removed_and_what_he_did_undone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ann, bob, _ = people = filled_by_an_admin(monkeypatch)
+    ann.ask(SetMemberRole("Crew", member(ann, "Mal").member, "member"))
+    settle(*people)
+    assert member(bob, "Mal").role == "member"
+    with pytest.raises(UserError, match="make a copy"):
+        ann.ask(ChangeGroup("Crew", about="More"))
+    ann.ask(RemoveMember("Crew", member(ann, "Mal").member, undo_since=1))
+    settle(*people)
+    assert names_of(ann) == names_of(bob) == ["Ann", "Bob"]
+    ann.ask(ChangeGroup("Crew", about="There is room"))
+    settle(*people)
+    assert told(bob).about == "There is room"
+
+
+def test_who_is_in_a_group_that_an_admin_filled_can_leave_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ann, bob, _ = people = filled_by_an_admin(monkeypatch)
+    # The last owner first makes another one, who is Mal since he is the only admin.
+    ann.ask(LeaveGroup("Crew"))
+    settle(*people)
+    assert told(ann).state == "left"
+    assert [(name, member(bob, name).role) for name in names_of(bob)] == [
+        ("Mal", "owner"),
+        ("Bob", "member"),
+    ]
+    bob.ask(LeaveGroup("Crew"))
+    assert told(bob).state == "left"
+    ann.ask(ForgetGroup("Crew"))
+    assert groups_of(ann) == []
 
 
 def test_who_makes_more_sides_than_one_can_name_stops_nobody_who_lets_others_in() -> None:

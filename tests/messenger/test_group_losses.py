@@ -3,6 +3,7 @@
 import pytest
 
 from mesh.commands.groups import ChangeGroup, RotateGroup
+from mesh.commands.item_commands import WriteItem
 from mesh.ids import ConversationId
 from mesh.messenger.groups.own_places import OwnPlaces
 from mesh.storage.vault.conversations import ConversationRows
@@ -10,7 +11,16 @@ from mesh.storage.vault.group_losses import GroupLossRows
 from tests.messenger.doing import items_of
 from tests.messenger.in_groups import crew, epoch_of, inside, member, settle, told
 from tests.messenger.people import Person, exchange
-from tests.messenger.test_group_needs import DAY_S, MINUTE_S, ask_for, pass_by, say, texts_of
+from tests.messenger.test_group_attacks import junk
+from tests.messenger.test_group_needs import (
+    DAY_S,
+    HOUR_S,
+    MINUTE_S,
+    ask_for,
+    pass_by,
+    say,
+    texts_of,
+)
 
 Patch = pytest.MonkeyPatch
 
@@ -167,3 +177,51 @@ def test_two_copies_of_a_vault_do_not_make_keys_without_end() -> None:
     ann.ask(RotateGroup("Crew"))
     settle(*both)
     assert told(ann).state == "in"
+
+
+def shown_junk(victim: Person, mallory: Person, *others: Person) -> None:
+    """Mallory puts junk under the next number of somebody, to whom that may be a loss."""
+    victim.receive(junk(mallory, inside(victim).me, 1))
+    settle(victim, mallory, *others)
+
+
+def test_who_shows_a_loss_without_end_does_not_put_off_beginning_anew() -> None:
+    ann, bob, mal = crew("Ann", "Bob", "Mal")
+    shown_junk(bob, mal, ann)
+    first = inside(bob).barred
+    assert first > 0
+    for _ in range(3):
+        bob.clock.pass_by(7 * HOUR_S)
+        shown_junk(bob, mal, ann)
+        assert inside(bob).barred == first
+    bob.restart()
+    bob.clock.pass_by(4 * HOUR_S)
+    shown_junk(bob, mal, ann)
+    assert inside(bob).barred > first
+    assert told(bob).lost_since == 0
+
+
+@pytest.mark.parametrize(
+    "lost", [WriteItem("Crew", text="Lost"), ChangeGroup("Crew", about="Lost")]
+)
+def test_what_is_proved_to_be_lost_goes_before_what_anybody_shows(
+    lost: WriteItem | ChangeGroup,
+) -> None:
+    ann, bob, mal = people = crew("Ann", "Bob", "Mal")
+    shown_junk(ann, mal, bob)
+    first = inside(ann).barred
+    say(ann, "Kept")
+    settle(*people)
+    backup = ann.backup()
+    ann.ask(lost)
+    exchange(*people)
+    ann.restore(backup)
+    say(bob, "Names it")
+    exchange(*people)
+    pass_by(*people, seconds=40 * MINUTE_S, step=60)
+    assert told(ann).lost_since > 0
+    assert inside(ann).barred > first
+    say(ann, "After it")
+    settle(*people)
+    assert "After it" in texts_of(bob)
+    assert not member(bob, "Ann").is_double

@@ -1,9 +1,11 @@
 """People at a link that was revoked or used up: nobody lets them in who heard of them."""
 
+import msgspec
 import pytest
 
 from mesh.commands.conversations import AskConversations, ConversationsAnswer
 from mesh.commands.groups import (
+    AnswerKnock,
     CreateGroupLink,
     GroupLinkAnswer,
     JoinGroup,
@@ -11,7 +13,9 @@ from mesh.commands.groups import (
     SetMemberRole,
 )
 from mesh.group import writing
+from mesh.group.operations import Add, Record, encode_operation
 from mesh.group.payload import KNOCKS_OVER
+from mesh.group.posts import sign_post
 from mesh.limits.groups import KNOCKS_RETRIED_MS
 from mesh.messenger.groups import knocks
 from mesh.messenger.pauses import Pause
@@ -19,9 +23,10 @@ from mesh.storage.connection import transaction
 from mesh.storage.vault.vault import Vault
 from mesh.wire.envelope import Envelope
 from tests.messenger.doing import refused
-from tests.messenger.in_groups import crew, inside, member, settle, told
+from tests.messenger.in_groups import crew, inside, member, names_of, settle, told
 from tests.messenger.people import DAY_S, Person
-from tests.messenger.test_group_links import group_of, knocks_of, link_of, pass_by
+from tests.messenger.test_group_hostile_posts import heads_of, pass_on
+from tests.messenger.test_group_links import group_of, knocks_of, link_of, links_of, pass_by
 
 Patch = pytest.MonkeyPatch
 
@@ -154,3 +159,40 @@ def test_whom_nobody_can_let_in_at_the_moment_comes_in_some_minutes_later(
         assert told(bob).state == "joining"
     pass_by(*people, seconds=KNOCKS_RETRIED_MS // 1_000 + 1)
     assert told(bob).state == "in"
+
+
+def add_in_vain(person: Person) -> None:
+    """Sign an add of who stands at a link, as one who may add nobody."""
+    group = inside(person)
+    (row,) = Vault(person.connection).group_links.knocks(group.conversation)
+    action = Add((msgspec.msgpack.decode(row.record, type=Record),))
+    post = encode_operation(action, clock=1, seq=group.here.posted, parents=heads_of(person))
+    pass_on(person, [sign_post(group.signing, group.gid, post)])
+
+
+def test_an_add_that_does_not_count_keeps_nobody_out() -> None:
+    people = crew("Ann", "Bob", "Mal")
+    ann, bob, mal = people
+    cem = Person("Cem", ann.clock, seed=9)
+    people.append(cem)
+    link = link_of(ann, needs_approval=True, uses_max=1)
+    # Of one knock all know already when the add comes, of the next nobody.
+    cem.ask(JoinGroup(link.link))
+    pass_by(*people)
+    add_in_vain(mal)
+    pass_by(*people)
+    assert names_of(ann) == ["Ann", "Bob", "Mal"]
+    assert [one.name for one in knocks_of(ann)] == ["Cem"]
+    assert links_of(ann)[0].uses == 0
+    for person in (ann, bob):
+        for row in Vault(person.connection).group_links.knocks(inside(person).conversation):
+            with transaction(person.connection):
+                Vault(person.connection).group_links.drop_knock(row.number)
+    cem.clock.pass_by(3 * DAY_S + 60)
+    pass_by(*people)
+    (knock,) = knocks_of(ann)
+    ann.ask(AnswerKnock("Crew", knock.knock, is_admitted=True))
+    pass_by(*people)
+    assert told(cem).state == "in"
+    assert names_of(bob) == ["Ann", "Bob", "Mal", "Cem"]
+    assert links_of(ann)[0].uses == 1

@@ -26,7 +26,7 @@ from mesh.commands.item_commands import (
 from mesh.commands.items import BoardAnswer, ItemAnswer
 from mesh.group.cuts import RunHad
 from mesh.group.placed_posts import MEMBER_PREFIX_BYTES, SuppliedHad
-from mesh.messenger.groups import briefings
+from mesh.messenger.groups import briefings, membership_keeper
 from mesh.messenger.groups.membership_keeper import MembershipKeeper
 from mesh.storage.connection import transaction
 from mesh.storage.vault.vault import Vault
@@ -192,7 +192,7 @@ def removed_and_heard_by_a_lie() -> bool:
 
 def test_what_a_member_says_that_he_wrote_lifts_no_cut(monkeypatch: Patch) -> None:
     assert not removed_and_heard_by_a_lie()
-    monkeypatch.setattr(MembershipKeeper, "_is_ours_to_tell", lambda *_: True)
+    monkeypatch.setattr(membership_keeper, "_is_believed", lambda *_: True)
     assert removed_and_heard_by_a_lie()
 
 

@@ -1,5 +1,6 @@
 """Invites into a group in which one waits to be added, or was: nothing changes but by a word."""
 
+from mesh.commands.contacts import RemoveContact
 from mesh.commands.groups import (
     AcceptGroup,
     ChangeGroup,
@@ -71,6 +72,88 @@ def test_who_waits_for_one_who_is_out_comes_in_by_another() -> None:
     settle(*people)
     assert texts_of(cem) == ["Welcome"]
     assert told(bob).state == "removed"
+
+
+def asked_by(first: str) -> list[Person]:
+    """Cem is asked in by Ann, and right before or after by Bob, who is then removed."""
+    people = ann, bob, cem = crew_and_guest()
+    for person in (ann, bob) if first == "Ann" else (bob, ann):
+        person.ask(InviteToGroup("Crew", ("Cem",), note=f"From {person.name}"))
+        settle(*people)
+        cem.clock.pass_by(60)
+    ann.ask(RemoveMember("Crew", member(ann, "Bob").member))
+    settle(ann, bob)
+    return people
+
+
+def test_an_invite_takes_the_place_of_nobody_elses() -> None:
+    people = ann, bob, cem = asked_by("Ann")
+    cem.restart()
+    assert (told(cem).state, told(cem).inviter, told(cem).note) == ("invited", "Ann", "From Ann")
+    assert sum(isinstance(event, GroupInvited) for event in cem.take_events()) == 1
+    cem.ask(AcceptGroup("Crew"))
+    settle(*people)
+    assert told(cem).state == "in"
+    assert names_of(cem) == names_of(ann) == ["Ann", "Cem"]
+    assert told(bob).state == "removed"
+
+
+def test_who_answered_one_who_is_out_is_shown_the_other_invite() -> None:
+    people = _, _, cem = asked_by("Bob")
+    assert (told(cem).inviter, told(cem).note) == ("Bob", "From Bob")
+    cem.ask(AcceptGroup("Crew"))
+    settle(*people)
+    assert (told(cem).state, told(cem).inviter, told(cem).note) == ("invited", "Ann", "From Ann")
+    cem.ask(AcceptGroup("Crew"))
+    settle(*people)
+    assert told(cem).state == "in"
+
+
+def test_of_two_invites_the_next_is_shown_once_one_is_declined_or_over() -> None:
+    people = ann, _, cem = asked_by("Bob")
+    cem.ask(DeclineGroup("Crew"))
+    assert (told(cem).state, told(cem).inviter, told(cem).note) == ("invited", "Ann", "From Ann")
+    cem.ask(DeclineGroup("Crew"))
+    assert groups_of(cem) == []
+    people = ann, _, cem = asked_by("Bob")
+    ann.ask(InviteToGroup("Crew", ("Cem",), note="Again"))
+    settle(*people)
+    assert (told(cem).inviter, told(cem).note) == ("Bob", "From Bob")
+    over = inside(cem).here.since + INVITED_KEPT_SECONDS
+    cem.clock.pass_by(over - cem.now.expiry)
+    cem.tend()
+    assert (told(cem).state, told(cem).inviter, told(cem).note) == ("invited", "Ann", "Again")
+
+
+def test_of_two_invites_one_is_left_without_the_contact_of_the_other() -> None:
+    people = _, _, cem = asked_by("Bob")
+    cem.ask(RemoveContact("Bob"))
+    assert (told(cem).state, told(cem).inviter) == ("invited", "Ann")
+    cem.ask(AcceptGroup("Crew"))
+    settle(*people)
+    assert told(cem).state == "in"
+
+
+def test_who_was_in_it_and_answers_one_in_vain_is_still_asked_by_the_other() -> None:
+    people = ann, bob, cem = crew_and_guest()
+    ann.ask(InviteToGroup("Crew", ("Cem",)))
+    settle(*people)
+    cem.ask(AcceptGroup("Crew"))
+    settle(*people)
+    cem.ask(LeaveGroup("Crew"))
+    settle(*people)
+    for person in (ann, bob):
+        person.ask(InviteToGroup("Crew", ("Cem",)))
+        settle(*people)
+        cem.clock.pass_by(60)
+    assert told(cem).inviter == "Bob"
+    cem.ask(AcceptGroup("Crew"))
+    assert (told(cem).state, told(cem).inviter) == ("invited", "Ann")
+    # His word to Bob is lost.
+    give(cem)
+    cem.ask(AcceptGroup("Crew"))
+    settle(*people)
+    assert told(cem).state == "in"
 
 
 def test_who_does_not_want_to_be_asked_again_goes_on_waiting() -> None:

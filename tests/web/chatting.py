@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, Request, Response, Route, expect
 
 from mesh.commands.contacts import AskContacts, ContactsAnswer
 from mesh.commands.conversations import DeleteItems, ItemsDeleted
+from mesh.commands.messages import MessageAnswer, SendMessage
 from tests.integration.nodes import Node, befriend, eventually, is_running, start_all
 from tests.integration.row import NodeMaker, wait_for_text
 from tests.web import screens
@@ -49,10 +50,12 @@ def begin_anew(anna: Node, ben: Node) -> None:
                 _empty(node, name)
     else:
         befriend(anna, ben, inviter_label=anna.name)
-    ben.run("send", anna.name, "Is the bridge open?")
-    wait_for_text(anna, "Is the bridge open?")
-    anna.run("send", ben.name, "I will look.")
-    wait_for_text(ben, "I will look.")
+    for node, other, text in (
+        (ben, anna, "Is the bridge open?"),
+        (anna, ben, "I will look."),
+    ):
+        node.client.ask(SendMessage(other.name, text), MessageAnswer)
+        wait_for_text(other, text)
 
 
 def _empty(node: Node, name: str) -> None:
@@ -99,7 +102,8 @@ def seconds_of_work(page: Page, script: str) -> float:
 
 
 def faults_of(page: Page, what: str) -> list[str]:
-    """Return the faults of the screen as it is now, by rules."""
+    """Return the faults of the screen, as it is when what is there is drawn, by rules."""
+    page.evaluate(TWO_FRAMES)
     session = page.context.new_cdp_session(page)
     found = [*page.evaluate(screens.BEYOND_ITS_EDGE), *screens.axe(session)]
     return [f"{what}: {fault}" for fault in found]

@@ -4,15 +4,15 @@ What the console says beyond what a test expects is a failure: a refused script 
 there and nowhere else.
 """
 
-import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect
 
+from mesh.api.sign_in import MakeSignInCode, SignInCodeAnswer
 from tests.integration.nodes import Node
 from tests.programs import where_is
 
@@ -91,12 +91,17 @@ class Laptop:
         self.complaints: list[str] = []
 
     def address(self) -> str:
-        """A fresh address with a code, as `mesh open` makes it."""
-        told = json.loads(self.node.run("open", "--no-browser", "--json"))
-        return str(told["address"])
+        """A fresh address with a code, as `mesh open` asks for it."""
+        return self.node.client.ask(MakeSignInCode(as_file=False), SignInCodeAnswer).address
 
-    def page(self, *, width: int = 1280, height: int = 800) -> Page:
-        """Open the page, signed in, in a window of its own."""
+    def page(
+        self,
+        *,
+        width: int = 1280,
+        height: int = 800,
+        before: Callable[[Page], object] | None = None,
+    ) -> Page:
+        """Open the page, signed in, in a window of its own; `before` has it while it is empty."""
         context = self.browser.new_context(
             viewport={"width": width, "height": height}, locale="en-GB"
         )
@@ -104,6 +109,8 @@ class Laptop:
         page = context.new_page()
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        if before is not None:
+            before(page)
         page.goto(self.address())
         return page
 

@@ -97,8 +97,28 @@ def chat(pair: tuple[Node, Node], laptops: Laptops) -> tuple[Page, Page]:
     """Anna and Ben, who wrote to each other and no more, each in front of the chat."""
     begin_anew(*pair)
     anna, ben = pair
-    pages = (laptops.beside(anna).page(), laptops.beside(ben).page())
-    for page, other in zip(pages, (ben, anna), strict=True):
-        open_chat(page, other.name)
-        expect(page.get_by_role("article")).to_have_count(2)
-    return pages
+    return in_front(laptops, anna, ben), in_front(laptops, ben, anna)
+
+
+@pytest.fixture
+def my_chat(pair: tuple[Node, Node], laptops: Laptops) -> Page:
+    """The same for Anna alone, where nobody looks at what Ben sees: a page takes long to load."""
+    begin_anew(*pair)
+    anna, ben = pair
+    return in_front(laptops, anna, ben)
+
+
+@pytest.fixture
+def their_chat(pair: tuple[Node, Node], laptops: Laptops) -> Page:
+    """The same for Ben alone."""
+    begin_anew(*pair)
+    anna, ben = pair
+    return in_front(laptops, ben, anna)
+
+
+def in_front(laptops: Laptops, node: Node, other: Node) -> Page:
+    """Open the page of a node with the chat in which there are two messages."""
+    page = laptops.beside(node).page()
+    open_chat(page, other.name)
+    expect(page.get_by_role("article")).to_have_count(2)
+    return page

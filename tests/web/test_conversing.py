@@ -249,8 +249,8 @@ def test_what_is_sought_is_found_and_flashes(
     expect(mine.get_by_text("Nothing found for")).to_be_visible()
 
 
-def test_a_chat_is_saved_as_a_file(chat: tuple[Page, Page]) -> None:
-    mine, _ = chat
+def test_a_chat_is_saved_as_a_file(my_chat: Page) -> None:
+    mine = my_chat
     for form, begins in (("To read", "<!doctype html>"), ("For programs", "{")):
         mine.get_by_role("button", name="More", exact=True).first.press("Enter")
         mine.get_by_role("menuitem", name="Export").press("Enter")
@@ -387,9 +387,9 @@ def test_what_others_write_is_shown_and_never_done(
 
 
 def test_a_page_that_nobody_touches_rests_and_is_drawn_each_minute(
-    chat: tuple[Page, Page],
+    my_chat: Page,
 ) -> None:
-    mine, _ = chat
+    mine = my_chat
     field = mine.locator(".composer textarea")
     mine.clock.install(time=(time.time() // 60 + 1) * 60 + 45)
     field.press("Shift")
@@ -461,18 +461,19 @@ def test_nothing_of_it_is_too_wide_or_unreadable(chat: tuple[Page, Page]) -> Non
     expect(mine.locator(".reaction")).to_have_count(1)
     conversation = mine.evaluate("location.hash.split('/')[2]")
     faults: list[str] = []
+    asked = screens.Asked(mine)
     for variant in screens.FEW:
         mine.set_viewport_size({"width": variant.width, "height": variant.height})
         mine.emulate_media(color_scheme=variant.theme, reduced_motion="reduce")  # type: ignore[arg-type]  # a theme of ours
         for route in (f"c/{conversation}/board", f"c/{conversation}"):
             go(mine, f"#/{route}")
-            mine.wait_for_timeout(screens.SETTLES_MS)
+            asked.settle()
             faults += faults_of(mine, f"{route} at {variant.name}")
         article = bubble(mine, "Is the bridge open?")
         for key in ("Shift+F10", "e", "r", "Delete"):
             article.focus()
             article.press(key)
-            mine.wait_for_timeout(screens.SETTLES_MS)
+            asked.settle()
             faults += faults_of(mine, f"{key} at {variant.name}")
             mine.keyboard.press("Escape")
         mine.keyboard.press("Control+f")

@@ -165,10 +165,8 @@ def test_files_are_chosen_dropped_pasted_and_taken_away(
     expect(mine.locator(".attached")).to_have_count(0)
 
 
-def test_what_is_too_large_is_said_at_once_with_what_helps(
-    chat: tuple[Page, Page], tmp_path: Path
-) -> None:
-    mine, _ = chat
+def test_what_is_too_large_is_said_at_once_with_what_helps(my_chat: Page, tmp_path: Path) -> None:
+    mine = my_chat
     choose(mine, written(tmp_path, "wall.png", bytes(PICTURE_BYTES_MAX + 1)))
     dialog = mine.get_by_role("dialog")
     expect(dialog).to_contain_text("wall.png")
@@ -306,9 +304,9 @@ def test_a_file_is_paused_fetched_and_given_up(
 
 
 def test_names_of_others_are_shown_and_saved_safely(
-    chat: tuple[Page, Page], pair: tuple[Node, Node], tmp_path: Path
+    their_chat: Page, pair: tuple[Node, Node], tmp_path: Path
 ) -> None:
-    _, theirs = chat
+    theirs = their_chat
     names = ["<img src=x>.png", "photo\u202egpj.exe", "n" * 120 + ".tar.gz", ".hidden", "مسند.pdf"]
     safe = ["_img src=x_.png", "photo gpj.exe", "n" * 120 + ".tar.gz", "hidden", "مسند.pdf"]
     files = [str(written(tmp_path, name, name.encode())) for name in names]
@@ -342,7 +340,6 @@ def test_nothing_of_it_is_too_wide_or_unreadable(chat: tuple[Page, Page], tmp_pa
         for variant in screens.FEW:
             page.set_viewport_size({"width": variant.width, "height": variant.height})
             page.emulate_media(color_scheme=variant.theme, reduced_motion="reduce")  # type: ignore[arg-type]  # a theme of ours
-            page.wait_for_timeout(screens.SETTLES_MS)
             faults += faults_of(page, f"files at {variant.name}")
     save.press("Enter")
     expect(theirs.get_by_role("dialog")).to_be_visible()

@@ -99,7 +99,6 @@ def look(page: Page, what: str) -> list[str]:
     for width, height, theme in ((1280, 800, "light"), (360, 740, "dark")):
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]  # a theme of ours
-        page.wait_for_timeout(200)
         found += faults_of(page, f"{what} at {width} {theme}")
     page.set_viewport_size({"width": 1280, "height": 800})
     return found

@@ -80,6 +80,7 @@ def test_what_shall_not_be_sent_is_a_draft_again(
     expect(mine.locator(".composer textarea")).to_have_value("Perhaps")
     ask_later(mine, "", stands="Perhaps")
     mine.keyboard.press("Enter")
+    expect(mine.get_by_role("dialog")).to_have_count(0)
     mine.get_by_role("button", name=re.compile("^1 message waits")).press("Enter")
     mine.get_by_role("button", name="Do not send: Perhaps").press("Enter")
     expect(mine.get_by_role("dialog")).to_have_count(0)
@@ -88,21 +89,21 @@ def test_what_shall_not_be_sent_is_a_draft_again(
     expect(bubble(theirs, "Perhaps")).to_have_count(0)
 
 
-def test_nothing_of_it_is_too_wide_or_unreadable(chat: tuple[Page, Page]) -> None:
-    mine, _ = chat
+def test_nothing_of_it_is_too_wide_or_unreadable(my_chat: Page) -> None:
+    mine = my_chat
     faults: list[str] = []
     for variant in screens.FEW:
         mine.set_viewport_size({"width": variant.width, "height": variant.height})
         mine.emulate_media(color_scheme=variant.theme, reduced_motion="reduce")  # type: ignore[arg-type]  # a theme of ours
         ask_later(mine, "Good morning " + "w" * 90)
-        mine.wait_for_timeout(screens.SETTLES_MS)
         faults += faults_of(mine, f"asking at {variant.name}")
         mine.keyboard.press("Enter")
+        expect(mine.get_by_role("dialog")).to_have_count(0)
         strip = mine.get_by_role("button", name=re.compile("wait"))
         expect(strip).to_be_visible()
         faults += faults_of(mine, f"strip at {variant.name}")
         strip.press("Enter")
-        mine.wait_for_timeout(screens.SETTLES_MS)
+        expect(mine.get_by_role("dialog")).to_be_visible()
         faults += faults_of(mine, f"list at {variant.name}")
         mine.keyboard.press("Escape")
     assert faults == []

@@ -48,9 +48,9 @@ def test_who_is_meant_is_found_by_the_longest_name(
 
 
 def test_somebody_is_mentioned_by_keyboard_and_an_edit_keeps_it(
-    chat: tuple[Page, Page], pair: tuple[Node, Node]
+    my_chat: Page, pair: tuple[Node, Node]
 ) -> None:
-    page, _ = chat
+    page = my_chat
     anna, ben = pair
     field = page.locator(".composer textarea")
     field.press_sequentially(f"Ask @{ben.name[:2].lower()}")

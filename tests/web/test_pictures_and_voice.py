@@ -131,7 +131,6 @@ def test_files_and_pictures_of_a_chat_stand_beside_it(
     for variant in screens.FEW:
         theirs.set_viewport_size({"width": variant.width, "height": variant.height})
         theirs.emulate_media(color_scheme=variant.theme, reduced_motion="reduce")  # type: ignore[arg-type]  # a theme of ours
-        theirs.wait_for_timeout(screens.SETTLES_MS)
         faults += faults_of(theirs, f"files and pictures at {variant.name}")
     assert faults == []
     theirs.set_viewport_size({"width": 1280, "height": 800})
@@ -170,9 +169,9 @@ def test_a_picture_shows_its_preview_until_it_is_whole(
 
 
 def test_what_only_says_that_it_is_a_picture_is_a_file(
-    chat: tuple[Page, Page], pair: tuple[Node, Node], tmp_path: Path
+    their_chat: Page, pair: tuple[Node, Node], tmp_path: Path
 ) -> None:
-    _, theirs = chat
+    theirs = their_chat
     fake = written(tmp_path, "fake.png", b"<svg onload=alert(1)>" * 9)
     pair[0].run("send", pair[1].name, "look", "--file", str(fake))
     expect(card(theirs, "fake.png").get_by_role("button", name="Save")).to_be_visible(
@@ -247,9 +246,9 @@ def test_a_voice_note_is_recorded_heard_and_sent(
 
 
 def test_a_voice_note_is_discarded_and_stops_before_it_is_too_large(
-    chat: tuple[Page, Page],
+    my_chat: Page,
 ) -> None:
-    mine, _ = chat
+    mine = my_chat
     record(mine, 600)
     mine.get_by_role("button", name="Discard the voice note").press("Enter")
     expect(mine.locator(".composer textarea")).to_be_focused()
@@ -297,7 +296,6 @@ def test_nothing_of_it_is_too_wide_or_unreadable(chat: tuple[Page, Page], tmp_pa
         for variant in screens.FEW:
             page.set_viewport_size({"width": variant.width, "height": variant.height})
             page.emulate_media(color_scheme=variant.theme, reduced_motion="reduce")  # type: ignore[arg-type]  # a theme of ours
-            page.wait_for_timeout(screens.SETTLES_MS)
             faults += faults_of(page, f"pictures at {variant.name}")
             if page is theirs:
                 page.get_by_role("button", name="Open: Water at noon").press("Enter")

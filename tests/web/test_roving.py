@@ -74,9 +74,9 @@ ROW: Final = ".row:not(div)"
 
 
 def test_lists_have_one_tab_stop_and_arrows_lead_among_their_rows(
-    chat: tuple[Page, Page], pair: tuple[Node, Node], tmp_path: Path
+    my_chat: Page, pair: tuple[Node, Node], tmp_path: Path
 ) -> None:
-    page, _ = chat
+    page = my_chat
     anna, ben = pair
     crew = anna.answer(GroupAnswer, "group", "create", "Crew", "--with", ben.name).conversation
     for text in ("We sail at six", "or sail at seven"):
@@ -161,9 +161,9 @@ def accept(node: Node) -> None:
 
 
 def test_a_stream_has_one_tab_stop_and_what_stands_in_a_message_belongs_to_it(
-    chat: tuple[Page, Page], pair: tuple[Node, Node]
+    my_chat: Page, pair: tuple[Node, Node]
 ) -> None:
-    page, _ = chat
+    page = my_chat
     anna, ben = pair
     for text in ("See https://example.org/one", "and https://example.org/two", "so far"):
         ben.run("send", anna.name, text)
@@ -208,9 +208,9 @@ def test_a_stream_has_one_tab_stop_and_what_stands_in_a_message_belongs_to_it(
 
 
 def test_what_came_and_is_not_opened_is_an_item_of_the_stream(
-    chat: tuple[Page, Page], pair: tuple[Node, Node]
+    my_chat: Page, pair: tuple[Node, Node]
 ) -> None:
-    page, _ = chat
+    page = my_chat
     anna, ben = pair
     anna.run("contact", "block", ben.name)
     ben.run("send", anna.name, "not opened")

@@ -28,12 +28,15 @@ def test_no_screen_is_too_wide_or_unreadable(pair: tuple[Node, Node], laptops: L
     contact = anna.messages()[0].contact
     group = anna.answer(GroupAnswer, "group", "create", "Crew").conversation
     anna.run("send", str(group), "alone so far")
-    faults = []
+    faults: list[str] = []
+    # Of the two narrow windows axe looks at one; at both, and all others, where all is looked at.
+    narrowest = min(screens.FEW, key=lambda variant: variant.width)
     for variant, name in zip(screens.FEW, NAMES, strict=False):
         anna.run("contact", "rename", label, name)
         label = name
         anna.run("group", "set", str(group), f"name={name}")
-        faults += list(screens.look(page, variant, contact, None, group=group))
+        with_axe = variant is not narrowest
+        faults += screens.look(page, variant, contact, None, group=group, with_axe=with_axe)
     assert faults == []
 
 

@@ -108,6 +108,8 @@ def test_who_stands_on_a_message_stays_there_when_it_is_told_before_it_is_answer
     )
     say(page, "told first")
     mine = page.get_by_role("article").filter(has_text="told first")
+    # The chat may still load while somebody writes.
+    expect(mine).to_be_visible()
     page.keyboard.press("Shift+Tab")
     expect(mine).to_be_focused()
     answer = held[0].fetch()

@@ -35,7 +35,7 @@ from mesh.messenger.account import Account
 from mesh.messenger.contacts.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
 from mesh.messenger.groups.group import Group
 from mesh.messenger.groups.leaves_keeper import LeavesKeeper
-from mesh.messenger.groups.which_group import name_of
+from mesh.messenger.groups.which_group import name_of, shown_besides
 from mesh.messenger.names import group_name, member_name, shown_about
 from mesh.storage.vault.rows import OURSELVES
 from mesh.wire.payload import HLC_COUNTER_BITS
@@ -76,8 +76,9 @@ class GroupAnswers:
         settings = None if membership is None else membership.settings
         role = group.roles.get(group.me)
         state, inviter, note = _state(group, settings), here.inviter, here.note
-        if others := self._rows.other_invites(group.conversation, is_accepted=False):
-            state, inviter, note = "invited", others[-1].contact, others[-1].note
+        others = self._rows.other_invites(group.conversation, is_accepted=False)
+        if (invite := shown_besides(group, others)) is not None:
+            state, inviter, note = "invited", invite.contact, invite.note
         return GroupAnswer(
             conversation=group.conversation,
             gid=group.gid.hex(),

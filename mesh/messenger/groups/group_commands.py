@@ -192,7 +192,7 @@ class GroupCommands:
 
     def _accept(self, asked: AcceptGroup, now: Instant) -> GroupAnswer:
         group = self._which.group(asked.group)
-        invite = self._invitations.asked_last(group)
+        invite = self._invitations.asked_besides(group)
         if invite is None and group.row.state not in ("invited", "joining"):
             raise UserError("decided", "You were in this group already.")
         asked_by = group.here.inviter if invite is None else invite.contact
@@ -208,7 +208,7 @@ class GroupCommands:
 
     def _decline(self, asked: DeclineGroup, now: Instant) -> Done:
         group = self._which.group(asked.group)
-        is_open = self._invitations.asked_last(group) is not None
+        is_open = self._invitations.asked_besides(group) is not None
         if not is_open and group.row.state not in ("invited", "joining"):
             raise UserError("decided", "You were in this group already; leave it.")
         self._invitations.decline(group, now)

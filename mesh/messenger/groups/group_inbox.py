@@ -376,8 +376,8 @@ class GroupInbox:
             return
         graph = group.membership.graph
         came = [act for id_ in taken.operations for act in graph.of(graph.acts_of(id_))]
-        if any(act.author == group.me for act in came):
-            self._repair.losses.own_operation(group, now)
+        if own := [act.operation.seq for act in came if act.author == group.me]:
+            self._repair.losses.own_operation(group, max(own), now)
 
 
 def _is_said(opened: OpenedPost) -> bool:

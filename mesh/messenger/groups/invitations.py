@@ -42,7 +42,7 @@ from mesh.messenger.groups.epochs_keeper import Made
 from mesh.messenger.groups.group import Group
 from mesh.messenger.groups.keepers import Keepers
 from mesh.messenger.groups.standing import Standing
-from mesh.messenger.groups.which_group import name_of
+from mesh.messenger.groups.which_group import name_of, shown_besides
 from mesh.messenger.names import is_fair_name
 from mesh.messenger.pauses import Pause
 from mesh.messenger.pending_events import GroupNews
@@ -140,10 +140,9 @@ class Invitations:
             if contact is not None and key in made.welcomes:
                 self._welcome(self._people.contact(contact), group, made, key, Pause.AT_ONCE, now)
 
-    def asked_last(self, group: Group) -> OtherInviteRow | None:
-        """The newest open invite into a group in which we wait to be added, or were."""
-        found = self._rows.other_invites(group.conversation, is_accepted=False)
-        return found[-1] if found else None
+    def asked_besides(self, group: Group) -> OtherInviteRow | None:
+        """The open invite into a group that is shown, if it is another one than the first."""
+        return shown_besides(group, self._rows.other_invites(group.conversation, is_accepted=False))
 
     def take_up(self, group: Group, invite: OtherInviteRow, now: Instant) -> Group:
         """Go by another invite than the one before: it is about to be accepted.
@@ -152,24 +151,19 @@ class Invitations:
         was in the group comes back as somebody new.
         """
         before = group.here
-        if group.row.state == "joining":
+        if group.row.state in ("invited", "joining"):
             self._rows.drop_other_invite(invite)
             if before.inviter is not None and before.inviter != invite.contact:
                 self._rows.put_other_invite(_accepted_of(before, before.inviter, now))
         else:
             seed = self._entropy.draw(SEED_BYTES)
             here = GroupHereRow(conversation=group.conversation)
+            others = self._rows.other_invites(group.conversation, is_accepted=False)
             group = self.begin(group.gid, here, seed, now, is_new=False)
-        told = replace(
-            group.here,
-            name=invite.name,
-            inviter=invite.contact,
-            inviter_key=invite.inviter_key,
-            size=invite.size,
-            note=invite.note,
-        )
-        self._groups.put(group, told)
-        self._knows(group, VerifyKey(invite.inviter_key), self._people.contact(invite.contact))
+            for other in others:
+                if other != invite:
+                    self._rows.put_other_invite(other)
+        self._go_by(group, invite)
         return group
 
     def accept(self, group: Group, inviter: ContactRow, now: Instant) -> None:
@@ -236,14 +230,13 @@ class Invitations:
         group = self._groups.find_by_id(invite.gid)
         if group is not None and group.row.state == "in":
             raise PeerError("an invite into a group in which we are")
-        if group is not None and group.row.state != "invited":
-            self._asked_besides(group, invite, contact, now)
+        if group is not None:
+            self._asked_again(group, _open_of(group, invite, contact, now))
             return
-        if group is None:
-            self._check_may_ask(contact)
-            if len(self._groups.all) >= GROUPS_MAX:
-                raise PeerError("too many groups")
-        conversation = self._conversations.add_group() if group is None else group.conversation
+        self._check_may_ask(contact)
+        if len(self._groups.all) >= GROUPS_MAX:
+            raise PeerError("too many groups")
+        conversation = self._conversations.add_group()
         here = GroupHereRow(
             conversation=conversation,
             name=invite.name,
@@ -253,8 +246,7 @@ class Invitations:
             note=invite.note,
         )
         seed = self._entropy.draw(SEED_BYTES)
-        is_new = group is None
-        group = self.begin(GroupId(invite.gid), here, seed, now, is_new=is_new)
+        group = self.begin(GroupId(invite.gid), here, seed, now)
         self._knows(group, VerifyKey(invite.inviter), contact)
         self._pending_events.group_changed(conversation, GroupNews("invited"))
 
@@ -265,27 +257,37 @@ class Invitations:
         if asked >= INVITES_OF_CONTACT_MAX:
             raise PeerError("too many invites into groups")
 
-    def _asked_besides(
-        self, group: Group, invite: GroupInvite, contact: ContactRow, now: Instant
-    ) -> None:
-        """Into a group in which we wait to be added, or were: until our person accepts nothing of
-        it changes. Whoever asks may not be in it.
+    def _asked_again(self, group: Group, invite: OtherInviteRow) -> None:
+        """Into a group into which we were asked, in which we wait to be added, or were: until our
+        person accepts nothing of it changes. Whoever asks may not be in it, so he takes the place
+        of nobody's invite but his own.
         """
-        asked = self._rows.other_invites_of(contact.id)
-        if all(row.conversation != group.conversation for row in asked):
-            self._check_may_ask(contact)
-        self._rows.put_other_invite(
-            OtherInviteRow(
-                conversation=group.conversation,
-                contact=contact.id,
-                inviter_key=invite.inviter,
-                name=invite.name,
-                size=invite.size,
-                note=invite.note,
-                came=now.expiry,
-            )
-        )
+        is_open = group.row.state == "invited" and group.here.inviter is not None
+        if is_open and group.here.inviter == invite.contact:
+            self._go_by(group, invite)
+        else:
+            asked = self._rows.other_invites_of(invite.contact)
+            if all(row.conversation != group.conversation for row in asked):
+                self._check_may_ask(self._people.contact(invite.contact))
+            self._rows.put_other_invite(invite)
+            if is_open:
+                # It is shown once the first is answered.
+                return
         self._pending_events.group_changed(group.conversation, GroupNews("invited"))
+
+    def _go_by(self, group: Group, invite: OtherInviteRow) -> None:
+        """Let an invite be the one by which we know a group."""
+        told = replace(
+            group.here,
+            name=invite.name,
+            inviter=invite.contact,
+            inviter_key=invite.inviter_key,
+            size=invite.size,
+            note=invite.note,
+            since=invite.came,
+        )
+        self._groups.put(group, told)
+        self._knows(group, VerifyKey(invite.inviter_key), self._people.contact(invite.contact))
 
     def _accepted(self, control: ReceivedControl, now: Instant) -> None:
         """A contact whom we asked joins: they are added now."""
@@ -342,14 +344,15 @@ class Invitations:
     def _forget_old(self, now: Instant) -> None:
         """Forget invites that nobody answered."""
         for group in self._groups.all:
-            if group.row.state == "invited":
-                if group.here.since + INVITED_KEPT_SECONDS <= now.expiry:
-                    self.decline(group, now)
-                continue
             for other in self._rows.other_invites(group.conversation, is_accepted=False):
                 if other.came + INVITED_KEPT_SECONDS <= now.expiry:
                     self._rows.drop_other_invite(other)
                     self._pending_events.group_changed(group.conversation)
+            if group.row.state == "invited":
+                is_old = group.here.since + INVITED_KEPT_SECONDS <= now.expiry
+                if is_old and self.asked_besides(group) is None:
+                    self.decline(group, now)
+                continue
             for row in self._rows.invited(group.conversation):
                 if row.invited + INVITED_KEPT_SECONDS <= now.expiry:
                     self._rows.remove_invited(row.conversation, row.contact)
@@ -359,9 +362,18 @@ class Invitations:
         """Forget that we were asked in, and a group of which nothing else is here; of one in which
         we were, what was said there stays. Nobody is told.
 
-        Who waits to be added, and does not want to be asked by others too, goes on waiting.
+        Who waits to be added, and does not want to be asked by others too, goes on waiting. Whom
+        more than one asked is shown the next invite.
         """
-        if others := self._rows.other_invites(group.conversation, is_accepted=False):
+        others = self._rows.other_invites(group.conversation, is_accepted=False)
+        if group.row.state == "invited" and (shown := shown_besides(group, others)) is not None:
+            self._rows.drop_other_invite(shown)
+            others.remove(shown)
+        if others and group.row.state == "invited":
+            self._rows.drop_other_invite(others[0])
+            self._go_by(group, others[0])
+            self._pending_events.group_changed(group.conversation)
+        elif others:
             for other in others:
                 self._rows.drop_other_invite(other)
             self._pending_events.group_changed(group.conversation)
@@ -409,6 +421,21 @@ def checked_note(note: str) -> str:
     if note and not _is_shown(note):
         raise UserError("bad-text", "The note holds control characters; leave them out.")
     return note
+
+
+def _open_of(
+    group: Group, invite: GroupInvite, contact: ContactRow, now: Instant
+) -> OtherInviteRow:
+    """Return an invite that came."""
+    return OtherInviteRow(
+        conversation=group.conversation,
+        contact=contact.id,
+        inviter_key=invite.inviter,
+        name=invite.name,
+        size=invite.size,
+        note=invite.note,
+        came=now.expiry,
+    )
 
 
 def _accepted_of(here: GroupHereRow, inviter: ContactId, now: Instant) -> OtherInviteRow:

@@ -354,9 +354,11 @@ class Knocks:
         for row in self._rows.knocks(group.conversation):
             if row.is_over:
                 continue
-            if is_known(group, row.member):
+            if row.member in group.members:
                 # Another member let them in: that is a use of the link too.
                 self._came_in(group, row, now)
+            elif is_known(group, row.member):
+                self._rows.drop_knock(row.number)
             elif not self._waits_for_word(row):
                 by_link.setdefault(row.link, []).append(row)
         for link, knocks in by_link.items():

@@ -121,9 +121,15 @@ def link_tags(secret: bytes) -> list[tuple[int, Tag]]:
 
 
 def is_known(group: Group, member: VerifyKey) -> bool:
-    """Say whether somebody was ever in a group."""
-    membership = group.membership
-    return membership is not None and bool(membership.graph.records(member))
+    """Say whether somebody was ever in a group, or cannot come into it under this key.
+
+    Only by what counts: any member can sign an add of whom he is told, and it is kept.
+    """
+    if group.membership is None:
+        return False
+    person = group.membership.graph.person(member)
+    found = person.created | person.adds | person.removals | person.leaves
+    return bool(found & group.membership.view.acts)
 
 
 def link_keys(row: GroupLinkRow) -> IdentityKeys:

@@ -24,6 +24,9 @@ from mesh.storage.vault.group_losses import LossRow
 from mesh.storage.vault.rows import EntryRow
 
 _NO_RUN = 0
+_OF_OPERATIONS = -1
+"""In the place of a run, where it is an operation that was lost: a loss that is not proved, of no
+run, is kept beside it."""
 
 
 class Losses:
@@ -65,27 +68,41 @@ class Losses:
     def own_entry(self, group: Group, row: EntryRow, now: Instant) -> None:
         """Somebody has an entry of ours that is not here, with our signature."""
         if all(row.run != each.run for each in self._rows.of(group.conversation)):
-            self._lost(group, row.run, now, is_proved=True)
+            run = self._conversations.conversation(group.conversation).run
+            self._lost(group, row.run, now, is_proved=True, is_in_use=row.run == run)
 
-    def own_operation(self, group: Group, now: Instant) -> None:
-        """Somebody has an operation of ours that was not here, with our signature."""
-        self._lost(group, _NO_RUN, now, is_proved=True)
+    def own_operation(self, group: Group, seq: int, now: Instant) -> None:
+        """Somebody has an operation of ours that was not here, with our signature. `seq`: of the
+        last one.
+        """
+        is_in_use = seq >= group.here.posted
+        self._lost(group, _OF_OPERATIONS, now, is_proved=True, is_in_use=is_in_use)
 
     # --- What is done -------------------------------------------------------------------------
 
-    def _lost(self, group: Group, run: int, now: Instant, *, is_proved: bool) -> None:
+    def _lost(
+        self, group: Group, run: int, now: Instant, *, is_proved: bool, is_in_use: bool = False
+    ) -> None:
         """Begin anew: under other keys, and with other numbers; at most once a day.
 
         Where two copies of a vault go on, each finds each day that it lacks what the other wrote.
+        `is_in_use`: what was lost bears numbers that we go on with. If that is proved, it was lost
+        after we began anew, and goes before what anybody in the group can have us do.
         """
         before = self._rows.of(group.conversation)
         is_told = any(each.is_proved for each in before)
-        is_done = bool(before) and before[0].noticed + DAY_SECONDS > now.mesh
+        lately = [each for each in before if each.noticed + DAY_SECONDS > now.mesh]
+        is_done = bool(lately)
+        if is_proved and is_in_use:
+            is_done = any(each.is_proved for each in lately)
         is_proved = is_proved or any(each.run == run and each.is_proved for each in before)
         newest = max((one.number for one in group.epochs), default=0)
         last_epoch = group.barred if is_done else newest
-        row = LossRow(group.conversation, run, now.mesh, last_epoch, is_proved)
-        self._rows.put(row)
+        # It tells when we began anew: else who shows us a loss all the time would put that off.
+        noticed = lately[0].noticed if is_done else now.mesh
+        row = LossRow(group.conversation, run, noticed, last_epoch, is_proved)
+        if row not in before:
+            self._rows.put(row)
         if is_proved and not is_told:
             self._pending_events.group_changed(group.conversation)
         if is_done:

@@ -235,11 +235,11 @@ class MembershipKeeper:
     def take_had(
         self, group: Group, teller: VerifyKey, told: Sequence[SuppliedHad], now: Instant
     ) -> None:
-        """Who added us tells what he has of each: of the time before us we know no more.
+        """Take what somebody says he has of each member: of the time before us we know no more.
 
-        Nobody else is believed, nor he later: each number that is told lifts a cut.
+        It is believed of who added us, soon after: each number that is told lifts a cut.
         """
-        if not told or not self._is_ours_to_tell(group, teller, now):
+        if not told or not _is_believed(group, teller, now):
             return
         for each in told:
             members = [one for one in group.members if one.startswith(each.member_prefix)]
@@ -247,14 +247,6 @@ class MembershipKeeper:
                 before = self._people.had(group.conversation, members[0])
                 had = joined(before, each.had)
                 self._people.put_had(group.conversation, members[0], had)
-
-    def _is_ours_to_tell(self, group: Group, teller: VerifyKey, now: Instant) -> bool:
-        membership = group.membership
-        if membership is None or group.here.since + HAD_BELIEVED_SECONDS <= now.expiry:
-            return False
-        graph, counting = membership.graph, membership.view.acts
-        adds = graph.of(graph.person(group.me).adds & counting)
-        return any(act.author == teller for act in adds)
 
     def had(self, group: Group, member: VerifyKey, here: Sequence[RunHad]) -> tuple[RunHad, ...]:
         """Return what there is of a member's entries: those that are here, and those of the time
@@ -324,3 +316,12 @@ class MembershipKeeper:
     def give_up_waiting(self, now: Instant) -> None:
         """Let go of operations that waited so long that what they wait for will not come."""
         self._rows.drop_waiting(UnixSeconds(now.expiry - WAITING_KEPT_SECONDS))
+
+
+def _is_believed(group: Group, teller: VerifyKey, now: Instant) -> bool:
+    membership = group.membership
+    if membership is None or group.here.since + HAD_BELIEVED_SECONDS <= now.expiry:
+        return False
+    graph, counting = membership.graph, membership.view.acts
+    adds = graph.of(graph.person(group.me).adds & counting)
+    return any(act.author == teller for act in adds)

@@ -1,10 +1,13 @@
 """Finds the group, and the member of it, that a command means."""
 
+from collections.abc import Sequence
+
 from mesh.errors import UserError
 from mesh.ids import ConversationId, VerifyKey
 from mesh.messenger.groups.group import Group
 from mesh.messenger.groups.membership_keeper import MembershipKeeper
 from mesh.messenger.names import group_name
+from mesh.storage.vault.group_people import OtherInviteRow
 
 
 class WhichGroup:
@@ -54,6 +57,15 @@ def name_of(group: Group) -> str:
     membership = group.membership
     called = group.here.name if membership is None else membership.settings.name
     return group_name(called, group.gid)
+
+
+def shown_besides(group: Group, others: Sequence[OtherInviteRow]) -> OtherInviteRow | None:
+    """Return which of the other invites into a group is shown, by which one would come in. Before
+    one is accepted it is the first that came, so that nobody's takes the place of another's.
+    """
+    if not others or (group.row.state == "invited" and group.here.inviter is not None):
+        return None
+    return others[0] if group.row.state == "invited" else others[-1]
 
 
 def _find_number(named: str) -> int | None:

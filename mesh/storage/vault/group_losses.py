@@ -9,7 +9,8 @@ from mesh.inputs import Connection
 from mesh.storage.vault.rows import Row, all_of
 
 GROUP_LOSSES: Final = (
-    # `run`: in which of our entries are lost; 0: it showed otherwise. `noticed`: in mesh time;
+    # `run`: in which of our entries are lost; -1: an operation is; 0: it showed otherwise.
+    # `noticed`: in mesh time, when we began anew for it, or had done so less than a day before;
     # `last_epoch`: epochs up to this number are written under no more.
     """
     CREATE TABLE group_losses (

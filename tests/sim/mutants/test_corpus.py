@@ -12,7 +12,7 @@ from sim.mutants.corpus import (
     find_bug,
     replay_shrunk,
 )
-from sim.schema.scenario import scenario_names
+from sim.schema.scenario import SHRUNK, scenario_names
 from tests.searching import only_in_search
 
 SEEDS_TRIED = 16
@@ -44,11 +44,19 @@ def test_a_planted_bug_is_found_and_named(bug: str) -> None:
 @pytest.mark.world
 @pytest.mark.parametrize("bug", sorted(BUGS))
 def test_a_small_world_shows_a_planted_bug_and_keeps_every_promise_without_it(bug: str) -> None:
+    # Up to where the bug shows; a search runs it to its end.
     ran = replay_shrunk(bug)
     again = f"python -m sim sweep --bugs --bug {bug} --out sim/mutants/shrunk"
     assert ran is not None, f"search anew: {again}"
     assert len(ran.world.strikes) <= FAULTS_MAX
     assert ran.world.machines_count <= NODES_MAX
+
+
+@only_in_search
+@pytest.mark.world
+@pytest.mark.parametrize("bug", sorted(BUGS))
+def test_a_small_world_keeps_every_promise_to_its_end_without_a_bug(bug: str) -> None:
+    assert broken_without_bug(SHRUNK + bug, corpus()[bug].seed) == []
 
 
 # A search asks this of each seed on which it finds a bug; the small worlds above are asked it too.

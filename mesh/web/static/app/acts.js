@@ -76,11 +76,13 @@ async function hide(item) {
   await tell(item, "hide", { is_on: !item.hidden });
 }
 
-const asked = (name) => async (...values) => {
+/** Open what a part has, unless the person went on while it came. */
+export const opener = (place, name) => async (...values) => {
   const isHere = here();
-  const asking = await fetchPart("asking");
-  if (isHere()) asking[name](...values);
+  const module = await fetchPart(place);
+  if (isHere()) module[name](...values);
 };
+const asked = (name) => opener("asking", name);
 export const askDelete = asked("askDelete");
 export const askForward = asked("askForward");
 export const askTimer = asked("askTimer");

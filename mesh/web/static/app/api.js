@@ -35,7 +35,7 @@ export async function signIn() {
   keep(answer.token);
 }
 
-// A request counts as a person's while somebody uses the page; one that polls does not put a lock off.
+// A request counts as a person's while somebody uses the page: polling puts no lock off.
 let lastTouch = Date.now();
 for (const kind of ["pointerdown", "keydown", "pointermove", "wheel"])
   addEventListener(kind, () => { lastTouch = Date.now(); }, { passive: true, capture: true });

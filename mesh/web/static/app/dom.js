@@ -16,7 +16,7 @@ export const doing = (work) => async (event) => {
   }
 };
 
-/** Tell a failure in a dialog: an error never hides in a toast. It stands above a dialog that is open, which stays. */
+/** Tell a failure in a dialog, above one that is open: an error never hides in a toast. */
 export function failed(problem, values) {
   if (problem?.type === "cancelled") return;
   if (problem?.type === undefined) console.error(problem);
@@ -31,9 +31,11 @@ export function openDialog(dialog) {
   const former = dialog.under && dialog.under === state.dialog ? null : state.dialog;
   for (let each = former; each && each !== dialog.under; each = each.under) each.closed?.();
   state.dialog = { returnTo: former ? former.returnTo : from?.closest(".menu") ? lastOpener : from, ...dialog };
-  // One that takes the place of another is the same element, and would leave the focus nowhere.
-  change(() => former && [...document.querySelectorAll("dialog [autofocus]")].at(-1)?.focus());
+  // One in the place of another is the same element, and would leave the focus nowhere.
+  change(() => former && refocus());
 }
+
+const refocus = () => [...document.querySelectorAll("dialog [autofocus]")].at(-1)?.focus();
 
 export function closeDialog() {
   const { returnTo, closed, under = null } = state.dialog ?? {};
@@ -42,11 +44,13 @@ export function closeDialog() {
   closed?.();
 }
 
-/** Where somebody is, before a wait. Called after it, closes the dialog that was open, and says whether they are there still: what they opened meanwhile stays. */
+/** Where somebody is, before a wait. Called after it, closes the dialog that was open, also below another, and says whether they are there still. */
 export function here() {
   const { dialog, search, locks } = state, { hash } = location;
   return () => {
-    if (state.locks !== locks || state.dialog !== dialog) return false;
+    if (state.locks !== locks) return false;
+    for (let each = state.dialog; dialog && each; each = each.under) if (each.under === dialog) Object.assign(each, { under: dialog.under, returnTo: dialog.returnTo }), change(refocus);
+    if (state.dialog !== dialog) return false;
     if (dialog) closeDialog();
     return location.hash === hash && state.search === search && !state.menu;
   };

@@ -84,7 +84,7 @@ export class Follower {
     clearTimeout(this.alarm);
     this.socket = null;
     if (this.stopped) return;
-    // It was locked and begins anew, which takes about a second: nothing is wrong that anybody need be told.
+    // It was locked and begins anew, in about a second: nobody need be told.
     if (Date.now() < this.backSoonUntil) { this.timer = setTimeout(() => this._open(), BACK_SOON_PAUSE_MS); return; }
     const wait = WAITS_S[Math.min(this.failures, WAITS_S.length - 1)];
     this.failures += 1;

@@ -1,4 +1,4 @@
-// What is not needed to read and write comes when it is first asked for, and all of it once the page is calm: so it stays when the daemon falls silent.
+// What reading and writing do not need comes when it is first asked for, and all of it once the page is calm: it stays when the daemon falls silent.
 import { Problem } from "./api.js";
 import { arriveAgain } from "./router.js";
 import { change, state } from "./state.js";

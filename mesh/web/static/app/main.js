@@ -62,7 +62,7 @@ function chats() {
   return { list: chatList(), middle: conversationPart(each), details, shown: details ? "details" : "middle", label: each.title };
 }
 
-// A caret costs twice as much as all else of a page that nobody touches, for it is drawn anew each time it blinks.
+// A caret costs twice what all else of an idle page does: it is drawn anew each time it blinks.
 const CARET_MS = 10_000;
 let resting = 0;
 

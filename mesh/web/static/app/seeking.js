@@ -6,7 +6,7 @@ import { change, state } from "./state.js";
 export function openSearch(conversation = 0) {
   const former = state.search;
   state.search = { text: former?.text ?? "", conversation, hits: [], hasMore: false, problem: null, busy: false, sought: "", at: -1, isFront: true, returnTo: former?.returnTo ?? document.activeElement };
-  fetchPart("search").then((search) => { search.seek(); change(() => document.querySelector(".search-field input")?.select()); });
+  fetchPart("search").then((search) => { search.seek(); change(() => document.querySelector(".search-field input")?.select()); }, () => {});
 }
 
 export function closeSearch() {

@@ -1,16 +1,20 @@
 """Spreading over fixed graphs: everybody is reached at the promised cost; rivals cost theirs."""
 
+from functools import cache
+
 import pytest
 
 from sim.kernel.entropy import Chance
 from sim.lab.dissemination.graphs import clusters, largest_part, random_regular
 from sim.lab.dissemination.measuring import Case, Figures, measure, measure_heal
 
-pytestmark = pytest.mark.world
+# One process runs them all, since it keeps the figures.
+pytestmark = [pytest.mark.world, pytest.mark.xdist_group("measuring")]
 
 SMALL = {"nodes": 120, "posts": 12, "warm_posts": 25}
 
 
+@cache
 def figures(**settings: object) -> Figures:
     # A mapping of mixed values cannot be matched to the fields by their types.
     return measure(Case(**{**SMALL, **settings}))  # type: ignore[arg-type]
@@ -47,7 +51,8 @@ def test_halves_that_meet_exchange_what_each_lacks_once() -> None:
 
 
 def test_the_same_seed_gives_the_same_figures() -> None:
-    assert figures(who="mesh", nodes=60) == figures(who="mesh", nodes=60)
+    small = Case(who="mesh", nodes=30, posts=12, warm_posts=25)
+    assert measure(small) == measure(small)
 
 
 @pytest.mark.parametrize("seed", range(4))

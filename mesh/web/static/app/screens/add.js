@@ -118,7 +118,7 @@ function scanTab() {
   return html`<p class="lead">${t("add.scan.lead")}</p>
     ${camera ? html`<video class="camera" muted playsinline ${ref(watch)}></video>` : nothing}
     ${cameraProblem ? html`<p class="care-line" role="alert">${icon("camera", 18)}${cameraProblem}</p>` : nothing}
-    <div class="buttons"><button class="button main" @click=${camera ? stopCamera : startCamera}>${icon("camera", 17)}${t(camera ? "add.camera.stop" : "add.camera")}</button>
+    <div class="buttons"><button class="button main" @click=${camera ? stopCamera : doing(startCamera)}>${icon("camera", 17)}${t(camera ? "add.camera.stop" : "add.camera")}</button>
       <label class="button">${icon("image", 17)}${t("add.picture")}<input class="unseen" type="file" accept="image/*" @change=${doing(fromPicture)}></label></div>`;
 }
 
@@ -128,9 +128,13 @@ async function decoder() {
 }
 
 async function startCamera() {
+  const isHere = here();
   cameraProblem = "";
-  try { camera = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } }); } catch (refused) { cameraProblem = t("add.camera.no", { reason: refused.message }); }
-  change();
+  let stream;
+  try { stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } }); } catch (refused) { cameraProblem = t("add.camera.no", { reason: refused.message }); return; }
+  camera = stream;
+  // Who went on while the browser asked is not filmed.
+  if (!isHere()) stopCamera();
 }
 
 function stopCamera() {
@@ -164,7 +168,7 @@ async function look(video) {
   while (camera && video.isConnected) {
     if (video.readyState >= 2) {
       const text = await read(video, video.videoWidth, video.videoHeight);
-      if (text) { stopCamera(); found(text); return; }
+      if (text && camera && video.isConnected) { stopCamera(); found(text); return; }
     }
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
@@ -174,9 +178,11 @@ async function look(video) {
 async function fromPicture(event) {
   const [file] = event.target?.files ?? [];
   if (!file) return;
+  const isHere = here();
   const picture = await createImageBitmap(file);
   const text = await read(picture, picture.width, picture.height);
   picture.close();
+  if (!isHere()) return;
   if (text) found(text);
   else { cameraProblem = t("add.noqr"); change(); }
 }

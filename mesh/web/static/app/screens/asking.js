@@ -13,8 +13,8 @@ import "../words_more.js";
 import { listed, pictureOf, titleOf } from "./chats.js";
 import { nameOfAuthor } from "./message.js";
 
-/** Close the dialog first: what fails is told in one of its own. */
-const then = (work) => async () => { closeDialog(); await work(); };
+/** The dialog closes when it is done: what fails is told above it, and what was chosen stays. */
+const then = (work) => async () => { const isHere = here(); await work(); isHere(); };
 
 export function askDelete(each, item) {
   const isForAll = item.isMine && !item.gone && each.kind !== "self" && each.reads !== 1 && canChange(each);
@@ -93,10 +93,12 @@ export function askTimer(each) {
 
 /** A conversation as a file: one to read, or one for programs. */
 export function askExport(each) {
-  const save = (form) => then(async () => {
+  // A long chat takes minutes, and nothing was typed: the dialog does not wait for it.
+  const save = (form) => async () => {
+    closeDialog();
     const answer = await ask("GET", `/v1/conversations/${each.number}/export`, { query: { as: form }, raw: true, seconds: 3600 });
     await (await fetchPart("network")).saveAnswer(answer, `mesh-chat-${each.number}.${form}`);
     toast(t("export.done"));
-  });
+  };
   openDialog({ title: t("export.title"), body: html`<p>${t("export.means")}</p>`, safe: t("cancel"), broad: true, also: { words: t("export.json"), act: save("json") }, acts: t("export.html"), act: save("html") });
 }

@@ -1,13 +1,12 @@
 // [08] What people decide with: polls, check-ins, tasks and notices, as cards in the stream and on the board.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { ref } from "../../vendor/lit-html/directives/ref.js";
-import { askTimer, tell } from "../acts.js";
+import { askTimer, opener, tell } from "../acts.js";
 import { get, post } from "../api.js";
 import { avatar } from "../avatar.js";
 import { confirm, doing, failure, here, openMenu } from "../dom.js";
 import { canChange, faceOf, groupOf, isAtLeast, may, membersOf } from "../groups.js";
 import { icon } from "../icons.js";
-import { fetchPart } from "../later.js";
 import { take } from "../stream.js";
 import { change, onForget, state } from "../state.js";
 import { body, oneLine } from "../text.js";
@@ -132,7 +131,7 @@ async function sayMore(item) {
       <div class="field"><label for="say-which">${t("checkin.answer")}</label><select id="say-which" name="which">${answers.map((answer, which) => html`<option value=${which}>${oneLine(answer.words, 64)}</option>`)}</select></div>
       <div class="field"><label for="say-note">${t("checkin.note")}</label><input type="text" id="say-note" name="note" maxlength="300" dir="auto"></div>
       <div class="field"><label for="say-place">${t("checkin.place")}</label><input type="text" id="say-place" name="place" maxlength="100" dir="auto"></div>`,
-    act: (data) => tell(item, "answer", { which: Number(data.get("which")), note: data.get("note"), place: data.get("place"), subject: data.get("subject") }),
+    act: async (data) => { await tell(item, "answer", { which: Number(data.get("which")), note: data.get("note"), place: data.get("place"), subject: data.get("subject") }); },
   });
 }
 
@@ -225,7 +224,7 @@ export function boardPage(each) {
 /** [26] What can be put into a conversation beside words. */
 export const createMenu = (event, each) => openMenu(event, [
   ["paperclip", t("attach.file"), () => chooseFiles(each), "", t(each.kind === "group" ? "attach.file.line.group" : "attach.file.line")],
-  ["calendar-clock", t("later.ask"), async () => (await fetchPart("scheduled")).askLater(each), "", t("later.ask.line")],
+  ["calendar-clock", t("later.ask"), () => opener("scheduled", "askLater")(each), "", t("later.ask.line")],
   ["clipboard-check", t("create.checkin"), () => create("check-in", each), "", t(each.kind === "group" ? "create.checkin.line.group" : "create.checkin.line")],
   ["chart-bar", t("create.poll"), () => create("poll", each), "", t("create.poll.line")],
   ["list-todo", t("create.task"), () => create("task", each), "", t(each.kind === "group" ? "create.task.line.group" : "create.task.line")],
@@ -233,9 +232,9 @@ export const createMenu = (event, each) => openMenu(event, [
   each.kind === "group" && !may(groupOf(each.number), "timer") ? null : ["timer", t("timer.title"), () => askTimer(each)],
 ]);
 
-/** What was written is shown at once. */
-export async function put(each, told) {
-  const item = await post(`/v1/conversations/${each.number}/items`, told, { key: crypto.randomUUID() });
+/** What was written is shown at once. Whoever tries it again gives the same key. */
+export async function put(each, told, key = crypto.randomUUID()) {
+  const item = await post(`/v1/conversations/${each.number}/items`, told, { key });
   take(item);
   loadBoard(each.number);
 }

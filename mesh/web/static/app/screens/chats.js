@@ -1,13 +1,12 @@
 // [03] The list of conversations, and what is shown before one is chosen [23].
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { repeat } from "../../vendor/lit-html/directives/repeat.js";
-import { askExport, askTimer } from "../acts.js";
+import { askExport, askTimer, opener } from "../acts.js";
 import { patch } from "../api.js";
 import { avatar, groupPicture, ownAvatar } from "../avatar.js";
 import { failure, openMenu, toast } from "../dom.js";
 import { groupOf, invites, knocksCount } from "../groups.js";
 import { icon } from "../icons.js";
-import { fetchPart } from "../later.js";
 import { keyBeside, stateMark, trustIcon } from "../marks.js";
 import { isLine, linePlain } from "../memberships.js";
 import { draftOf, outgoingOf } from "../outbox.js";
@@ -60,7 +59,7 @@ export function chatList() {
 
 const newMenu = (event) => openMenu(event, [
   ["user-plus", t("menu.new.person"), () => go("#/people/add")],
-  ["users-round", t("menu.new.group"), async () => (await fetchPart("groups")).askNew()],
+  ["users-round", t("menu.new.group"), opener("groups", "askNew")],
   ["radio", t("menu.new.nearby"), () => go("#/people/nearby")],
   ["bookmark", t("menu.new.note"), () => { const me = ownNotes(); if (me) go(`#/c/${me.number}`); }],
 ]);

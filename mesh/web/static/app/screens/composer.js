@@ -2,7 +2,7 @@
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { live } from "../../vendor/lit-html/directives/live.js";
 import { keyed } from "../../vendor/lit-html/directives/keyed.js";
-import { askTimer, tell } from "../acts.js";
+import { askTimer, opener, tell } from "../acts.js";
 import { doing } from "../dom.js";
 import { icon } from "../icons.js";
 import { fetchPart, part } from "../later.js";
@@ -82,10 +82,10 @@ export function composer(each) {
     ${choices.length ? html`<ul class="meant" id="meant" role="listbox" aria-label=${t("composer.meant")}>${choices.map((person, place) => html`<li role="option" id=${`meant-${place}`} aria-selected=${place === meant.at ? "true" : "false"} @pointerdown=${(event) => { event.preventDefault(); choose(person); }}><bdi>@${person.label}</bdi></li>`)}</ul>` : nothing}
     <div class="well"><textarea rows="1" aria-autocomplete="list" aria-controls=${choices.length ? "meant" : nothing} aria-activedescendant=${choices.length ? `meant-${meant.at}` : nothing} dir="auto" aria-label=${label} placeholder=${label} .value=${live(text)} enterkeyhint="send"
         @input=${typed} @paste=${(event) => pasted(event, each)} @keydown=${(event) => (choices.length && chosen(event, choices, choose)) || keys(event, each, submit)} @blur=${() => { if (meant) { meant = null; change(); } }}></textarea>
-      ${isEdit || each.reads === 1 ? nothing : html`<button type="button" class="icon-button small plus" aria-label=${t("add")} @click=${doing(async ({ currentTarget }) => (await fetchPart("cards")).createMenu({ currentTarget }, each))}>${icon("plus", 20)}</button>`}
+      ${isEdit || each.reads === 1 ? nothing : html`<button type="button" class="icon-button small plus" aria-label=${t("add")} @click=${doing(({ currentTarget }) => opener("cards", "createMenu")({ currentTarget }, each))}>${icon("plus", 20)}</button>`}
       ${over > 0 ? html`<span class="count" role="status">${t("composer.over", { n: over })}</span>` : nothing}
       ${each.timer ? html`<button type="button" class="chip timer" title=${t("timer.after", { time: lasts(each.timer) })} @click=${() => askTimer(each)}>${icon("timer", 17)}<span class="unseen">${t("timer.title")}</span><span class="time">${lasts(each.timer)}</span></button>` : nothing}
-      ${hasVoice ? html`<button type="button" class="icon-button small mic" aria-label=${t("composer.voice")} title=${t("composer.voice")} @click=${doing(async () => (await fetchPart("recorder")).record(each))}>${icon("mic", 20)}</button>` : nothing}
+      ${hasVoice ? html`<button type="button" class="icon-button small mic" aria-label=${t("composer.voice")} title=${t("composer.voice")} @click=${doing(() => opener("recorder", "record")(each))}>${icon("mic", 20)}</button>` : nothing}
       <button class="send" ?hidden=${hasVoice} aria-label=${t(isEdit ? "save" : "composer.send")} ?disabled=${!(text.trim() || files.length) || over > 0}>${icon(isEdit ? "check" : "arrow-up", 20)}</button></div>
   </form>`);
 }

@@ -1,10 +1,11 @@
 // [26] Making a poll, a check-in, a task or a notice, and changing a task.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { tell } from "../acts.js";
-import { closeDialog, doing, openDialog } from "../dom.js";
+import { failed, here, openDialog } from "../dom.js";
 import { membersOf } from "../groups.js";
+import { icon } from "../icons.js";
 import { change, state } from "../state.js";
-import { rich, t } from "../words.js";
+import { rich, t, told } from "../words.js";
 import { put } from "./cards.js";
 
 const OPTIONS_MAX = 12;
@@ -24,25 +25,62 @@ function peopleOf(each) {
   return [{ key: state.identity?.key ?? "", isMe: true }, { key: contact?.key ?? "", name: each.title }].filter(({ key }) => key);
 }
 
-/** A dialog with a form: what it holds goes to `act(data)`. The hidden button lets Enter send it. */
+/**
+ * A dialog with a form: what it holds goes to `act(data)`, which may return what comes then if the person is still there. It stays until
+ * the answer came; a failure stands in it, and what was typed stays. The hidden button lets Enter send it.
+ */
 export function openForm({ title, acts, view, act }) {
+  let sending = null;
+  let problem = null;
+  const send = async (data) => {
+    const isHere = here();
+    problem = null;
+    change();
+    try {
+      const then = await act(data);
+      if (isHere()) then?.();
+    } catch (failure) {
+      if (!isOpen(made)) { failed(failure); return; }
+      if (!failure.type) console.error(failure);
+      problem = failure.type ? failure : { type: "internal" };
+      change(() => document.querySelector("#form .failed")?.scrollIntoView({ block: "nearest" }));
+    }
+  };
   openDialog({
-    title, acts, safe: t("cancel"), act: () => document.querySelector("#form").requestSubmit(),
-    body: () => html`<form id="form" class="stack choose" @submit=${(event) => {
+    title, acts, safe: t("cancel"), act: () => { document.querySelector("#form").requestSubmit(); return sending; },
+    body: () => html`<form id="form" class="stack choose" aria-busy=${sending ? "true" : nothing} @submit=${(event) => {
       event.preventDefault();
-      const data = new FormData(event.target);
-      closeDialog();
-      doing(() => act(data))();
-    }}>${view()}<button hidden></button></form>`,
+      // A second press while the first one waits for its answer is none.
+      sending ??= send(new FormData(event.target)).finally(() => { sending = null; change(); });
+    }}>${view()}${problem ? html`<p class="failed" role="alert">${icon("circle-alert", 18)}<span>${told(problem)}</span></p>` : nothing}<button hidden></button></form>`,
   });
+  const made = state.dialog;
+}
+
+/** Whether a dialog is open still, at the top or below another. */
+function isOpen(dialog) {
+  for (let each = state.dialog; each; each = each.under) if (each === dialog) return true;
+  return false;
+}
+
+/** A key for what is posted: the same thing again, after a failure, has the same. */
+export function keyOf() {
+  const keys = new Map();
+  return (told) => {
+    const as = JSON.stringify(told);
+    if (!keys.has(as)) keys.set(as, crypto.randomUUID());
+    return keys.get(as);
+  };
 }
 
 /** Open the form of a kind; of a task that is there, with its values. */
 export function create(kind, each, item) {
   const form = FORMS[kind](each, item);
+  const keyFor = keyOf();
+  const make = (told) => put(each, told, keyFor(told));
   openForm({
     title: t(item ? "task.change" : form.title), acts: t(item ? "save" : "create.do"), view: form.view,
-    act: (data) => (item ? form.change(form.read(data)) : put(each, { kind, ...form.read(data) })),
+    act: async (data) => { await (item ? form.change(form.read(data)) : make({ kind, ...form.read(data) })); },
   });
 }
 
@@ -76,6 +114,7 @@ const FORMS = {
     const former = item?.task;
     const people = peopleOf(each);
     const isFor = (key) => Boolean(former?.for.some((person) => person.key === key));
+    const now = former && { title: former.title, notes: former.notes, until: former.until, for: former.for.map((person) => person.key) };
     return {
       title: "create.task",
       view: () => html`${line("title", t("task.title"), former?.title, true, 160)}${line("notes", t("task.notes"), former?.notes, false, 1000)}${moment("until", t("task.until"), former?.until)}
@@ -86,8 +125,12 @@ const FORMS = {
       }),
       // Each field is a register of its own: only what differs is said.
       change: async ({ title, notes, until, whom }) => {
-        const now = { title: former.title, notes: former.notes, until: former.until, for: former.for.map((person) => person.key) };
-        for (const [name, value] of Object.entries({ title, notes, until, for: whom })) if (JSON.stringify(value) !== JSON.stringify(now[name])) await tell(item, "change", { field: name, value });
+        for (const [name, value] of Object.entries({ title, notes, until, for: whom })) {
+          if (JSON.stringify(value) === JSON.stringify(now[name])) continue;
+          await tell(item, "change", { field: name, value });
+          // What was said is not said again, if what comes after it fails.
+          now[name] = value;
+        }
       },
     };
   },

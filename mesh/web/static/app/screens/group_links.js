@@ -52,10 +52,9 @@ function newLink(group) {
       <div class="field"><label for="glink-days">${t("invite.days")}</label><select id="glink-days" name="days">${DAYS.map((n) => html`<option value=${n} ?selected=${n === 7}>${t("invite.day", { n })}</option>`)}</select></div>
       <label class="pick"><input type="checkbox" name="approval" checked><span>${t("glink.ask")}</span></label><p class="small">${t("glink.means")}</p>`,
     act: async (data) => {
-      const isHere = here();
       const link = await post(`/v1/groups/${group.conversation}/links`, { uses_max: Number(data.get("uses")), lifetime_s: Number(data.get("days")) * DAY_S, needs_approval: data.has("approval") });
       await askLinks(group.conversation);
-      if (isHere()) showLink(group, link);
+      return () => showLink(group, link);
     },
   });
 }

@@ -53,22 +53,38 @@ function picker(people, first = []) {
 const nameField = (value = "") => html`<div class="field"><label for="group-name">${t("group.name")}</label><input type="text" id="group-name" name="name" autofocus required dir="auto" autocomplete="off" maxlength="64" .value=${value}
   @input=${({ target }) => target.setCustomValidity(bytes.encode(target.value.trim()).length > NAME_BYTES_MAX ? t("err.bad-name") : "")}></div>`;
 
+/** Ask people in, so many at a time; `asked` has those who were, and are not asked again where the rest failed. */
+async function askAll(conversation, ids, asked, more = {}) {
+  const left = ids.filter((id) => !asked.has(id));
+  for (let at = 0; at < left.length; at += ASKED_MAX) {
+    const some = left.slice(at, at + ASKED_MAX);
+    changed(await post(`/v1/groups/${conversation}/members`, { contacts: some, ...more }));
+    for (const id of some) asked.add(id);
+  }
+}
+
 export function askNew() {
   const { chosen, view } = picker(askable());
+  // What was done stays done where the rest fails: no second group is made.
+  let made = null;
+  const asked = new Set();
   openForm({
     title: t("group.new"), acts: t("group.make"),
     view: () => html`${nameField()}${view()}
       <div class="field"><label for="group-timer">${t("timer.title")}</label><select id="group-timer" name="timer">${TIMERS.map((seconds) => html`<option value=${seconds}>${seconds ? t("timer.after", { time: lasts(seconds) }) : t("timer.off")}</option>`)}</select></div>
       <p class="small">${t("group.new.means")}</p>`,
     act: async (data) => {
-      const isHere = here();
+      const name = data.get("name").trim();
       const ids = [...chosen].map(String);
-      const group = await post("/v1/groups", { name: data.get("name").trim(), contacts: ids.slice(0, ASKED_MAX) });
-      changed(group);
-      for (let at = ASKED_MAX; at < ids.length; at += ASKED_MAX) changed(await post(`/v1/groups/${group.conversation}/members`, { contacts: ids.slice(at, at + ASKED_MAX) }));
-      if (Number(data.get("timer"))) await post(`/v1/conversations/${group.conversation}/timer`, { seconds: Number(data.get("timer")) });
-      state.conversations.set(group.conversation, await get(`/v1/conversations/${group.conversation}`));
-      if (isHere()) go(`#/c/${group.conversation}`);
+      if (!made) {
+        made = await post("/v1/groups", { name, contacts: ids.slice(0, ASKED_MAX) });
+        for (const id of ids.slice(0, ASKED_MAX)) asked.add(id);
+      } else if (made.name !== name) made = await patch(`/v1/groups/${made.conversation}`, { name });
+      changed(made);
+      await askAll(made.conversation, ids, asked);
+      if (Number(data.get("timer"))) await post(`/v1/conversations/${made.conversation}/timer`, { seconds: Number(data.get("timer")) });
+      state.conversations.set(made.conversation, await get(`/v1/conversations/${made.conversation}`));
+      return () => go(`#/c/${made.conversation}`);
     },
   });
 }
@@ -76,13 +92,14 @@ export function askNew() {
 function askIn(group) {
   const known = new Set([...membersOf(group.conversation).values()].map((member) => member.contact));
   const { chosen, view } = picker(askable().filter((each) => !known.has(each.id) && !group.invited.includes(each.label)));
+  const asked = new Set();
   openForm({
     title: t("group.add"), acts: t("group.ask"),
     view: () => html`${view()}<div class="field"><label for="group-note">${t("group.note")}</label><input type="text" id="group-note" name="note" maxlength="300" dir="auto"></div><p class="small">${t("group.ask.means")}</p>`,
     act: async (data) => {
       const ids = [...chosen].map(String);
       if (!ids.length) return;
-      for (let at = 0; at < ids.length; at += ASKED_MAX) changed(await post(`/v1/groups/${group.conversation}/members`, { contacts: ids.slice(at, at + ASKED_MAX), note: data.get("note").trim() }));
+      await askAll(group.conversation, ids, asked, { note: data.get("note").trim() });
       toast(t("group.asked", { n: ids.length }));
     },
   });
@@ -214,8 +231,9 @@ function askRemove(group, member) {
     body: () => html`<ul class="facts"><li>${icon("lock", 18)}<span>${rich("group.remove.goes", name)}</span></li><li>${icon("history", 18)}<span>${rich("group.remove.stays", name)}</span></li><li>${icon("unplug", 18)}<span>${rich("group.remove.late", name)}</span></li></ul>
       <div class="field"><label for="group-undo">${t("group.undo", name)}</label><select id="group-undo" @change=${(event) => { hours = Number(event.target.value); }}>${[[0, t("group.undo.no")], [1, t("group.undo.since", { time: lasts(3600) })], [24, t("group.undo.since", { time: lasts(86_400) })], [168, t("group.undo.since", { time: lasts(604_800) })]].map(([value, words]) => html`<option value=${value}>${words}</option>`)}</select><span class="hint">${t("group.undo.means")}</span></div>`,
     act: async () => {
-      closeDialog();
+      const isHere = here();
       changed(await remove(`/v1/groups/${group.conversation}/members/${member.member}`, { undo_since: hours ? nowSeconds() - hours * 3600 : undefined }));
+      isHere();
       toast(t("group.removed", name));
       membersOf(group.conversation).delete(member.key);
       change(() => focusNear(place));
@@ -240,17 +258,17 @@ async function leave(group, members) {
 function askCopy(group, members) {
   const contacts = members.map((member) => state.contacts.get(member.contact)).filter((each) => each && askable().includes(each));
   const { chosen, view } = picker(contacts, contacts.map((each) => each.id));
+  let copy = null;
   openForm({
     title: t("group.copy"), acts: t("group.copy.make"),
     view: () => html`${view()}<p class="small">${t("group.copy.means")}</p>`,
     act: async () => {
-      const isHere = here();
       const without = members.filter((member) => !member.is_me && member.contact && !chosen.has(member.contact)).map((member) => member.member);
-      const copy = await post(`/v1/groups/${group.conversation}/copy`, { without });
+      copy ??= await post(`/v1/groups/${group.conversation}/copy`, { without });
       changed(copy);
       state.conversations.set(copy.conversation, await get(`/v1/conversations/${copy.conversation}`));
       toast(t("group.copied"));
-      if (isHere()) go(`#/c/${copy.conversation}`);
+      return () => go(`#/c/${copy.conversation}`);
     },
   });
 }

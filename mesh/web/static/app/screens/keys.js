@@ -1,6 +1,6 @@
 // [25] The keyboard: what works everywhere.
-import { closeDialog, closeMenu, doing } from "../dom.js";
-import { fetchPart } from "../later.js";
+import { opener } from "../acts.js";
+import { closeMenu, doing } from "../dom.js";
 import { modeOf, setMode } from "../outbox.js";
 import { go } from "../router.js";
 import { closeSearch, openSearch } from "../seeking.js";
@@ -10,7 +10,7 @@ import { chooseFiles } from "./choosing.js";
 import { focusComposer } from "./composer.js";
 import { lockNow } from "./frame.js";
 
-const openKeys = doing(async () => (await fetchPart("all_keys")).openKeys());
+const openKeys = doing(opener("all_keys", "openKeys"));
 
 const isTyping = (element) => element?.matches?.("input, textarea, select");
 
@@ -56,7 +56,6 @@ function nextChat(direction, isUnreadOnly) {
 /** Closes the topmost thing; never clears what was typed. */
 function escape() {
   if (state.menu) { closeMenu(); return; }
-  if (state.dialog) { closeDialog(); return; }
   const { conversation, parts, section } = state.route;
   if (modeOf(conversation)) { setMode(conversation, null); focusComposer(); return; }
   if (state.search) { closeSearch(); return; }

@@ -1,7 +1,7 @@
 // What is to be sent later: asking for it, and what waits.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
-import { get, patch, post, remove } from "../api.js";
-import { doing, failed, here, openDialog, toast } from "../dom.js";
+import { get, patch, post, Problem, remove } from "../api.js";
+import { doing, here, openDialog, toast } from "../dom.js";
 import { icon } from "../icons.js";
 import { fetchPart } from "../later.js";
 import { draftOf, modeOf, setDraft, wordsOf } from "../outbox.js";
@@ -11,7 +11,7 @@ import { exact, nowSeconds, timeOfDay } from "../times.js";
 import { t } from "../words.js";
 import "../words_more.js";
 import { focusComposer } from "./composer.js";
-import { openForm } from "./create.js";
+import { keyOf, openForm } from "./create.js";
 import { fileIcon, fileName } from "./files.js";
 
 /** All that waits, the first that is due first; null: not asked for yet. */
@@ -88,8 +88,8 @@ function form({ title, acts, text, at, act, typed, files = [] }) {
       <div class="field"><label for="later-at">${t("later.at")}</label><input id="later-at" name="at" type="datetime-local" required autofocus .value=${local(at)}></div><p class="small">${t("later.means")}</p>`,
     act: async (data) => {
       const told = { text: String(data.get("text")).trim(), at: secondsOf(data) };
-      if ((!told.text && !files.length) || !(told.at > nowSeconds())) { failed({ type: "past" }); return; }
-      await act(told);
+      if ((!told.text && !files.length) || !(told.at > nowSeconds())) throw new Problem("past");
+      return act(told);
     },
   });
 }
@@ -98,7 +98,7 @@ function form({ title, acts, text, at, act, typed, files = [] }) {
 export function askLater(each) {
   const mode = modeOf(each.number);
   const reply = mode?.kind === "reply" ? mode.item.number : 0;
-  const key = crypto.randomUUID();
+  const keyFor = keyOf();
   const attached = state.attached.get(each.number) ?? [];
   form({
     title: t("later.ask"), acts: t("later.do"), text: draftOf(each.number), files: attached, at: Math.ceil((nowSeconds() + 3600) / STEP_S) * STEP_S,
@@ -108,7 +108,8 @@ export function askLater(each) {
       const before = stands();
       const words = wordsOf(each, text);
       const files = await (await fetchPart("attach")).numbersOf(attached);
-      const told = await post(`/v1/conversations/${each.number}/scheduled`, { ...words, at, ...(reply ? { reply } : {}), ...(files.length ? { files } : {}) }, { key });
+      const wanted = { ...words, at, ...(reply ? { reply } : {}), ...(files.length ? { files } : {}) };
+      const told = await post(`/v1/conversations/${each.number}/scheduled`, wanted, { key: keyFor(wanted) });
       takeScheduled({ scheduled: told });
       // What was written or attached meanwhile is not part of it.
       const rest = (state.attached.get(each.number) ?? []).filter((entry) => !attached.includes(entry));
@@ -116,9 +117,8 @@ export function askLater(each) {
       else state.attached.delete(each.number);
       if (stands() === before) setDraft(each.number, "", null);
       toast(t("later.done", { t: whenOf(told.at) }));
-      // Unless the person went on meanwhile.
-      if (document.activeElement === document.body || document.activeElement.closest(".composer")) focusComposer();
-      change();
+      // Behind the way back to where the form was opened.
+      return () => change(focusComposer);
     },
   });
 }
