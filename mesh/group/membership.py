@@ -6,6 +6,7 @@ is kept beside them are caches, which `recomputed` does without.
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from mesh.content.entry import ID_BYTES, OperationId
 from mesh.group.graph import Act, Acts, Graph, prepared
@@ -28,6 +29,9 @@ from mesh.limits.groups import (
     VIEWS_KEPT_MAX,
     VOID_OPERATIONS_PER_AUTHOR_MAX,
 )
+
+STRANGERS: Final = VerifyKey(bytes(32))
+"""All whom nobody added, as if they were one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +279,14 @@ class Membership:
 def effective_count(membership: Membership) -> int:
     """Return how many operations count, or something of each does."""
     return len(membership.graph.operations(membership.view.acts))
+
+
+def payer(membership: Membership, key: VerifyKey, *, otherwise: VerifyKey = STRANGERS) -> VerifyKey:
+    """Return to whose account it goes what the words of a member key cost: its own, once it stands
+    in an add that counts. Keys cost nothing, so all others together are as one.
+    """
+    person = membership.graph.person(key)
+    return key if (person.created | person.adds) & membership.view.acts else otherwise
 
 
 def would_count(

@@ -56,7 +56,12 @@ ANSWER_BYTES_MAX: Final = 65_536
 """Entries that one need is answered by: what lies between what it names and what its author has."""
 
 ANSWER_BYTES_PER_DAY_MAX: Final = 8 * ANSWER_BYTES_MAX
-"""Entries handed to one member in a day, since any member may ask for all that he could read."""
+"""Entries, operations and bundles handed to one member in a day, since any member may ask for all
+that he could read."""
+
+ASKED_TWICE_AFTER: Final = 1_800
+"""What a member asks for again sooner is not given again. Nodes ask again after an hour; half of it
+is left for needs that were long under way."""
 
 TWINS_GIVEN_PER_DAY_MAX: Final = 16
 """Entries with a number that was used twice, of one author, that are given unasked in a day."""

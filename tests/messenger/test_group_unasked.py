@@ -19,6 +19,7 @@ from tests.messenger.doing import items_of
 from tests.messenger.in_groups import acquainted_all, crew, inside, member, settle
 from tests.messenger.people import Clock, Person
 from tests.messenger.test_group_attacks import old_entry
+from tests.messenger.test_group_attacks_on_words import words_by
 from tests.messenger.test_group_hostile_posts import pass_on
 from tests.messenger.test_group_needs import MINUTE_S, give, pass_by, posted_count, say, texts_of
 
@@ -161,15 +162,30 @@ def test_one_member_makes_others_give_no_more_than_so_much_in_a_day() -> None:
     settle(*people)
     group, vault = inside(ann), Vault(ann.connection)
     row = vault.entries.message(said.number)
-    supplies = ann.wired.groups.inbox._repair.supplies
+    giving = ann.wired.groups.inbox._repair.supplies
     source = Source(inside(mal).me, bytes(32))
     with transaction(ann.connection):
-        assert supplies.came(group, row, source, ann.now)
+        assert giving.came(group, row, source, ann.now)
         # It counts what is given, and not what is asked for again and again.
-        assert not supplies.came(group, row, source, ann.now)
-        supplies._unasked.clear()
-        supplies._unasked_by[group.conversation, source.member] = UNASKED_PER_DAY_MAX
-        assert not supplies.came(group, row, source, ann.now)
+        assert not giving.came(group, row, source, ann.now)
+        giving._unasked.clear()
+        giving._unasked_by[group.conversation, source.member] = UNASKED_PER_DAY_MAX
+        assert not giving.came(group, row, source, ann.now)
     ann.clock.pass_by(86_400)
     with transaction(ann.connection):
-        assert supplies.came(group, row, source, ann.now)
+        assert giving.came(group, row, source, ann.now)
+
+
+def test_of_two_long_words_with_one_number_both_are_given() -> None:
+    ann, bob, mal = people = crew("Ann", "Bob", "Mal")
+    say(mal, "First")
+    settle(*people)
+    long = "x" * 59_000
+    pass_on(mal, entries=[words_by(mal, f"One {long}", number=7)])
+    give(mal, bob)
+    pass_on(mal, entries=[words_by(mal, f"Other {long}", number=7)])
+    give(mal, bob)
+    assert len(texts_of(bob)) == 3
+    # Ann has neither, and hears of Mal no more.
+    pass_by(ann, bob, seconds=3 * MINUTE_S)
+    assert sorted(text.split()[0] for text in texts_of(ann)) == ["First", "One", "Other"]

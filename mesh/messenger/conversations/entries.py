@@ -72,6 +72,7 @@ class Entries(KeptEntries):
         self._entropy = account.entropy
         self._pending_events = account.pending_events
         self._history = history
+        history.is_no_head = self._is_no_head
         self._judging = Judging(account, kept=self, history=history)
         self._effects = Effects(account, kept=self, erasing=erasing)
         self.at_hand = self._effects.at_hand
@@ -208,6 +209,7 @@ class Entries(KeptEntries):
         new = NewEntry(row, kept.form, kept.data, decode_entry(kept.data))
         judged = self._judging.judge(new, self._find_target(row, now), now)
         self._changes.judge(row.number, judged.verdict, judged.waits, is_apart=judged.is_apart)
+        self._judged(replace(row, verdict=judged.verdict))
         if judged.verdict == "invalid":
             self._contents.erase_invalid(row.number, row.conversation, row.id)
         elif not judged.is_kept:
@@ -216,6 +218,21 @@ class Entries(KeptEntries):
         if row.place:
             self._pending_events.item_changed(row.number)
         return self._rows.message(row.number)
+
+    def _judged(self, row: EntryRow) -> None:
+        if row.verdict != "waiting" and row.ops:
+            self._history.judged(row)
+
+    def _is_no_head(self, row: EntryRow) -> bool:
+        """Say whether an entry of a group is one that nobody is given: it is invalid, or waits and
+        is by somebody whom nobody added. Who names it as a parent names what others never get.
+        """
+        if row.is_mine or row.verdict in ("valid", "unknown"):
+            return False
+        rules = self.rules.find_group(row.conversation)
+        if rules is None:
+            return False
+        return row.verdict == "invalid" or rules.is_stranger(row.author)
 
     def _wake(self, came: EntryRow, now: Instant) -> bool:
         """Judge what waited for an entry; return whether anything did."""
@@ -233,6 +250,7 @@ class Entries(KeptEntries):
             new = NewEntry(row, kept.form, kept.data, decode_entry(kept.data), kept.signature)
             judged = self._judging.judge(new, target, now)
         self._changes.judge(row.number, judged.verdict, judged.waits, is_apart=judged.is_apart)
+        self._judged(replace(row, verdict=judged.verdict))
         if judged.verdict == "invalid" or not judged.is_kept:
             self._contents.erase_one(row.number, target.gone if target is not None else "")
         if has_place(row.kind) and judged.verdict in ("valid", "unknown"):

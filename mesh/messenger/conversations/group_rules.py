@@ -14,7 +14,7 @@ from mesh.content.entry import OperationId, Scope
 from mesh.content.kinds import Place
 from mesh.crypto.signing import SigningKey
 from mesh.group.graph import Acts
-from mesh.group.membership import Membership
+from mesh.group.membership import STRANGERS, Membership, payer
 from mesh.group.naming import named_by_entry
 from mesh.group.operations import Role
 from mesh.group.rights import Deed, Rights, Standing, ends_of, may
@@ -103,6 +103,10 @@ class GroupRules:
         row = self.authors.find(self.conversation, key)
         return (row or self.authors.add(self.conversation, key, self.record_name(key))).number
 
+    def is_stranger(self, author: int) -> bool:
+        """Say whether an author stands in no add that counts."""
+        return author != OURSELVES and payer(self.membership, self.key_of(author)) == STRANGERS
+
     def people(self, ops: Sequence[OperationId] = ()) -> list[VerifyKey]:
         """Return the members, oneself first; with `ops` those at operations that are here."""
         members = self.membership.named(ops).members() if ops else self.membership.members
@@ -178,7 +182,8 @@ class GroupRules:
         if self.membership.is_solved(ops):
             return None
         day = now.mesh // SECONDS_PER_DAY
-        return None if self._budget.take(self.key_of(row.author), day) else WAITS_FOR_TIME
+        is_in_time = self._budget.take(payer(self.membership, self.key_of(row.author)), day)
+        return None if is_in_time else WAITS_FOR_TIME
 
     def standing(self, row: EntryRow, deed: Deed | None, *, is_twin: bool) -> Standing:
         """Say whether an entry counts. Of a newer kind it is known that members alone say it."""

@@ -7,7 +7,7 @@ of messages only, never on the order in which they came, so both sides see the s
 comes late, those that follow it move down. A lying clock cannot put a message above its parents.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
@@ -27,6 +27,7 @@ from mesh.storage.vault.vault import Vault
 from mesh.wire.payload import HLC_COUNTER_BITS
 
 ID_BYTES = 32
+_CHILDREN_LOOKED_AT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class History:
         self._rows = vault.history
         self._messages = vault.entries
         self._conversations = vault.conversations
+        self.is_no_head: Callable[[EntryRow], bool] = lambda _: False
+        """Says of an entry that nothing names it as a parent, and that its parents stay heads."""
 
     def ancestry_of_next(self, conversation: ConversationId, mesh_ms: int) -> Ancestry:
         """Parents and clock of a message written now, after all that is known."""
@@ -78,18 +81,46 @@ class History:
             message.place and not message.is_mine and position < self._read_position(conversation)
         )
         row = self._messages.insert(replace(message, position=position, is_late=is_late))
-        followed = [
-            self._rows.remove_head(conversation, parent_position, parent)
-            for parent, parent_position in known.items()
-        ]
         for parent in missing:
             self._rows.add_gap(conversation, parent, row.number)
         children = self._rows.close_gap(conversation, row.id)
-        if not children:
-            self._add_head(row, is_one_more=row.author not in followed)
-        else:
+        if not self.is_no_head(row):
+            followed = [
+                self._rows.remove_head(conversation, parent_position, parent)
+                for parent, parent_position in known.items()
+            ]
+            if all(map(self.is_no_head, children)):
+                self._add_head(row, is_one_more=row.author not in followed)
+        if children:
             self._compare_from(conversation, position, children)
         return row, bool(children)
+
+    def judged(self, row: EntryRow) -> None:
+        """An entry of a group that waited was judged: it may be a head now, or none any more."""
+        head = self._rows.find_head(row.conversation, row.id)
+        parents = split_parents(row.parents)
+        if head is not None and self.is_no_head(row):
+            self._rows.remove_head(row.conversation, head.position, row.id)
+            for parent in parents:
+                found = self._messages.find_by_id(row.conversation, parent)
+                is_head = self._rows.find_head(row.conversation, parent) is not None
+                if found is not None and not is_head and not self._is_followed(found):
+                    self._add_head(found, is_one_more=True)
+        elif head is None and not self._is_followed(row):
+            for parent in parents:
+                above = self._rows.find_head(row.conversation, parent)
+                if above is not None:
+                    self._rows.remove_head(row.conversation, above.position, parent)
+            self._add_head(row, is_one_more=True)
+
+    def _is_followed(self, row: EntryRow) -> bool:
+        """Say whether an entry is no head: something names it, or nothing may. In doubt it is one:
+        that takes a place among parents, no more.
+        """
+        children = self._messages.children(
+            row.conversation, row.position, row.id, _CHILDREN_LOOKED_AT
+        )
+        return self.is_no_head(row) or not all(map(self.is_no_head, children))
 
     def placed(self, row: EntryRow) -> EntryRow:
         """An object that waited stands in the stream since now; return it with its new number."""

@@ -288,7 +288,8 @@ class GroupInbox:
         now: Instant,
         source: Source | None = None,
     ) -> None:
-        row = self._speech.said(group, author, signed, now, is_passed_on=source is not None)
+        passed_on_by = None if source is None else source.member
+        row = self._speech.said(group, author, signed, now, passed_on_by=passed_on_by)
         if row is None or group.row.state != "in":
             return
         if self._repair.supplies.came(group, row, source, now):

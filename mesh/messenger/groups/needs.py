@@ -14,6 +14,7 @@ from mesh.group.choice import order_of
 from mesh.group.epochs import EpochId, decode_announcement, prefix_of
 from mesh.group.known_epochs import known_epoch
 from mesh.group.makers import rank_among_heard
+from mesh.group.membership import payer
 from mesh.group.placed_posts import Cannot, Need, PostPlace
 from mesh.group.posts import SignedPost, decode_signed_post
 from mesh.group.repair import asked_after, asked_again
@@ -129,11 +130,10 @@ class Needs:
             return
         for row in self._rows.unasked(group.conversation, self._first_due(group, now)):
             member = row.named_by
-            if member is None:
-                member = group.me
-                if row.author not in (None, OURSELVES):
-                    assert row.author is not None
-                    member = self._authors.author(row.author).key
+            if member is None and row.author not in (None, OURSELVES):
+                assert row.author is not None
+                member = self._authors.author(row.author).key
+            member = group.me if member is None else _namer(group, member)
             self._note(group, row.wanted, member, now, is_waited_for=row.is_waited_for)
         for epoch in group.epochs:
             if epoch.seed is not None:
@@ -259,7 +259,8 @@ class Needs:
         if (chosen := group.chosen()) is not None:
             by_epoch[chosen] = list(rows)
         for row in rows:
-            wrote = self._groups.person(group, row.named_by).wrote_under
+            person = group.people.get(row.named_by)
+            wrote = None if person is None else person.wrote_under
             epoch = None if wrote is None else group.find_epoch(wrote)
             if epoch is None:
                 epoch = group.epochs[-1] if group.epochs and chosen is None else None
@@ -311,6 +312,16 @@ class Needs:
         for head in reversed(self._history.heads(conversation)):
             found.setdefault(bytes(head.id))
         return list(found)[:ENTRY_HEADS_MAX]
+
+
+def _namer(group: Group, member: VerifyKey) -> VerifyKey:
+    """Return by whose word something is missing that a member key names. Keys that nobody added
+    cost nothing, so all of them have the share of one; who is heard by himself has his own.
+    """
+    person = group.people.get(member)
+    if group.membership is None or (person is not None and person.wrote_under is not None):
+        return member
+    return payer(group.membership, member)
 
 
 def _fair(rows: Sequence[NeedRow]) -> list[NeedRow]:

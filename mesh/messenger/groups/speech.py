@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from mesh.content.entry import OperationId
 from mesh.errors import PeerError, UserError
 from mesh.group.cuts import KnownEntry
-from mesh.group.membership import Change
+from mesh.group.membership import Change, payer
 from mesh.group.payload import SignedEntry
 from mesh.ids import ConversationId, Instant, MessageId, VerifyKey
 from mesh.messenger.account import Account
@@ -174,17 +174,17 @@ class GroupSpeech:
         signed: SignedEntry,
         now: Instant,
         *,
-        is_passed_on: bool = False,
+        passed_on_by: VerifyKey | None = None,
     ) -> EntryRow | None:
         """Somebody said something, whoever brought it; return it as it will enter, if it is an
-        entry.
+        entry. `passed_on_by`: the member in whose supply it stood.
         """
         try:
             new = self._group_entries.received(group.conversation, author, signed, now)
         except PeerError as error:
             self.dropped[error.reason] += 1
             return None
-        if author != group.me and not self._takes(group, author, new, now, is_passed_on):
+        if author != group.me and not self._takes(group, author, new, now, passed_on_by):
             self.dropped["something passed on of a member who said too much in a day"] += 1
             return None
         if author == group.me:
@@ -202,18 +202,28 @@ class GroupSpeech:
         return new.row
 
     def _takes(
-        self, group: Group, author: VerifyKey, new: NewEntry, now: Instant, is_passed_on: bool
+        self,
+        group: Group,
+        author: VerifyKey,
+        new: NewEntry,
+        now: Instant,
+        passed_on_by: VerifyKey | None,
     ) -> bool:
-        """Count an entry against its author's day; say whether there is room for it.
+        """Count an entry against its author's day; say whether there is room for it. Whom nobody
+        added has no day: what is passed on of him is counted against who passes it on.
 
         What is here already costs him nothing, or whoever passes it on could use up his day.
         """
         conversation, size = group.conversation, len(new.data)
         if self._opened.has(new):
             return True
-        if is_passed_on and not self._shares.has_room(conversation, author, size, now):
-            return False
-        self._shares.add(conversation, author, size, now)
+        pays = author
+        if passed_on_by is not None:
+            membership = self.rules(conversation).membership
+            pays = payer(membership, author, otherwise=passed_on_by)
+            if not self._shares.has_room(conversation, pays, size, now):
+                return False
+        self._shares.add(conversation, pays, size, now)
         return True
 
     def _has(self, group: Group, member: VerifyKey, row: EntryRow) -> None:

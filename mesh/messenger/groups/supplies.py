@@ -6,8 +6,9 @@ it. Nothing is answered at once, and nothing that somebody answered before.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from mesh.content.entry import Kind, OperationId
 from mesh.crypto.hashing import blake2b_256
@@ -21,6 +22,7 @@ from mesh.limits.group_repair import (
     ANSWER_BYTES_MAX,
     ANSWER_BYTES_PER_DAY_MAX,
     ANSWERS_WAITING_MAX,
+    ASKED_TWICE_AFTER,
     BACK_STEPS_MAX,
     NEEDS_PER_HOUR_MAX,
     TWINS_GIVEN_PER_DAY_MAX,
@@ -39,6 +41,7 @@ from mesh.wire.envelope import SECONDS_PER_DAY
 
 _HOUR_SECONDS = 3_600
 _PREFIX_BYTES = 8
+_Each = TypeVar("_Each")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,10 @@ class Supplies:
         self._leaves = keepers.leaves
         self._posting = posting
         self._group_entries = group_entries
-        # Needs of each member in the hours in which they came, and bytes handed to him in a day.
+        # Needs of each member in the hours in which they came, what he asked for lately, and bytes
+        # handed to him in a day.
         self._heard: dict[tuple[ConversationId, VerifyKey], list[UnixSeconds]] = defaultdict(list)
+        self._asked_for: dict[tuple[ConversationId, VerifyKey], dict[bytes, UnixSeconds]] = {}
         self._given: dict[tuple[ConversationId, VerifyKey, int], int] = defaultdict(int)
         # What was given unasked today, each under which epoch; how many twins of each author, and
         # how much because of what each member supplied.
@@ -85,17 +90,20 @@ class Supplies:
     def asked(
         self, group: Group, member: VerifyKey, need: Need, need_id: bytes, now: Instant
     ) -> None:
-        """A member asks: note what is here of it, and when it is our turn."""
+        """A member asks: note what is here of it, and when it is our turn. To look costs as well,
+        so each need counts, also one for what is not here.
+        """
         place = group.conversation, member
         recent = [at for at in self._heard[place] if at + _HOUR_SECONDS > now.mesh]
         self._heard[place] = recent
-        wanted = [id_ for id_ in need.missing or () if self._is_here(group, member, id_, now)]
-        known = {(row.wanted, row.member) for row in self._rows.duties(group.conversation)}
         # A need stands under several epochs, and counts once.
-        wanted = [id_ for id_ in wanted if (id_, member) not in known]
-        if not wanted or len(recent) >= NEEDS_PER_HOUR_MAX:
+        new = self._not_asked_lately(group, member, need.missing or (), now)
+        if not new or len(recent) >= NEEDS_PER_HOUR_MAX:
             return
         recent.append(now.mesh)
+        self._asked_for[place].update(dict.fromkeys(new, now.mesh))
+        known = {(row.wanted, row.member) for row in self._rows.duties(group.conversation)}
+        wanted = [id_ for id_ in self._here(group, member, new) if (id_, member) not in known]
         chosen = group.chosen()
         # Who lacks operations of the epoch in use reads in it what its maker writes, no more.
         first = () if chosen is None else (chosen.maker,)
@@ -107,6 +115,19 @@ class Supplies:
             self._rows.add_duty(
                 DutyRow(0, group.conversation, id_, need_id[:_PREFIX_BYTES], member, heads, due)
             )
+
+    def _not_asked_lately(
+        self, group: Group, member: VerifyKey, wanted: Sequence[bytes], now: Instant
+    ) -> list[bytes]:
+        """Return what a member asks for that he did not ask for a moment ago."""
+        place = group.conversation, member
+        lately = {
+            id_: at
+            for id_, at in self._asked_for.get(place, {}).items()
+            if at <= now.mesh < at + ASKED_TWICE_AFTER
+        }
+        self._asked_for[place] = lately
+        return [id_ for id_ in dict.fromkeys(wanted) if id_ not in lately]
 
     def supplied(
         self,
@@ -201,15 +222,25 @@ class Supplies:
             self._rows.add_duty(DutyRow(0, group.conversation, row.id, mark, group.me, before, due))
         return bool(new)
 
-    def _is_here(self, group: Group, member: VerifyKey, id_: bytes, now: Instant) -> bool:
+    def _here(self, group: Group, member: VerifyKey, wanted: Sequence[bytes]) -> list[bytes]:
+        """Return what is here of what a member asks for, and may be given to him."""
         membership = group.membership
         assert membership is not None
-        if not membership.graph.missing([id_]):
-            return True
-        row = self._entries.find_by_id(group.conversation, MessageId(id_))
-        if row is not None:
-            return self._may_have(group, (member,), row)
-        return any(blake2b_256(bundle) == id_ for bundle in self._bundles(group))
+        here, bundles = [], None
+        for id_ in wanted:
+            row = self._entries.find_by_id(group.conversation, MessageId(id_))
+            if not membership.graph.missing([id_]):
+                is_here = True
+            elif row is not None:
+                is_here = self._may_have(group, (member,), row)
+            else:
+                if bundles is None:
+                    # A large group has many: they are read and hashed once for all that is asked.
+                    bundles = {blake2b_256(bundle) for bundle in self._bundles(group)}
+                is_here = id_ in bundles
+            if is_here:
+                here.append(id_)
+        return here
 
     def _may_have(self, group: Group, readers: Iterable[VerifyKey], row: EntryRow) -> bool:
         """Say whether an entry is here that may be handed to all of some people."""
@@ -250,7 +281,9 @@ class Supplies:
         heads = list(dict.fromkeys(id_ for row in rows for id_ in split_ids(row.heads)))
         operations = [id_ for id_ in wanted if not membership.graph.missing([id_])]
         posts = self._lacking(group, operations, heads)
+        posts = self._within_share(group, member, posts, lambda each: len(each.post), now)
         bundles = [each for each in self._bundles(group) if blake2b_256(each) in wanted]
+        bundles = self._within_share(group, member, bundles, len, now)
         entries = self._lacking_entries(group, member, wanted, heads, now)
         posts = self._told_under_his(group, member, posts, now)
         self._posting.supply(
@@ -288,6 +321,26 @@ class Supplies:
             found.append(row.signed)
         return found
 
+    def _within_share(
+        self,
+        group: Group,
+        member: VerifyKey,
+        things: Sequence[_Each],
+        size_of: Callable[[_Each], int],
+        now: Instant,
+    ) -> list[_Each]:
+        """Return the first of some things, those for which there is room in the share of a day: a
+        need of a few bytes may ask for hundreds of long ones.
+        """
+        place = group.conversation, member, now.mesh // SECONDS_PER_DAY
+        within = []
+        for each in things:
+            if self._given[place] + size_of(each) > ANSWER_BYTES_PER_DAY_MAX:
+                break
+            self._given[place] += size_of(each)
+            within.append(each)
+        return within
+
     def _lacking_entries(
         self,
         group: Group,
@@ -315,18 +368,18 @@ class Supplies:
                 continue
             signed = self._group_entries.find_signed(row)
             assert signed is not None
-            if member != group.me or row.kind not in (Kind.RETRACT, Kind.HIDE):
-                # What takes words back is bounded by its number: else who supplies much of what was
-                # taken back would use up the room for it.
+            if member != group.me or id_ not in wanted:
+                # What is given unasked is bounded by its number: else who supplies much of what was
+                # taken back would use up the room for it, and of two long twins one had none.
+                if len(signed.entry) > room:
+                    continue
                 room -= len(signed.entry)
-            if room < 0:
-                break
+                self._given[place] += len(signed.entry)
             author = self._group_entries.key_of(row)
             found[id_] = row.position, SuppliedEntry(author, signed.entry, signed.signature)
             ways += split_parents(row.parents)
             if row.target:
                 ways.append(row.target)
-        self._given[place] += sum(len(each.entry) for _, each in found.values())
         return [each for _, each in sorted(found.values(), key=lambda one: one[0])]
 
     def _ways_back(

@@ -135,6 +135,17 @@ class EntryRows:
         )
         return find_one(cursor, EntryRow)
 
+    def children(
+        self, conversation: ConversationId, position: int, id_: MessageId, limit: int
+    ) -> list[EntryRow]:
+        """Return the first entries that name one as a parent, but for those that are invalid."""
+        cursor = self._connection.execute(
+            f"{ENTRY} WHERE conversation = ? AND position > ? AND verdict <> 'invalid' "
+            "AND instr(parents, ?) > 0 ORDER BY position, id LIMIT ?",
+            (conversation, position, id_, limit),
+        )
+        return all_of(cursor, EntryRow)
+
     def find_by_send_key(self, send_key: str) -> EntryRow | None:
         cursor = self._connection.execute(f"{ENTRY} WHERE send_key = ?", (send_key,))
         return find_one(cursor, EntryRow)

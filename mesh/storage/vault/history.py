@@ -7,7 +7,7 @@ from mesh.ids import ConversationId, MessageId
 from mesh.inputs import Connection
 from mesh.storage.vault.entries import EntryRows, Place
 from mesh.storage.vault.kept_rows import KeptRows
-from mesh.storage.vault.rows import OURSELVES, EntryRow, Row, all_of, blobs, integers
+from mesh.storage.vault.rows import OURSELVES, EntryRow, Row, all_of, blobs, find_one, integers
 
 
 class HeadRow(Row, frozen=True):
@@ -92,6 +92,14 @@ class HistoryRows:
             (conversation, author),
         )
         return all_of(cursor, HeadRow)
+
+    def find_head(self, conversation: ConversationId, id_: MessageId) -> HeadRow | None:
+        """Return a message as a head, if it is one."""
+        cursor = self._connection.execute(
+            "SELECT position, id, author FROM heads WHERE conversation = ? AND id = ?",
+            (conversation, id_),
+        )
+        return find_one(cursor, HeadRow)
 
     def add_head(self, conversation: ConversationId, head: HeadRow) -> None:
         """Nothing follows a message yet."""
