@@ -67,7 +67,8 @@ def find_private_bytes(path: Path, *, bytes_max: int) -> bytes | None:
 def replace_private_bytes(path: Path, content: bytes) -> None:
     """Write a file so that after any crash it has either its old or its new content.
 
-    Durable on return. The former content is overwritten, as far as the disk does that in place.
+    Durable on return. The former content is overwritten, as far as the disk does that in place; not
+    where other names lead to it too, as a link or a copy by links does: it is somebody else's then.
     """
     fresh = path.with_name(f".{path.name}.new")
     try:
@@ -76,8 +77,8 @@ def replace_private_bytes(path: Path, content: bytes) -> None:
         with contextlib.ExitStack() as stack:
             former: int | None = None
             # A file that is open cannot be replaced on Windows.
-            if sys.platform != "win32" and path.exists():
-                former = os.open(path, os.O_WRONLY)
+            if sys.platform != "win32" and _is_ours_alone(path):
+                former = os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
                 stack.callback(os.close, former)
             fresh.replace(path)
             sync_folder(path.parent)
@@ -87,6 +88,14 @@ def replace_private_bytes(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
         raise storage_error(error, path) from error
+
+
+def _is_ours_alone(path: Path) -> bool:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1
 
 
 def erase(path: Path) -> None:

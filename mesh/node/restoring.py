@@ -8,6 +8,7 @@ Nothing has its name before the last byte of the file was read and found whole.
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final, Protocol, assert_never
 
 import msgspec
@@ -23,7 +24,12 @@ from mesh.node.backups import CONFIG_NAME, MESH_NAME, remove_copy, write_lock
 from mesh.node.folders import ProfileFolders
 from mesh.node.key_files import PassphraseCost, decode_mesh
 from mesh.node.membership import require_same_mesh
-from mesh.node.private_files import erase, make_private_file, replace_private_bytes
+from mesh.node.private_files import (
+    erase,
+    make_private_file,
+    replace_private_bytes,
+    storage_error,
+)
 from mesh.node.profile import USUAL_COST, Profile, remove_with_key
 from mesh.node.system_entropy import SystemEntropy
 from mesh.storage.connection import filling, transaction
@@ -316,7 +322,7 @@ def _whole_or_not(folders: ProfileFolders) -> Iterator[None]:
     That copy may be the very file which is put back.
     """
     beside = (folders.mesh_file, folders.config_file, folders.backup_key_file)
-    former = {path: path.read_bytes() for path in beside if path.is_file()}
+    former = {path: _read(path) for path in beside if path.is_file()}
     is_store_new = not (folders.store_key_file.exists() or folders.store_file.exists())
     try:
         yield
@@ -331,7 +337,17 @@ def _whole_or_not(folders: ProfileFolders) -> Iterator[None]:
         if is_store_new:
             remove_with_key(folders.store_file, folders.store_key_file)
         raise
-    remove_copy(folders)
+    # All is in place: a copy that cannot be removed is no failure of that, and the next takes its
+    # place.
+    with contextlib.suppress(StorageError):
+        remove_copy(folders)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise storage_error(error, path) from error
 
 
 @contextlib.contextmanager

@@ -78,7 +78,8 @@ class StoreKeeper:
 
     def _fill(self, store: Connection) -> None:
         """A new store takes the place of one that was moved aside, perhaps by a start that could
-        not end, or of one that is gone: the vault remembers how far it read that.
+        not end, or of one that is gone: the vault remembers how far it read that. That of a new
+        profile, whose vault is made first, may begin as high; it loses nothing by that.
         """
         folders = self._folders
         aside = aside_of(folders.store_file)

@@ -103,7 +103,7 @@ def test_what_stays_sealed_after_a_block_is_said_with_the_way_to_it(
         unblocked
         + "What came meanwhile stays sealed: "
         + sealed
-        + "Their Mesh posts it again after 7 days; what comes of that is opened.\n"
+        + "Their Mesh may post it again after 7 days; what comes of that is opened.\n"
     )
     assert f"sealed     {sealed}" in mesh("contact", "show", "Ben").out
     assert "3 more sealed" in mesh("contacts").out

@@ -2,11 +2,14 @@
 
 import os
 import stat
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from mesh.errors import UserError
 from mesh.node.folders import ProfileFolders
+from mesh.node.private_files import replace_private_bytes
 from mesh.node.profile import Profile
 from tests.node.profiles import CHEAP, created, mark, needs_rights, note
 
@@ -100,3 +103,14 @@ def test_a_wiped_key_is_overwritten_and_not_only_unlinked(folders: ProfileFolder
     for link, before in links.items():
         assert len(link.read_bytes()) == len(before)
         assert link.read_bytes() != before
+
+
+@pytest.mark.parametrize("make", [Path.symlink_to, Path.hardlink_to])
+def test_what_other_names_lead_to_is_replaced_and_not_overwritten(
+    tmp_path: Path, make: Callable[[Path, Path], None]
+) -> None:
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    theirs.write_bytes(b"before")
+    make(ours, theirs)
+    replace_private_bytes(ours, b"after")
+    assert (theirs.read_bytes(), ours.read_bytes()) == (b"before", b"after")

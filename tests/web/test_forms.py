@@ -32,6 +32,17 @@ LOSE_FIRST = """() => {
 }"""
 """Lets what is written first be kept by the daemon, and its answer be lost."""
 
+LOSE_GROUP = """() => {
+  const ask = window.fetch;
+  window.fetch = async (url, asked = {}) => {
+    const answer = await ask(url, asked);
+    if (asked.method !== "POST" || !String(url).endsWith("/v1/groups")) return answer;
+    window.fetch = ask;
+    throw new TypeError("cut");
+  };
+}"""
+"""Lets the first group be made by the daemon, and its answer be lost."""
+
 RECORDING = """async () => (await import("/app/state.js")).state.recording"""
 
 
@@ -160,12 +171,15 @@ def test_a_group_whose_making_broke_off_is_made_once(
     my_chat: Page, pair: tuple[Node, Node]
 ) -> None:
     mine = my_chat
+    mine.evaluate(LOSE_GROUP)
     mine.route("**/v1/conversations/*/timer", lambda route: route.abort())
     mine.get_by_role("button", name="New", exact=True).click()
     mine.get_by_role("menuitem", name="New group").click()
     form = mine.get_by_role("dialog")
     form.get_by_label("Name of the group").fill("Row 14")
     form.get_by_label("Disappearing messages").select_option("3600")
+    form.get_by_role("button", name="Make the group").click()
+    expect(form.get_by_role("alert")).to_contain_text("Mesh does not answer")
     form.get_by_role("button", name="Make the group").click()
     expect(form.get_by_role("alert")).to_contain_text("Mesh does not answer")
     mine.unroute_all()

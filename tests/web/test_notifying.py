@@ -71,5 +71,8 @@ def test_a_message_is_told_once_by_the_desktop_or_by_the_page(
     time.sleep(AT_ONCE_S)
     assert told() == 1
     anna.run("unlock")
+    wait_for_text(anna, "fourth, while it is locked")
+    time.sleep(PAUSE_S)
+    before = told()
     say("fifth, when it is open and no page is")
-    eventually(told, lambda count: count >= 2, within_s=60, what="one more of the desktop")
+    eventually(told, lambda count: count == before + 1, within_s=60, what="one more of the desktop")

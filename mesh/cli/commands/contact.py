@@ -154,7 +154,7 @@ Open what a contact sends from now on, again.
 
 What came while they were blocked stays sealed, and how much of it there is, is said. With
 --show-meanwhile it is opened too, now or at any later time, as far as it has not expired. Their
-Mesh posts again what lapses without proof that you have it, after 7 days; that is opened.
+Mesh may post again what lapses without proof that you have it, after 7 days; that is opened.
 
 \b
 Examples:

@@ -68,7 +68,8 @@ def unblocked_sentences(contact: ContactAnswer, *, is_opened: bool) -> list[str]
     sealed = f"What came meanwhile stays sealed: {sealed_words(contact)}"
     if contact.is_request:
         return [told, sealed]
-    return [told, sealed, "Their Mesh posts it again after 7 days; what comes of that is opened."]
+    again = "Their Mesh may post it again after 7 days; what comes of that is opened."
+    return [told, sealed, again]
 
 
 def safety_lines(digits: str) -> list[str]:

@@ -115,9 +115,9 @@ def upgrade(
     with prepared(place, file, keys) as (fresh, judged):
         terminal.say(judged.told)
         told_copy = "" if no_copy else make_copy(terminal, choices, passphrase_file)
-        stop(choices)
         # Verifying took minutes, in which another profile may have been started.
         require_alone(choices)
+        stop(choices)
         install(place, fresh)
     if terminal.is_json:
         terminal.json(Upgraded(version=judged.release, former=place.version, copy=told_copy))

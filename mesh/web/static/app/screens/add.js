@@ -132,6 +132,7 @@ async function startCamera() {
   cameraProblem = "";
   let stream;
   try { stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } }); } catch (refused) { cameraProblem = t("add.camera.no", { reason: refused.message }); return; }
+  stopCamera();
   camera = stream;
   // Who went on while the browser asked is not filmed.
   if (!isHere()) stopCamera();

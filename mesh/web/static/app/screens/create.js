@@ -38,7 +38,8 @@ export function openForm({ title, acts, view, act }) {
     change();
     try {
       const then = await act(data);
-      if (isHere()) then?.();
+      // Drawn without the form first: a dialog that comes takes the focus, and gives it back.
+      if (isHere() && then) change(then);
     } catch (failure) {
       if (!isOpen(made)) { failed(failure); return; }
       if (!failure.type) console.error(failure);

@@ -67,6 +67,8 @@ export function askNew() {
   const { chosen, view } = picker(askable());
   // What was done stays done where the rest fails: no second group is made.
   let made = null;
+  // Groups that were there before a request whose answer was lost: it may have made one.
+  let before = null;
   const asked = new Set();
   openForm({
     title: t("group.new"), acts: t("group.make"),
@@ -76,8 +78,15 @@ export function askNew() {
     act: async (data) => {
       const name = data.get("name").trim();
       const ids = [...chosen].map(String);
+      if (!made && before) made = (await get("/v1/groups")).groups.find((each) => each.role === "owner" && !before.has(each.conversation)) ?? null;
       if (!made) {
-        made = await post("/v1/groups", { name, contacts: ids.slice(0, ASKED_MAX) });
+        const there = new Set(state.groups.keys());
+        try {
+          made = await post("/v1/groups", { name, contacts: ids.slice(0, ASKED_MAX) });
+        } catch (problem) {
+          if (["silent", "timeout"].includes(problem.type)) before = there;
+          throw problem;
+        }
         for (const id of ids.slice(0, ASKED_MAX)) asked.add(id);
       } else if (made.name !== name) made = await patch(`/v1/groups/${made.conversation}`, { name });
       changed(made);

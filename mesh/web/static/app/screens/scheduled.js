@@ -109,7 +109,9 @@ export function askLater(each) {
       const words = wordsOf(each, text);
       const files = await (await fetchPart("attach")).numbersOf(attached);
       const wanted = { ...words, at, ...(reply ? { reply } : {}), ...(files.length ? { files } : {}) };
-      const told = await post(`/v1/conversations/${each.number}/scheduled`, wanted, { key: keyFor(wanted) });
+      // The same words are not planned twice where an answer was lost and only the time is another.
+      let told = await post(`/v1/conversations/${each.number}/scheduled`, wanted, { key: keyFor({ ...wanted, at: 0 }) });
+      if (told.at !== at) told = await patch(`/v1/scheduled/${told.number}`, { at });
       takeScheduled({ scheduled: told });
       // What was written or attached meanwhile is not part of it.
       const rest = (state.attached.get(each.number) ?? []).filter((entry) => !attached.includes(entry));
