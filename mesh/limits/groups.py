@@ -187,9 +187,10 @@ nobody has would else have everybody write to them."""
 KNOCK_REPEATED_SECONDS = 3 * 86_400
 """So long a knock goes unanswered until it is repeated, as long as the link is open."""
 
-HAD_BELIEVED_SECONDS = 7 * 86_400
-"""So long after we came in, who added us is believed what he has of each member: mail lives so
-long. Later, or of anybody else, it could lift the cut of whoever is removed next."""
+HAD_BELIEVED_SECONDS = 31 * 86_400
+"""So long after we came in, who added us is believed what he has of each member: what he supplies
+lives for 30 days, and is owed for hours at most. Later, or of anybody else, it could lift the cut
+of whoever is removed next."""
 
 BRIEFING_INTERVAL_SECONDS = 3_600
 """The time in which newcomers of a group are told no more than `BRIEFING_BYTES_PER_INTERVAL_MAX`;

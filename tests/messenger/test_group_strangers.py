@@ -5,17 +5,22 @@ import itertools
 import msgspec
 import pytest
 
-from mesh.content.entry import Entry, Kind
+from mesh.content.entry import Entry, Kind, Scope, entry_id
 from mesh.crypto.signing import SigningKey
 from mesh.group import membership
+from mesh.group.entrance import ENTRANCE_BYTES
 from mesh.group.graph import Acts, Graph
 from mesh.group.membership import STRANGERS
+from mesh.group.operations import Add, Record, consent, encode_operation
 from mesh.group.payload import sign_entry
 from mesh.group.placed_posts import SuppliedEntry
+from mesh.group.posts import sign_post
 from mesh.group.solving import Solution, solve
+from mesh.ids import VerifyKey
 from mesh.limits.groups import VIEWS_PER_AUTHOR_PER_DAY_MAX
 from mesh.messenger.conversations.history import split_parents
 from mesh.messenger.groups import daily_shares, needs
+from mesh.ratchet.identity import IdentityKeys
 from mesh.storage.connection import transaction
 from mesh.storage.vault.vault import Vault
 from tests.messenger.in_groups import crew, inside, settle
@@ -133,6 +138,37 @@ def test_what_turns_out_invalid_gives_its_place_back() -> None:
     exchange(ann, mal)
     assert [head.id for head in vault.history.heads(conversation)] == [bytes.fromhex(said.id)]
     assert parents_at(ann, say(ann, "From Ann").number) == [bytes.fromhex(said.id)]
+
+
+def heads_of_one_who_is_added(is_late: bool) -> list[str]:
+    """Joe says two things, of which the second names the first, and Bob's word before that; say
+    what stands last at Ann, whether his *add* comes before them or after.
+    """
+    ann, bob, mal = people = crew("Ann", "Bob", "Mal")
+    said = bytes.fromhex(say(bob, "From Bob").id)
+    settle(*people)
+    joe, group = IdentityKeys.from_seed(bytes([7]) * 32), inside(ann)
+    key = SigningKey.from_seed(joe.signing_seed)
+    record = Record(key.verify_key, joe.identity_key, bytes(32), bytes(ENTRANCE_BYTES), "Joe", b"")
+    action = Add((consent(key, group.gid, record),))
+    post = encode_operation(
+        action, clock=ann.now.mesh_ms << 16, seq=group.here.posted + 5, parents=heads_of(ann)
+    )
+    add = sign_post(group.signing, group.gid, post)
+    one = by_key(mal, key, add.id, number=1, parents=(said,))
+    first = entry_id(Scope(group.gid), VerifyKey(key.verify_key), one.entry)
+    two = by_key(mal, key, add.id, number=2, parents=(first,))
+    for posts, entries in [((), (one, two)), ((add,), ())][:: 1 if is_late else -1]:
+        pass_on(mal, posts, entries=entries)
+        exchange(ann, mal)
+    names = {said: "Bob's", bytes(first): "the first"}
+    heads = Vault(ann.connection).history.heads(group.conversation)
+    return [names.get(bytes(head.id), "the second") for head in heads]
+
+
+def test_the_same_stands_last_whether_who_said_it_was_added_before_or_after() -> None:
+    assert heads_of_one_who_is_added(is_late=False) == ["the second"]
+    assert heads_of_one_who_is_added(is_late=True) == ["the second"]
 
 
 def test_views_for_keys_that_nobody_added_are_solved_at_leisure(monkeypatch: Patch) -> None:

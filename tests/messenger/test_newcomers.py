@@ -26,7 +26,7 @@ from mesh.commands.item_commands import (
 from mesh.commands.items import BoardAnswer, ItemAnswer
 from mesh.group.cuts import RunHad
 from mesh.group.placed_posts import MEMBER_PREFIX_BYTES, SuppliedHad
-from mesh.messenger.groups import briefings, membership_keeper
+from mesh.messenger.groups import briefings, group_posting, membership_keeper
 from mesh.messenger.groups.membership_keeper import MembershipKeeper
 from mesh.storage.connection import transaction
 from mesh.storage.vault.vault import Vault
@@ -166,6 +166,31 @@ def test_a_newcomer_cuts_by_what_was_told_him_of_the_time_before(monkeypatch: Pa
     assert not lose_a_vote_by_a_newcomers_removal()
     monkeypatch.setattr(MembershipKeeper, "take_had", lambda *_: None)
     assert lose_a_vote_by_a_newcomers_removal()
+
+
+def test_what_is_had_is_believed_also_before_the_add_has_come(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(group_posting, "SUPPLY_POSTS_MAX", 3)
+    people = three()
+    ann, bob, cem = people
+    for number in range(6):
+        ann.ask(ChangeGroup("Crew", about=str(number)))
+    do(bob, WriteItem("Crew", text="what Bob said"))
+    settle(*people)
+    ann.ask(InviteToGroup("Crew", ("Cem",)))
+    settle(*people)
+    cem.ask(AcceptGroup("Crew"))
+    ann.receive(cem.post())
+    posted = list(ann.post())
+    for _ in range(3):
+        ann.clock.pass_by(2)
+        ann.tend()
+        posted += ann.post()
+    # What is had comes before one of the supplies that tell of his own add.
+    for which in (0, 1, 5, 2, 4, 3):
+        cem.receive([posted[which]])
+    settle(*people)
+    assert told(cem).state == "in"
+    assert cem.connection.execute("SELECT count(*) FROM group_had").fetchone() == (1,)
 
 
 def removed_and_heard_by_a_lie() -> bool:

@@ -220,7 +220,7 @@ class Entries(KeptEntries):
         return self._rows.message(row.number)
 
     def _judged(self, row: EntryRow) -> None:
-        if row.verdict != "waiting" and row.ops:
+        if self.rules.find_group(row.conversation) is not None:
             self._history.judged(row)
 
     def _is_no_head(self, row: EntryRow) -> bool:

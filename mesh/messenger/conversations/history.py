@@ -96,21 +96,22 @@ class History:
         return row, bool(children)
 
     def judged(self, row: EntryRow) -> None:
-        """An entry of a group that waited was judged: it may be a head now, or none any more."""
+        """An entry of a group that waited was judged: it may be a head now, or none any more, and
+        what it follows is one, or is none, as if it had come so.
+        """
         head = self._rows.find_head(row.conversation, row.id)
-        parents = split_parents(row.parents)
-        if head is not None and self.is_no_head(row):
+        is_none = self.is_no_head(row)
+        if head is not None and is_none:
             self._rows.remove_head(row.conversation, head.position, row.id)
-            for parent in parents:
+        for parent in split_parents(row.parents):
+            above = self._rows.find_head(row.conversation, parent)
+            if above is not None and not is_none:
+                self._rows.remove_head(row.conversation, above.position, parent)
+            elif above is None and is_none:
                 found = self._messages.find_by_id(row.conversation, parent)
-                is_head = self._rows.find_head(row.conversation, parent) is not None
-                if found is not None and not is_head and not self._is_followed(found):
+                if found is not None and not self._is_followed(found):
                     self._add_head(found, is_one_more=True)
-        elif head is None and not self._is_followed(row):
-            for parent in parents:
-                above = self._rows.find_head(row.conversation, parent)
-                if above is not None:
-                    self._rows.remove_head(row.conversation, above.position, parent)
+        if head is None and not self._is_followed(row):
             self._add_head(row, is_one_more=True)
 
     def _is_followed(self, row: EntryRow) -> bool:

@@ -350,7 +350,7 @@ class GroupInbox:
         self._repair.supplies.supplied(group, epoch, supply.posts, supply)
         for bundle in supply.bundles:
             self._take_bundle(group, bundle)
-        self._groups.take_had(group, source.member, supply.had, now)
+        self._groups.take_had(group, epoch, source.member, supply.had, now)
         for each in supply.entries:
             signed = SignedEntry(each.entry, each.signature)
             self._hear(group, VerifyKey(each.author), signed, now, source)

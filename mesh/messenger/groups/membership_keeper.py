@@ -233,13 +233,18 @@ class MembershipKeeper:
         self.put_person(group, replace(row, heard=max(row.heard, at), wrote_under=under))
 
     def take_had(
-        self, group: Group, teller: VerifyKey, told: Sequence[SuppliedHad], now: Instant
+        self,
+        group: Group,
+        epoch: HeldEpoch,
+        teller: VerifyKey,
+        told: Sequence[SuppliedHad],
+        now: Instant,
     ) -> None:
         """Take what somebody says he has of each member: of the time before us we know no more.
 
         It is believed of who added us, soon after: each number that is told lifts a cut.
         """
-        if not told or not _is_believed(group, teller, now):
+        if not told or not _is_believed(group, epoch, teller, now):
             return
         for each in told:
             members = [one for one in group.members if one.startswith(each.member_prefix)]
@@ -318,10 +323,13 @@ class MembershipKeeper:
         self._rows.drop_waiting(UnixSeconds(now.expiry - WAITING_KEPT_SECONDS))
 
 
-def _is_believed(group: Group, teller: VerifyKey, now: Instant) -> bool:
+def _is_believed(group: Group, epoch: HeldEpoch, teller: VerifyKey, now: Instant) -> bool:
     membership = group.membership
     if membership is None or group.here.since + HAD_BELIEVED_SECONDS <= now.expiry:
         return False
+    if group.row.state == "joining":
+        # The operation that adds us may come later: it is told under the keys that he made for us.
+        return teller == epoch.maker
     graph, counting = membership.graph, membership.view.acts
     adds = graph.of(graph.person(group.me).adds & counting)
     return any(act.author == teller for act in adds)

@@ -43,7 +43,7 @@ from mesh.messenger.groups.group import Group, HeldEpoch
 from mesh.messenger.groups.group_posting import GroupPosting
 from mesh.messenger.groups.keepers import Keepers
 from mesh.messenger.groups.leaves_keeper import LeavesKeeper
-from mesh.storage.vault.group_needs import NeedRow
+from mesh.storage.vault.group_needs import NeedRow, UnaskedRow
 from mesh.storage.vault.rows import OURSELVES
 
 _HOUR_SECONDS = 3_600
@@ -128,56 +128,70 @@ class Needs:
         membership = group.membership
         if membership is None:
             return
+        namers: dict[tuple[int | None, VerifyKey | None], VerifyKey] = {}
+        # A member may name things without number: once his share is full the rest costs nothing.
+        full: dict[VerifyKey, None] = {}
         for row in self._rows.unasked(group.conversation, self._first_due(group, now)):
-            member = row.named_by
-            if member is None and row.author not in (None, OURSELVES):
-                assert row.author is not None
-                member = self._authors.author(row.author).key
-            member = group.me if member is None else _namer(group, member)
-            self._note(group, row.wanted, member, now, is_waited_for=row.is_waited_for)
+            said = row.author, row.named_by
+            if said not in namers:
+                namers[said] = self._namer(group, row)
+            member = namers[said]
+            if member not in full and not self._note(
+                group, row.wanted, member, now, is_waited_for=row.is_waited_for
+            ):
+                full[member] = None
         for epoch in group.epochs:
             if epoch.seed is not None:
                 for wanted in membership.graph.missing(epoch.heads):
                     self._note(group, wanted, epoch.maker, now, is_waited_for=True)
 
+    def _namer(self, group: Group, row: UnaskedRow) -> VerifyKey:
+        member = row.named_by
+        if member is None and row.author not in (None, OURSELVES):
+            assert row.author is not None
+            member = self._authors.author(row.author).key
+        return group.me if member is None else _namer(group, member)
+
     def _note(
         self, group: Group, wanted: bytes, member: VerifyKey, now: Instant, *, is_waited_for: bool
-    ) -> None:
+    ) -> bool:
+        """Note that something is missing; False if the share of who names it is full."""
         if self._back.get((group.conversation, member), 0) > now.mesh:
             is_waited_for = True
         known = self._rows.needs(group.conversation, wanted)
         if known and not is_waited_for:
-            return
+            return True
         due = self._first_due(group, now, is_waited_for=is_waited_for)
         if not known:
-            self._add(NeedRow(0, group.conversation, wanted, member, None, None, 0, due))
-            return
+            return self._add(NeedRow(0, group.conversation, wanted, member, None, None, 0, due))
         (row,) = known
         # A hello may have named it before anything rested on it.
         if row.due is not None and due < row.due and not row.asked and not row.is_put_off:
             self._rows.put_need(replace(row, due=due))
+        return True
 
     def _first_due(self, group: Group, now: Instant, *, is_waited_for: bool = True) -> UnixSeconds:
         rank = self._rank(group, now) if is_waited_for else 0
         pause = asked_after(rank, self._entropy, is_waited_for=is_waited_for)
         return UnixSeconds(now.mesh + pause)
 
-    def _add(self, row: NeedRow) -> None:
+    def _add(self, row: NeedRow) -> bool:
         """Note something, within the share of who named it; the oldest gap of who named the most
-        makes room.
+        makes room. Return whether there was any.
         """
         conversation, counts = row.conversation, self._rows.needs_counts(row.conversation)
         by_this = counts.get(row.named_by, 0)
         if by_this >= WANTED_SHARE_MAX:
             if not self._rows.drop_oldest(conversation, row.named_by, only_gaps=True):
-                return
+                return False
         elif sum(counts.values()) >= WANTED_MAX:
             most = max(counts, key=lambda key: (counts[key], key))
             if counts[most] <= by_this:
                 most = row.named_by
             if not self._rows.drop_oldest(conversation, most, only_gaps=most == row.named_by):
-                return
+                return False
         self._rows.add_need(row)
+        return True
 
     def _rank(self, group: Group, now: Instant) -> int:
         heard = {key: row.heard for key, row in group.people.items()}
