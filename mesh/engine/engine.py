@@ -249,8 +249,7 @@ class Engine:
     def handle(self, batch: Sequence[Input], now: Instant) -> list[Effect]:
         """Handle a batch of inputs; return what may leave, after all of it is committed.
 
-        Raises StorageError if a disk fails. What was not committed is gone from the disk and not
-        from memory, so it is not called again (`lasting.py`).
+        StorageError if a disk fails: what was not committed is in memory only (`lasting.py`).
         """
         now = self._clock.at(now)
         self._forwarder.buffer.is_clock_steady = self._clock.expiry.is_steady(now)

@@ -37,7 +37,6 @@ from mesh.wire.backup_file import FILE_HEAD_BYTES, BackupLock, BackupWriter
 from mesh.wire.backup_records import CONTENT_VERSION, EndRecord, Manifest, Record, encode_record
 from mesh.wire.parameters import MeshParameters
 from tests.messenger.people import copied
-from tests.mounts import run_on_disk
 from tests.node.backing_up import (
     BACKUP_PASSPHRASE,
     CHEAP_LOCK,
@@ -448,37 +447,6 @@ def test_a_copy_that_is_killed_anywhere_leaves_the_former_one_or_the_new(
     for data, _ in groupby(copies):
         assert check(io.BytesIO(data), backup_passphrase=BACKUP_PASSPHRASE).messages_count == 16
     assert len(set(copies)) == 2
-
-
-ON_A_FULL_DISK = """
-import os, sys
-from pathlib import Path
-from mesh.errors import StorageError
-from mesh.node.whole_file import WholeFile
-
-disk, turn = Path(sys.argv[1]), sys.argv[2]
-path = disk / "anna.backup"
-def write(count):
-    with WholeFile(path, disk / "anna.backup.part") as file:
-        for _ in range(count):
-            file.write(bytes(65_536))
-        file.check()
-        file.keep()
-if turn == "first":
-    write(2)
-else:
-    try:
-        write(64)
-    except StorageError as error:
-        print(error)
-    print(sorted(os.listdir(disk)), path.stat().st_size)
-"""
-
-
-def test_a_full_disk_leaves_the_former_file(tmp_path: Path) -> None:
-    said = run_on_disk(tmp_path, "size=1m", ON_A_FULL_DISK)
-    assert "The disk is full" in said
-    assert said.splitlines()[-1] == "['anna.backup'] 131072"
 
 
 def test_a_large_history_takes_the_memory_of_a_piece(tmp_path: Path, anna: Profile) -> None:

@@ -118,9 +118,7 @@ class History:
         """Say whether an entry is no head: something names it, or nothing may. In doubt it is one:
         that takes a place among parents, no more.
         """
-        children = self._messages.children(
-            row.conversation, row.position, row.id, _CHILDREN_LOOKED_AT
-        )
+        children = self._rows.children(row.conversation, row.position, row.id, _CHILDREN_LOOKED_AT)
         return self.is_no_head(row) or not all(map(self.is_no_head, children))
 
     def placed(self, row: EntryRow) -> EntryRow:

@@ -33,9 +33,6 @@ _OF_GROUPS: Final = (
     "?1 IS NULL AND +conversation IN (SELECT number FROM conversations WHERE kind = 'group')"
 )
 
-_LOOKED_BEHIND: Final = 256
-"""Entries behind one among which those are looked for that name it: most stand next to it."""
-
 Place = tuple[int, bytes]
 """Where a message stands: its position and id in a conversation, or its number as they came."""
 
@@ -137,20 +134,6 @@ class EntryRows:
             f"{ENTRY} WHERE conversation = ? AND id = ?", (conversation, id_)
         )
         return find_one(cursor, EntryRow)
-
-    def children(
-        self, conversation: ConversationId, position: int, id_: MessageId, limit: int
-    ) -> list[EntryRow]:
-        """Return the first entries that name one as a parent, but for those that are invalid, and
-        those that stand far behind it: no index tells them.
-        """
-        cursor = self._connection.execute(
-            f"SELECT * FROM ({ENTRY} WHERE conversation = ? AND position > ? "  # noqa: S608 (ours)
-            "ORDER BY position, id LIMIT ?) WHERE verdict <> 'invalid' AND instr(parents, ?) > 0 "
-            "ORDER BY position, id LIMIT ?",
-            (conversation, position, _LOOKED_BEHIND, id_, limit),
-        )
-        return all_of(cursor, EntryRow)
 
     def find_by_send_key(self, send_key: str) -> EntryRow | None:
         cursor = self._connection.execute(f"{ENTRY} WHERE send_key = ?", (send_key,))

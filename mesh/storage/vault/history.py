@@ -1,13 +1,18 @@
 """Rows of the vault about the order of a conversation: positions, heads and gaps."""
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from mesh.content.entry import is_change
 from mesh.ids import ConversationId, MessageId
 from mesh.inputs import Connection
-from mesh.storage.vault.entries import EntryRows, Place
+from mesh.storage.vault.entries import ENTRY, EntryRows, Place
 from mesh.storage.vault.kept_rows import KeptRows
 from mesh.storage.vault.rows import OURSELVES, EntryRow, Row, all_of, blobs, find_one, integers
+
+_LOOKED_BEHIND: Final = 256
+"""Entries behind one among which those are looked for that name it: most stand next to it."""
 
 
 class HeadRow(Row, frozen=True):
@@ -47,6 +52,20 @@ class HistoryRows:
             return None
         assert isinstance(columns[0], int)
         return columns[0]
+
+    def children(
+        self, conversation: ConversationId, position: int, id_: MessageId, limit: int
+    ) -> list[EntryRow]:
+        """Return the first entries that name one as a parent, but for those that are invalid, and
+        those that stand far behind it: no index tells them.
+        """
+        cursor = self._connection.execute(
+            f"SELECT * FROM ({ENTRY} WHERE conversation = ? AND position > ? "  # noqa: S608 (ours)
+            "ORDER BY position, id LIMIT ?) WHERE verdict <> 'invalid' AND instr(parents, ?) > 0 "
+            "ORDER BY position, id LIMIT ?",
+            (conversation, position, _LOOKED_BEHIND, id_, limit),
+        )
+        return all_of(cursor, EntryRow)
 
     def set_position(self, number: int, position: int) -> None:
         self.kept.clear()
