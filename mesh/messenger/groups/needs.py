@@ -194,6 +194,9 @@ class Needs:
         return True
 
     def _rank(self, group: Group, now: Instant) -> int:
+        if group.me not in group.members:
+            # A removal that may not count came just now.
+            return 0
         heard = {key: row.heard for key, row in group.people.items()}
         return rank_among_heard(group.me, group.members, heard, now.mesh)
 
