@@ -28,6 +28,12 @@ from tests.storage.test_portable import lived
 BEGAN = 1_800_000_000.0
 
 
+async def wrote_much(node: Node) -> None:
+    """Have 40 messages written, more than one piece of a backup holds."""
+    for number in range(40):
+        await wrote(node, f"{number} " + "x" * 30_000)
+
+
 async def streamed(
     keeper: VaultKeeper, passphrase: str = BACKUP_PASSPHRASE, *, is_new: bool = False
 ) -> bytes:
@@ -72,8 +78,7 @@ async def wrote(node: Node, text: str) -> None:
 async def test_a_backup_is_of_one_instant_while_the_node_goes_on(tmp_path: Path) -> None:
     async with running(tmp_path, "Anna") as (node, keeper, profile):
         set_passphrase(profile)
-        for number in range(40):
-            await wrote(node, f"{number} " + "x" * 30_000)
+        await wrote_much(node)
         async with aclosing(keeper.backup(BACKUP_PASSPHRASE.encode(), is_new=False)) as pieces:
             data = await anext(pieces)
             data += await anext(pieces)
@@ -88,8 +93,7 @@ async def test_a_backup_is_of_one_instant_while_the_node_goes_on(tmp_path: Path)
 async def test_a_lock_ends_a_backup_and_closes_all_that_reads(tmp_path: Path) -> None:
     async with running(tmp_path, "Anna") as (node, keeper, profile):
         set_passphrase(profile)
-        for number in range(40):
-            await wrote(node, f"{number} " + "x" * 30_000)
+        await wrote_much(node)
         async with aclosing(keeper.backup(BACKUP_PASSPHRASE.encode(), is_new=False)) as pieces:
             await anext(pieces)
             await keeper.lock()
@@ -109,8 +113,7 @@ async def test_a_lock_ends_a_backup_and_closes_all_that_reads(tmp_path: Path) ->
 async def test_a_stop_ends_a_backup_and_waits_for_none(tmp_path: Path) -> None:
     async with running(tmp_path, "Anna") as (node, keeper, profile):
         set_passphrase(profile)
-        for number in range(40):
-            await wrote(node, f"{number} " + "x" * 30_000)
+        await wrote_much(node)
         async with aclosing(keeper.backup(BACKUP_PASSPHRASE.encode(), is_new=False)) as pieces:
             await anext(pieces)
             keeper.backups.stop()
@@ -311,8 +314,7 @@ async def test_a_copy_that_cannot_be_made_is_told_once_and_tried_again(tmp_path:
 async def test_a_backup_that_is_being_read_holds_up_no_node(tmp_path: Path) -> None:
     async with running(tmp_path, "Anna") as (node, keeper, profile):
         set_passphrase(profile)
-        for number in range(40):
-            await wrote(node, f"{number} " + "x" * 30_000)
+        await wrote_much(node)
         vault = profile.open_vault("horse")
         async with aclosing(keeper.backup(BACKUP_PASSPHRASE.encode(), is_new=False)) as pieces:
             await anext(pieces)
