@@ -64,11 +64,12 @@ def find_private_bytes(path: Path, *, bytes_max: int) -> bytes | None:
         raise storage_error(error, path) from error
 
 
-def replace_private_bytes(path: Path, content: bytes) -> None:
+def replace_private_bytes(path: Path, content: bytes, *, is_key: bool = False) -> None:
     """Write a file so that after any crash it has either its old or its new content.
 
     Durable on return. The former content is overwritten, as far as the disk does that in place; not
     where other names lead to it too, as a link or a copy by links does: it is somebody else's then.
+    A key that is replaced is to be gone under every name.
     """
     fresh = path.with_name(f".{path.name}.new")
     try:
@@ -77,7 +78,7 @@ def replace_private_bytes(path: Path, content: bytes) -> None:
         with contextlib.ExitStack() as stack:
             former: int | None = None
             # A file that is open cannot be replaced on Windows.
-            if sys.platform != "win32" and _is_ours_alone(path):
+            if sys.platform != "win32" and _may_be_overwritten(path, is_key=is_key):
                 former = os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
                 stack.callback(os.close, former)
             fresh.replace(path)
@@ -90,12 +91,12 @@ def replace_private_bytes(path: Path, content: bytes) -> None:
         raise storage_error(error, path) from error
 
 
-def _is_ours_alone(path: Path) -> bool:
+def _may_be_overwritten(path: Path, *, is_key: bool) -> bool:
     try:
         found = path.lstat()
     except FileNotFoundError:
         return False
-    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+    return stat.S_ISREG(found.st_mode) and (is_key or found.st_nlink == 1)
 
 
 def erase(path: Path) -> None:

@@ -334,7 +334,7 @@ class Profile:
                 f"{self.folders.store_file} away to begin with an empty store."
             )
         key = self._entropy.draw(KEY_BYTES)
-        replace_private_bytes(path, encode_store_key(key))
+        replace_private_bytes(path, encode_store_key(key), is_key=True)
         return key
 
     def _wrapped_key(self) -> WrappedKey:
@@ -350,7 +350,7 @@ class Profile:
     def _write_vault_key(self, key: bytearray, passphrase: str) -> None:
         cost = self._cost if passphrase else EMPTY_COST
         wrapped = WrappedKey.wrap(key, passphrase, cost, self._entropy)
-        replace_private_bytes(self.folders.vault_key_file, wrapped.encode())
+        replace_private_bytes(self.folders.vault_key_file, wrapped.encode(), is_key=True)
 
 
 def vault_damage(error: DamagedError) -> DamagedError:
