@@ -1,10 +1,13 @@
 """The program `mesh` of a node that gives half of the bodies it owes, and tells nobody.
 
 Each time that a body should leave over a link, a throw decides whether it does. To the node itself
-and to its neighbours all looks as if it had: what is lost has to be asked for again.
+and to its neighbours all looks as if it had: what is lost has to be asked for again. No body is
+withheld more than twice, so that the time until all is there has a bound.
 """
 
+import hashlib
 import random
+from collections import Counter
 from typing import Final
 
 from mesh.cli.main import main
@@ -19,15 +22,22 @@ WITHHELD: Final = "bodies_withheld"
 
 _chance: Final = random.Random(19)
 _frames: Final = BodySender.frames
+_withheld: Final = Counter[tuple[LinkId, bytes]]()
 
 
 def _half(sender: BodySender, outgoing: Outgoing, link: LinkId, room_bytes: int) -> list[Frame]:
     owed = _frames(sender, outgoing, link, room_bytes)
-    given = [
-        frame for frame in owed if not isinstance(frame, Push | Stem) or _chance.random() < 0.5
-    ]
+    given = [frame for frame in owed if not _is_withheld(frame, link)]
     sender._counters.count(WITHHELD, len(owed) - len(given))
     return given
+
+
+def _is_withheld(frame: Frame, link: LinkId) -> bool:
+    if not isinstance(frame, Push | Stem) or _chance.random() < 0.5:
+        return False
+    body = link, hashlib.sha256(frame.envelope).digest()
+    _withheld[body] += 1
+    return _withheld[body] <= 2
 
 
 if __name__ == "__main__":
