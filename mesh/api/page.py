@@ -15,7 +15,7 @@ from mesh.web.static_files import StaticFile, StaticFiles
 API_PREFIXES: Final = ("/v1/", "/metrics")
 
 PAGE_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "default-src 'none'; script-src 'self'{scripts}; style-src 'self'; img-src 'self' blob: data:; "
     "media-src 'self' blob:; connect-src 'self'; font-src 'self'; manifest-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types lit-html"
@@ -56,7 +56,7 @@ async def send_file(scope: Scope, send: Send, file: StaticFile) -> None:
         # It is asked for each time, and sent only when it has changed.
         b"cache-control": b"no-cache",
         b"etag": file.tag.encode(),
-        b"content-security-policy": PAGE_POLICY.encode(),
+        b"content-security-policy": PAGE_POLICY.format(scripts=file.scripts).encode(),
     }
     if file.tag in tags:
         await send({"type": "http.response.start", "status": 304, "headers": list(headers.items())})

@@ -2,6 +2,7 @@
 only has to reload it.
 """
 
+import base64
 import hashlib
 import re
 from dataclasses import dataclass
@@ -26,16 +27,21 @@ TYPES: Final = {
 }
 """A file whose ending is not here is not served."""
 
+_SCRIPT: Final = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """One file as it is sent. `tag` is its ETag."""
+    """One file as it is sent.
+
+    `tag` is its ETag; `scripts` allows those inside it (Content Security Policy Level 3, 2.3.1).
+    """
 
     content: bytes
     media_type: str
     tag: str
+    scripts: str
     stamp: tuple[int, int]
 
 
@@ -63,7 +69,14 @@ class StaticFiles:
             if known is None or known.stamp != stamp:
                 content = path.read_bytes()
                 tag = f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
-                known = self._known[name] = StaticFile(content, media_type, tag, stamp)
+                scripts = _allowed(content) if path.suffix == ".html" else ""
+                known = self._known[name] = StaticFile(content, media_type, tag, scripts, stamp)
         except OSError:
             return None
         return known
+
+
+def _allowed(page: bytes) -> str:
+    """The sources of a policy that allow what stands between the script tags of a page."""
+    hashes = [hashlib.sha256(text).digest() for text in _SCRIPT.findall(page)]
+    return "".join(f" 'sha256-{base64.b64encode(each).decode()}'" for each in hashes)

@@ -1,6 +1,9 @@
 """The door for browsers: signing in, sessions, the page's files, and the stream of events."""
 
+import base64
+import hashlib
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -136,6 +139,11 @@ def test_without_a_door_there_is_no_code(tmp_path: Path) -> None:
         access.new_code(as_file=False)
 
 
+def the_only_script_in(page: bytes) -> str:
+    [script] = re.findall(rb"<script>(.*?)</script>", page, re.DOTALL)
+    return base64.b64encode(hashlib.sha256(script).digest()).decode()
+
+
 async def test_the_page_is_served_to_everybody_with_its_rules(door: Door) -> None:
     page = await door.ask("GET", "/", {"If-None-Match": '"another"'})
     assert page.status == 200
@@ -144,7 +152,7 @@ async def test_the_page_is_served_to_everybody_with_its_rules(door: Door) -> Non
     policy = page.headers["content-security-policy"]
     for rule in (
         "default-src 'none'",
-        "script-src 'self'",
+        f"script-src 'self' 'sha256-{the_only_script_in(page.body)}'",
         "connect-src 'self'",
         "img-src 'self' blob: data:",
         "media-src 'self' blob:",

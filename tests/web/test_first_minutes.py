@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from mesh.api.page_requests import DrawQr, QrAnswer
 from mesh.commands.invites import CreateInvite, InviteAnswer
@@ -115,6 +115,32 @@ def test_two_newcomers_talk_and_touch_nothing_but_the_keyboard(
     expect(theirs.get_by_role("region", name="Details")).to_contain_text("Delivered")
     theirs.keyboard.press("Escape")
     expect(theirs.get_by_role("region", name="Details")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    "broken", ["app/words.js", "app/main.js", "styles/frame.css", "v1/session"]
+)
+def test_what_a_change_of_the_network_breaks_off_is_loaded_again(
+    alone: Node, laptops: Laptops, broken: str
+) -> None:
+    """Browsers do so to all that is on its way, also from this computer, as a Wi-Fi comes."""
+    broken_off: list[Route] = []
+
+    def break_off_once(route: Route) -> None:
+        if broken_off:
+            route.continue_()
+            return
+        broken_off.append(route)
+        route.abort("internetdisconnected")
+
+    page = laptops.beside(alone).page(before=lambda one: one.route(f"**/{broken}", break_off_once))
+    expect(page.get_by_role("heading", name="Mesh")).to_be_visible()
+    expect(page.get_by_role("navigation").first).to_be_visible()
+    looks = page.evaluate(
+        "[...document.querySelectorAll('link[rel=stylesheet]')].map(l => !!l.sheet)"
+    )
+    assert all(looks)
+    assert len(broken_off) == 1
 
 
 def test_the_picture_of_a_code_on_another_screen_adds_somebody(

@@ -31,8 +31,13 @@ export async function signIn() {
   const code = new URLSearchParams(location.hash.slice(1)).get("code");
   if (!code) return;
   history.replaceState(null, "", `${location.pathname}#/chats`);
-  const answer = await ask("POST", "/v1/session", { body: { code } });
-  keep(answer.token);
+  // What leads here breaks off when a network comes or goes: the code is not used up by that.
+  for (let tries = 0; ; tries += 1) {
+    try { return keep((await ask("POST", "/v1/session", { body: { code } })).token); } catch (problem) {
+      if (problem.type !== "silent" || tries === 9) throw problem;
+    }
+    await new Promise((resolve) => { setTimeout(resolve, 1000); });
+  }
 }
 
 // A request counts as a person's while somebody uses the page: polling puts no lock off.

@@ -1,8 +1,7 @@
 // Keeps what the page knows in step with the daemon: loads it once, then lives on events.
 import { get, isSignedIn, personIsHere, signIn, signOff } from "./api.js";
 import { Follower } from "./events.js";
-import { ready } from "./later.js";
-import { notify } from "./notify.js";
+import { fetchPart, ready } from "./later.js";
 import { endsByItself, Patience } from "./patience.js";
 import { holdsSomething, lockDrafts, pump, saveDrafts, seeOwn } from "./outbox.js";
 import { askKnocks, hear, takeGroup } from "./groups.js";
@@ -290,7 +289,7 @@ function arrived(item) {
   if (isShown && streamOf(item.conversation).atEnd) return;
   unsaid += 1;
   soon("announce", () => { announce(t("announce.new", { n: unsaid })); unsaid = 0; }, 1000);
-  if ((conversation?.muted_until ?? 0) < nowSeconds() && !conversation?.is_request && !(isShown && personIsHere())) notify(item);
+  if ((conversation?.muted_until ?? 0) < nowSeconds() && !conversation?.is_request && !(isShown && personIsHere())) fetchPart("notify").then(({ notify }) => notify(item), () => { /* the daemon fell silent */ });
 }
 
 let lastSaid = 0;
