@@ -6,7 +6,7 @@ ASGI, which costs little and behaves the same under every server.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 import trio
@@ -65,6 +65,12 @@ from mesh.errors import UserError
 from mesh.limits.api import API_BODY_BYTES_MAX, API_BODY_TIMEOUT_MS
 from mesh.messenger.names import checked_name
 from mesh.pictures.drawing import Pictures
+
+CLEARED: Final = b'"cache", "storage"'
+"""What a browser forgets when a session ends or a profile is wiped.
+
+Not cookies: ports share them, and with them every other local site would be signed out.
+"""
 
 
 class Asker(Carrier, Protocol):
@@ -301,7 +307,7 @@ class PathEndpoint:
         except Exception as error:
             told = problem_of_failure(error, f"{route.method} {route.path}")
         else:
-            headers = {b"clear-site-data": b'"*"'} if route.clears_site else None
+            headers = {b"clear-site-data": CLEARED} if route.clears_site else None
             await send_json(send, self._encoder.encode(answer), headers=headers)
             return
         await send_problem(scope, send, told)
