@@ -91,6 +91,35 @@ def test_a_picture_is_seen_opened_and_saved(chat: tuple[Page, Page], tmp_path: P
     expect(theirs.get_by_role("dialog")).to_have_count(0)
 
 
+def test_a_picture_that_is_taken_back_is_shown_no_longer(
+    chat: tuple[Page, Page], pair: tuple[Node, Node], tmp_path: Path
+) -> None:
+    mine, theirs = chat
+    for name, words in (("mill.jpg", "Water at noon"), ("sun.jpg", "Sun over the mill")):
+        attach(mine, written(tmp_path, name, photo()))
+        say(mine, words)
+        is_drawn(in_stream(theirs, words))
+    theirs.get_by_role("button", name="Open: Sun over the mill").press("Enter")
+    viewer = theirs.get_by_role("dialog", name="Picture")
+    expect(viewer).to_contain_text("2 of 2")
+    expect(viewer.get_by_role("img")).to_have_js_property("naturalWidth", 1600)
+    addresses = [
+        viewer.get_by_role("img").get_attribute("src"),
+        in_stream(theirs, "Sun over the mill").get_attribute("src"),
+    ]
+    pair[0].client.ask(RetractItem(files_of(pair[0])[-1].item), ItemAnswer)
+    expect(viewer).to_contain_text("It is not there any more.")
+    expect(viewer.get_by_role("img")).to_have_count(0)
+    # The browser holds none of it, in either size.
+    held = """(addresses) => Promise.all(addresses.map((one) => new Promise((told) => {
+      const image = new Image();
+      image.onload = () => told(true);
+      image.onerror = () => told(false);
+      image.src = one; })))"""
+    assert theirs.evaluate(held, addresses) == [False, False]
+    theirs.keyboard.press("Escape")
+
+
 def test_files_and_pictures_of_a_chat_stand_beside_it(
     chat: tuple[Page, Page], pair: tuple[Node, Node], tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ import { exact, timeOfDay } from "../times.js";
 import { t } from "../words.js";
 import { card } from "./files.js";
 import { nameOfAuthor } from "./message.js";
-import { isShown, picturesOf, seen } from "./pictures.js";
+import { forgetPictures, isShown, picturesOf, seen } from "./pictures.js";
 
 const PAGE = 30;
 
@@ -41,6 +41,7 @@ async function load(conversation, next = 0) {
 
 /** Something happened: what is shown of it changes with it. */
 export function takeEvent({ type, item, file, conversation, number }) {
+  if (type === "item-gone" || item?.gone) forgetPictures(item?.number ?? number);
   if (!list) return;
   if (type === "item-added" || type === "item-changed") {
     if (item.conversation !== list.conversation) return;

@@ -16,14 +16,19 @@ const SIDE = 320;
 const SIDE_LARGE = 1600;
 const KEPT = 120;
 
-/** Addresses of what the daemon drew, by file, size and whether all of it was here; the oldest go. "" where nothing can be drawn. */
+/** Addresses of what the daemon drew, by item, file, size and whether all of it was here; the oldest go. "" where nothing can be drawn. */
 const drawn = new Map();
 const asked = new Map();
 const letGo = (address) => { if (address) URL.revokeObjectURL(address); };
 onForget(() => { for (const address of drawn.values()) letGo(address); drawn.clear(); });
 
+/** What was drawn of an item that is gone is let go. */
+export function forgetPictures(item) {
+  for (const [key, address] of drawn) if (key.startsWith(`${item} `)) { letGo(address); drawn.delete(key); }
+}
+
 const isWhole = (file) => ["new", "here"].includes(file.state);
-const keyOf = (file, side) => `${file.number} ${side} ${isWhole(file)}`;
+const keyOf = (file, side) => `${file.item} ${file.number} ${side} ${isWhole(file)}`;
 
 /** Whether there is anything to be seen of a picture: else it is shown as a file. */
 export const isShown = (file) => file.number > 0 && file.width > 0 && file.height > 0 && drawn.get(keyOf(file, SIDE)) !== "" && (isWhole(file) || file.has_preview || file.colours.length > 0);
@@ -108,7 +113,8 @@ export const picturesOf = (items) => items.flatMap((item) => (item.gone ? [] : (
 function view(each, file, all) {
   let number = file.number;
   let shown = "";
-  const place = () => Math.max(0, all().findIndex((one) => one.file.number === number));
+  /** Its place among all; -1 once it is not there any more. */
+  const place = () => all().findIndex((one) => one.file.number === number);
   const load = async () => {
     const wanted = number;
     shown = "";
@@ -135,7 +141,7 @@ function view(each, file, all) {
     also: { words: t("save"), act: () => { const found = all()[place()]; return found && saveFile(each, found.item, found.file); } },
     body: () => {
       const found = all()[place()];
-      if (!found) return html`<p>${t("err.not-found")}</p>`;
+      if (!found) return html`<p role="alert">${t("err.not-found")}</p>`;
       const at = place();
       return html`<figure>${shown ? html`<img src=${shown} alt=${altOf(each, found.item)}>` : html`<p aria-busy="true">${t("loading")}</p>`}
         <figcaption><button class="icon-button" aria-label=${t("picture.before")} ?disabled=${at === 0} @click=${() => step(-1)}>${icon("chevron-left", 22)}</button>
