@@ -399,7 +399,8 @@ def test_a_file_that_came_is_sent_on(
 
 
 SLOW: Final = """async () => {
-  const { ask, piecesOf } = await import("/app/api.js");
+  const { ask } = await import("/app/api.js");
+  const { piecesOf } = await import("/app/transfers.js");
   // The network alone is slow: eight pieces, one in each 300 ms, and then it waits for so long.
   const slowly = (last) => (address, { signal }) => new Response(new ReadableStream({
     async start(stream) {

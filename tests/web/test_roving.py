@@ -149,15 +149,15 @@ def walk_through_files(page: Page) -> None:
     expect(page.locator(".members")).to_be_visible()
 
 
-def accept(node: Node) -> None:
+def accept(node: Node, group: str = "Crew") -> None:
     """Join the group into which one is asked."""
     eventually(
         lambda: node.run("group"),
-        lambda told: "Crew" in told,
+        lambda told: group in told,
         within_s=60,
         what="an invite",
     )
-    node.client.ask(AcceptGroup("Crew"), GroupAnswer)
+    node.client.ask(AcceptGroup(group), GroupAnswer)
 
 
 def test_a_stream_has_one_tab_stop_and_what_stands_in_a_message_belongs_to_it(

@@ -1,7 +1,7 @@
 // What is done with a message, from keys, the bar beside it and its menu alike.
 import { html } from "../vendor/lit-html/lit-html.js";
 import { post } from "./api.js";
-import { confirm, copyText, failed, here, openMenu } from "./dom.js";
+import { copyText, failed, here, openMenu } from "./dom.js";
 import { canChange, groupOf, isAtLeast, may } from "./groups.js";
 import { fetchPart } from "./later.js";
 import { setMode } from "./outbox.js";
@@ -63,18 +63,8 @@ export async function react(each, item, sign) {
   await tell(item, "react", { emoji });
 }
 
-export async function withdraw(item) {
-  if (!(await confirm({ title: t("withdraw.title"), body: html`<p>${t("withdraw.ask")}</p>`, yes: t("details.withdraw") }))) return;
-  await post(`/v1/messages/${item.number}/withdraw`);
-}
-
 /** An admin of a group hides what others wrote, for all, and shows it again. */
 const mayHide = (each, item) => each.kind === "group" && !item.entry && (!item.gone || item.hidden) && isAtLeast(groupOf(each.number), "admin");
-
-async function hide(item) {
-  if (!item.hidden && !(await confirm({ title: t("hide.ask"), body: html`<p>${t("hide.means")}</p>`, yes: t("menu.hide") }))) return;
-  await tell(item, "hide", { is_on: !item.hidden });
-}
 
 /** Open what a part has, unless the person went on while it came. */
 export const opener = (place, name) => async (...values) => {
@@ -87,7 +77,9 @@ export const askDelete = asked("askDelete");
 export const askForward = asked("askForward");
 export const askTimer = asked("askTimer");
 export const askExport = asked("askExport");
+export const askWithdraw = asked("askWithdraw");
 const askSign = asked("askSign");
+const askHide = asked("askHide");
 
 export const isOffered = (sign) => OFFERED.includes(sign);
 
@@ -117,8 +109,8 @@ export function messageMenu(event, each, item, focus) {
     isText(item) && canGoOn(item) ? ["forward", t("menu.forward"), () => askForward(each, item)] : null,
     isOpen && (each.kind !== "group" || may(groupOf(each.number), "pin")) ? [item.is_pinned ? "pin-off" : "pin", t(item.is_pinned ? "menu.unpin" : "menu.pin"), () => (isClosed(each) ? null : tell(item, "pin", { is_on: !item.is_pinned }))] : null,
     ["info", t("menu.details"), () => go(`#/c/${each.number}/details/${item.number}`)],
-    mayHide(each, item) ? [item.hidden ? "eye" : "eye-off", t(item.hidden ? "menu.unhide" : "menu.hide"), () => hide(item)] : null,
-    canWithdraw(item) ? ["undo-2", t("details.withdraw"), () => withdraw(item)] : null,
+    mayHide(each, item) ? [item.hidden ? "eye" : "eye-off", t(item.hidden ? "menu.unhide" : "menu.hide"), () => (item.hidden ? tell(item, "hide", { is_on: false }) : askHide(item))] : null,
+    canWithdraw(item) ? ["undo-2", t("details.withdraw"), () => askWithdraw(item)] : null,
     ["trash-2", t("menu.delete"), () => askDelete(each, item), "danger"],
   ], isOpen && each.reads !== 1 ? offered(each, item) : []);
 }

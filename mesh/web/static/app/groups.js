@@ -3,7 +3,7 @@ import { get } from "./api.js";
 import { change, onForget, state } from "./state.js";
 import { nowSeconds } from "./times.js";
 
-const RANKS = { member: 0, admin: 1, owner: 2 };
+export const RANKS = { member: 0, admin: 1, owner: 2 };
 const LATELY_S = 86_400;
 
 export const groupOf = (conversation) => state.groups.get(conversation);
@@ -20,40 +20,55 @@ export const isAtLeast = (group, role) => isIn(group) && group.role !== null && 
 /** Whether one may do what a setting (add, write, pin, timer) leaves to members or to admins. */
 export const may = (group, what) => isIn(group) && group.settings !== null && !group.settings.closed && (group.settings[what] === "members" || isAtLeast(group, "admin"));
 
-/** Whether one has more power than a member: it runs strictly downwards. */
-export const isAbove = (group, member) => isAtLeast(group, "admin") && RANKS[group.role] > RANKS[member.role];
-
 /** Whether one can change what stands in a conversation: vote, answer, react, delete for all. */
 export const canChange = (each) => each.kind !== "group" || (isIn(groupOf(each.number) ?? {}) && !groupOf(each.number).settings?.closed);
 
 /** How many wait at links into groups. */
 export const knocksCount = () => [...state.knocks.values()].reduce((sum, knocks) => sum + knocks.length, 0);
 
-/** Ask who waits at links into a group, if one may let them in. */
-export async function askKnocks(group) {
-  if (!may(group, "add")) { state.knocks.delete(group.conversation); return; }
-  try { state.knocks.set(group.conversation, (await get(`/v1/groups/${group.conversation}/knocks`)).knocks); } catch { /* asked again with the next event */ }
-  change();
+/** What is asked now, and whether something happened meanwhile. */
+const asking = new Map();
+onForget(() => asking.clear());
+
+/** Ask for something about a group, and once more where the answer may be older than what is known. */
+export async function once(what, conversation, ask) {
+  const name = `${what} ${conversation}`;
+  if (asking.has(name)) { asking.set(name, true); return; }
+  const { locks } = state;
+  do {
+    asking.set(name, false);
+    await ask();
+    change();
+    if (state.locks !== locks) return;
+  } while (asking.get(name));
+  asking.delete(name);
 }
 
-const asking = new Set();
+/** Ask who waits at links into a group, if one may let them in. */
+export const askKnocks = ({ conversation }) => once("knocks", conversation, async () => {
+  if (!may(groupOf(conversation) ?? {}, "add")) { state.knocks.delete(conversation); return; }
+  try { state.knocks.set(conversation, (await get(`/v1/groups/${conversation}/knocks`)).knocks); } catch { /* asked again with the next event */ }
+});
 
 /** The members of a group by their keys, oneself among them; asked for when they are first wanted. */
 export function membersOf(conversation) {
-  if (!state.members.has(conversation)) askMembers(conversation);
+  if (!state.members.has(conversation) && !asking.has(`members ${conversation}`)) askMembers(conversation);
   return state.members.get(conversation) ?? new Map();
 }
 
-export async function askMembers(conversation) {
-  if (asking.has(conversation)) return;
-  asking.add(conversation);
+export const askMembers = (conversation) => once("members", conversation, async () => {
   try {
     const { members } = await get(`/v1/groups/${conversation}/members`);
     state.members.set(conversation, new Map(members.map((member) => [member.key, member])));
-  } catch {
-    state.members.set(conversation, state.members.get(conversation) ?? new Map());
-  } finally { asking.delete(conversation); }
-  change();
+  } catch (problem) {
+    if (problem.type !== "cancelled") state.members.set(conversation, state.members.get(conversation) ?? new Map());
+  }
+});
+
+/** All was loaded anew: answers on their way may be older. */
+export function forgetMembers() {
+  state.members.clear();
+  for (const name of asking.keys()) asking.set(name, true);
 }
 
 /** How many others were heard within a day. */
@@ -79,5 +94,5 @@ export function hear({ conversation, author, received }) {
 /** More is known of a group: this is the whole of it. */
 export function takeGroup(group) {
   state.groups.set(group.conversation, group);
-  if (state.members.has(group.conversation)) askMembers(group.conversation);
+  if (state.members.has(group.conversation) || asking.has(`members ${group.conversation}`)) askMembers(group.conversation);
 }

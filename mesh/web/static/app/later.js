@@ -1,5 +1,6 @@
-// What reading and writing do not need comes when it is first asked for, and all of it once the page is calm: it stays when the daemon falls silent.
+// What reading and writing do not need comes when it is asked for, and all of it once the page is calm: it stays when the daemon falls silent.
 import { Problem } from "./api.js";
+import { Patience } from "./patience.js";
 import { arriveAgain } from "./router.js";
 import { change, state } from "./state.js";
 
@@ -11,19 +12,26 @@ const PARTS = {
 };
 const loaded = {};
 const loading = {};
+const failures = {};
+const STUCK = 3;
+const patience = new Patience(fetchAll);
 
 let besides = null;
+let looks = null;
 
 /** What all parts look like, and their icons. */
-const fetchBesides = () => Promise.all([import("../vendor/lucide/shapes_more.js"), new Promise((resolve, reject) => {
+const fetchBesides = () => Promise.all([import("../vendor/lucide/shapes_more.js"), looks ??= new Promise((resolve, reject) => {
   document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href: "/styles/screens.css", onload: resolve, onerror: reject }));
-})]);
+}).catch((failure) => { looks = null; throw failure; })]);
 
 /** The module of a part; while it is not here, undefined, and the page is drawn again when it is. */
 export function part(name) {
-  if (!loaded[name]) fetchPart(name).catch(() => { /* tried again when it is asked for again */ });
+  if (!loaded[name]) fetchPart(name).catch(() => patience.later());
   return loaded[name];
 }
+
+/** Whether a part does not come, though the daemon answers: some browsers remember what failed for as long as a page lives. */
+export const isStuck = (name) => failures[name] >= STUCK && !state.silentSince;
 
 /** The module of a part if it is here; nothing is fetched. */
 export const ready = (name) => loaded[name];
@@ -37,10 +45,18 @@ export async function fetchPart(name) {
     // A section that came late is told again where one is: once, however many wait for it.
     if (state.route.section === name) arriveAgain();
     else change();
-  }, () => { throw new Problem("silent"); }).finally(() => { delete loading[name]; });
+  }, () => {
+    failures[name] = (failures[name] ?? 0) + 1;
+    if (failures[name] === STUCK) change();
+    throw new Problem("silent");
+  }).finally(() => { delete loading[name]; });
   await loading[name];
   return loaded[name];
 }
 
-/** Fetch what is not here yet, and wait until all has come or failed. */
-export const fetchAll = () => Promise.allSettled(Object.keys(PARTS).map(fetchPart));
+/** Fetch what is not here yet, and wait until all has come or failed; what failed is tried again. */
+export async function fetchAll() {
+  const told = await Promise.allSettled(Object.keys(PARTS).map(fetchPart));
+  if (told.every(({ status }) => status === "fulfilled")) patience.calm();
+  else patience.later();
+}

@@ -1,6 +1,7 @@
 // The beginning: what is shown follows from where the node stands and where the person is.
-import { html } from "../vendor/lit-html/lit-html.js";
-import { fetchAll, part } from "./later.js";
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { failure } from "./dom.js";
+import { fetchAll, isStuck, part } from "./later.js";
 import { loadPreferences } from "./preferences.js";
 import { startRouting } from "./router.js";
 import "./roving.js";
@@ -30,8 +31,10 @@ function page() {
   const waiting = state.phase === "ready" ? unreadChats() : 0;
   document.title = waiting ? `(${waiting}) ${t("app.name")}` : t("app.name");
   if (state.phase === "ready") return ready();
-  return (part("start")?.PHASES[state.phase] ?? startingPage)();
+  return part("start")?.PHASES[state.phase]?.() ?? startingPage(isStuck("start") ? loadAgain() : nothing);
 }
+
+const loadAgain = () => failure({ type: "silent" }, () => location.reload());
 
 /** The search stands where a list else does, in all sections. */
 function withSearch(parts) {
@@ -46,7 +49,7 @@ function ready() {
   if (section === "chats") return withSearch(chats());
   const shown = parts.length > 0 || section === "network" ? "middle" : "list";
   const view = part(section);
-  if (!view) return withSearch({ middle: emptyState("", t("loading")), shown });
+  if (!view) return withSearch({ middle: isStuck(section) ? loadAgain() : emptyState("", t("loading")), shown });
   return withSearch({ list: view.list?.(), middle: html`${topBanner()}${view.page()}`, shown });
 }
 

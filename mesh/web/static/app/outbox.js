@@ -5,7 +5,7 @@ import { mentionsIn, peopleOf } from "./mentions.js";
 import { endsByItself, isFullDisk, Patience } from "./patience.js";
 import { change, drawNow, state } from "./state.js";
 import { take } from "./stream.js";
-import { read } from "./typed.js";
+import { read, write } from "./typed.js";
 
 const DRAFT_MS = 300;
 
@@ -25,7 +25,7 @@ function follow(entry, item) {
   change(() => document.querySelector(`.message[data-number="${item.number}"]`)?.focus());
 }
 
-export const holdsSomething = () => state.outgoing.some((entry) => entry.status !== "refused") || state.unsavedDrafts.size > 0 || state.attached.size > 0 || state.recording !== null || state.modes.size > 0;
+export const holdsSomething = () => state.outgoing.some((entry) => entry.status !== "refused" || !state.listed || state.conversations.has(entry.conversation)) || state.unsavedDrafts.size > 0 || state.attached.size > 0 || state.recording !== null || state.modes.size > 0;
 
 /** What is written in a conversation: an edit of an item with its own text, before the draft; or that this replies to one. */
 export function modeOf(conversation) {
@@ -69,14 +69,23 @@ export function put(told) {
 export function again(entry) {
   entry.status = "unsaved";
   entry.problem = null;
+  entry.isHandedAgain = false;
   for (const file of entry.files) file.problem = null;
   change();
   pump();
 }
 
-export function drop(entry) {
+function drop(entry) {
   state.outgoing = state.outgoing.filter((other) => other !== entry);
   change();
+}
+
+/** Give up what was refused. Its words are the draft again, and its files attached, where there is nothing else. */
+export function giveUp(entry) {
+  const { conversation, text, marks, reply, files } = entry;
+  drop(entry);
+  if (!draftOf(conversation).trim()) setDraft(conversation, write(text, marks), reply);
+  if (files.length && !state.attached.has(conversation)) state.attached.set(conversation, files);
 }
 
 let isPumping = false;
@@ -106,7 +115,12 @@ export async function pump() {
         entry.isUnderWay = entry.isSeen = false;
         if (endsByItself(problem) && !(entry.files.length && isFullDisk(problem))) { entry.problem = problem; patience.later(); change(); return; }
         // What was handed over is forgotten after a day, or with a profile that was put back: once more.
-        if (problem.type === "not-found" && entry.files.some((file) => file.number)) { for (const file of entry.files) file.number = 0; continue; }
+        const held = entry.files.filter((file) => file.number && file.data);
+        if (problem.type === "not-found" && held.length && !entry.isHandedAgain) {
+          entry.isHandedAgain = true;
+          for (const file of held) file.number = 0;
+          continue;
+        }
         entry.status = "refused";
         entry.problem = problem;
       }

@@ -12,7 +12,7 @@ const FETCHED_AHEAD = 20;
 export function streamOf(conversation) {
   let stream = state.streams.get(conversation);
   if (!stream) {
-    stream = { items: [], hasOlder: false, hasNewer: false, loaded: false, loading: "", problem: null, newFrom: 0, newCount: 0, atEnd: true, unseen: 0, lateAbove: new Set(), flash: 0, found: null };
+    stream = { items: [], hasOlder: false, hasNewer: false, loaded: false, loading: "", problem: null, newFrom: 0, newCount: 0, atEnd: true, unseen: 0, lateAbove: new Set(), flash: 0, found: null, missed: [] };
     state.streams.set(conversation, stream);
   }
   return stream;
@@ -55,9 +55,13 @@ export async function load(conversation, around = 0) {
     stream.problem = problem;
   } finally {
     stream.loading = "";
+    for (const work of stream.missed.splice(0)) work();
     change();
   }
 }
+
+/** An answer on its way may be older than what an event tells: `work` is done again when it is here. */
+function after(stream, work) { if (stream?.loading === "all") stream.missed.push(work); }
 
 /** Fetch the newest of the first conversations, one after the other: they can be read when the daemon falls silent. */
 export async function loadAhead(numbers) {
@@ -102,6 +106,7 @@ export async function more(conversation, direction) {
 export function take(told) {
   requote(told.conversation, told.number, told);
   const stream = state.streams.get(told.conversation);
+  after(stream, () => (stream.items.some(({ number }) => number === told.number) ? take(told) : settleOrder(told.conversation)));
   if (!stream?.loaded) return;
   if (told.gone === "forgotten") { takeGone(told.conversation, told.number, told.gone); return; }
   const item = asItem(told);
@@ -124,10 +129,13 @@ export function take(told) {
 
 /** More is known of a file: of the item that it stands in, nothing else changes. */
 export function takeFile(file) {
-  for (const stream of state.streams.values()) {
-    const place = stream.items.findIndex((item) => item.number === file.item);
-    if (place >= 0) keep(stream, place, { ...stream.items[place], files: stream.items[place].files.map((other) => (other.number === file.number ? file : other)) });
-  }
+  for (const stream of state.streams.values()) putFile(stream, file);
+}
+
+function putFile(stream, file) {
+  after(stream, () => putFile(stream, file));
+  const place = stream.items.findIndex((item) => item.number === file.item);
+  if (place >= 0) keep(stream, place, { ...stream.items[place], files: stream.items[place].files.map((other) => (other.number === file.number ? file : other)) });
 }
 
 /** A draft quotes what it replies to as that is now, and replies to nothing once it is gone. */
@@ -142,6 +150,7 @@ export function takeGone(conversation, number, gone) {
   requote(conversation, number, { text: "", gone });
   const stream = state.streams.get(conversation);
   if (!stream) return;
+  after(stream, () => takeGone(conversation, number, gone));
   if (gone === "forgotten") stream.items = stream.items.filter((item) => item.number !== number);
   stream.items.forEach((item, at) => {
     if (item.number === number) keep(stream, at, { ...item, gone, text: "", marks: [], mentions: [], files: [], reply: null, reactions: [] });

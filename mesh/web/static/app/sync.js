@@ -4,7 +4,7 @@ import { Follower } from "./events.js";
 import { fetchPart, ready } from "./later.js";
 import { endsByItself, Patience } from "./patience.js";
 import { holdsSomething, lockDrafts, pump, saveDrafts, seeOwn } from "./outbox.js";
-import { askKnocks, hear, takeGroup } from "./groups.js";
+import { askKnocks, forgetMembers, hear, takeGroup } from "./groups.js";
 import { change, forget, state } from "./state.js";
 import { load, loadAhead, streamOf, take, takeFile, takeGone } from "./stream.js";
 import { isLine } from "./memberships.js";
@@ -14,17 +14,18 @@ import { t } from "./words.js";
 
 const NOTICES_MAX = 8;
 const AHEAD_MS = 2000;
+const GREETED_MS = 1000;
 const PHASES = { open: "ready", locked: "locked", empty: "first-run", none: "relay" };
 
 const follower = new Follower({
   hello(isNew) {
     answered();
-    if (isNew) loadAll();
+    if (isNew) loadAnew();
     else refreshStatus();
     pump();
     saveDrafts();
   },
-  resync: () => { answered(); loadAll(); pump(); saveDrafts(); },
+  resync: () => { answered(); loadAnew(); pump(); saveDrafts(); },
   event: applyEvent,
   silent(wait) {
     if (!state.silentSince) state.silentSince = nowSeconds();
@@ -64,7 +65,11 @@ export async function enter() {
     return;
   }
   state.phase = PHASES[state.status.vault] ?? "ready";
-  if (!follower.socket) follower.start();
+  if (!follower.socket) {
+    follower.start();
+    // What is asked before the stream begins may be older than what that tells.
+    await Promise.race([greeted, new Promise((resolve) => { setTimeout(resolve, GREETED_MS); })]);
+  }
   if (state.phase === "ready") await loadAll();
   change();
 }
@@ -86,15 +91,33 @@ function answered() {
 }
 
 let loading = null;
+let isStale = false;
+/** What events told while the lists were on their way: they may be older. */
+let missed = null;
+let greet;
+const greeted = new Promise((resolve) => { greet = resolve; });
 const patience = new Patience(() => { if (!state.silentSince && state.phase === "ready") loadAll(); });
 
 /** Load everything that lists show; one at a time. */
 export function loadAll() {
-  loading ??= loadNow().finally(() => { loading = null; });
+  loading ??= (async () => {
+    do {
+      isStale = false;
+      await loadNow();
+    } while (isStale);
+  })().finally(() => { loading = null; });
   return loading;
 }
 
+/** What happened was missed: what is on its way may be older. */
+function loadAnew() {
+  isStale = true;
+  greet();
+  loadAll();
+}
+
 async function loadNow() {
+  missed = [];
   try {
     state.status = await get("/v1/status");
     const phase = PHASES[state.status.vault] ?? "ready";
@@ -109,8 +132,11 @@ async function loadNow() {
     state.contacts = new Map(contacts.contacts.map((each) => [each.id, each]));
     state.introductions = introductions.introductions;
     state.groups = new Map(groups.groups.map((each) => [each.conversation, each]));
-    state.members.clear();
+    missed.forEach(takeAgain);
+    missed = null;
+    forgetMembers();
     for (const group of state.groups.values()) askKnocks(group);
+    for (const number of state.groups.keys()) groupSeen(number);
     state.listed = true;
     state.listFailed = null;
     const open = state.route.conversation;
@@ -122,13 +148,13 @@ async function loadNow() {
     pump();
     saveDrafts();
   } catch (problem) {
-    if (problem.type === "cancelled") return loadNow();
+    if (problem.type === "cancelled") return await loadNow();
     if (problem.type === "signed-out") signedOut();
     else {
       state.listFailed = problem;
       if (endsByItself(problem)) patience.later();
     }
-  } finally { change(); }
+  } finally { missed = null; change(); }
 }
 
 const writtenAt = ({ last_item: last }) => (last ? last.received || last.sent : 0);
@@ -137,7 +163,7 @@ const newestFirst = () => [...state.conversations.values()].filter((each) => !ea
 const planned = new Map();
 
 /** Run `work` once, a moment after the last call under this name. */
-function soon(name, work, milliseconds = 250) {
+export function soon(name, work, milliseconds = 250) {
   clearTimeout(planned.get(name));
   planned.set(name, setTimeout(() => Promise.resolve(work()).catch(() => {}).finally(change), milliseconds));
 }
@@ -155,7 +181,17 @@ const refreshDetails = (id) => soon(`details ${id}`, async () => {
 function applyEvent(event) {
   appliers[event.type]?.(event);
   ready("files")?.takeEvent(event);
+  ready("people")?.takeEvent(event);
+  missed?.push(event);
   change();
+}
+
+/** What an event told of the lists, once more. */
+function takeAgain(event) {
+  const { type, conversation, item } = event;
+  if (/^(contact|group|introduction|identity)-|^conversation-changed/.test(type)) appliers[type]?.(event);
+  else if (type === "conversation-emptied") state.conversations.set(conversation.number, conversation);
+  else if (item || type === "item-gone") refreshConversation(item?.conversation ?? conversation);
 }
 
 const appliers = {
@@ -192,12 +228,6 @@ const appliers = {
   "introduction-changed": ({ introduction }) => {
     const rest = (state.introductions ?? []).filter((each) => each.id !== introduction.id);
     state.introductions = [introduction, ...rest];
-  },
-  "invite-changed": () => { if (state.invites) soon("invites", async () => { state.invites = (await get("/v1/invites")).invites; }); },
-  "nearby-changed": ({ person }) => {
-    if (!state.nearby) return;
-    const rest = state.nearby.people.filter((each) => each.id !== person.id);
-    state.nearby = { ...state.nearby, people: [...rest, person].sort((a, b) => a.id - b.id) };
   },
   "group-invited": ({ group }) => groupChanged(group),
   "group-added": ({ group }) => {
@@ -241,9 +271,14 @@ function takeNotice(sentence) {
 function groupChanged(group) {
   takeGroup(group);
   if (state.knocks.has(group.conversation)) askKnocks(group);
-  ready("groups")?.logChanged(group.conversation);
-  ready("group_links")?.linksChanged(group.conversation);
+  groupSeen(group.conversation);
   refreshConversation(group.conversation);
+}
+
+/** What of a group was looked at is asked anew. */
+function groupSeen(number) {
+  ready("groups")?.logChanged(number);
+  ready("group_links")?.linksChanged(number);
 }
 
 function takeContact(contact) {
@@ -268,16 +303,8 @@ function takeItem(item, isOld = false) {
   if (!conversation) { refreshConversation(number); return; }
   if (conversation.last_item?.number === item.number || (!isOld && !item.is_late)) conversation.last_item = item;
   if (!item.author.is_mine && !isOld && !isLine(item)) conversation.unread_count += 1;
-  boardChanged(item);
+  ready("cards")?.boardChanged(item);
   soon(`conversation ${number}`, async () => { state.conversations.set(number, await get(`/v1/conversations/${number}`)); }, 400);
-}
-
-/** What stands on a board that was looked at, or leaves it. */
-function boardChanged(item) {
-  const { conversation, number, kind, is_pinned } = item;
-  const board = state.boards.get(conversation);
-  if (!board || isLine(item) || (kind === "text" && !is_pinned && !board.pins.some((pin) => pin.number === number))) return;
-  soon(`board ${conversation}`, () => ready("cards")?.loadBoard(conversation));
 }
 
 let unsaid = 0;

@@ -62,21 +62,7 @@ export function lasts(seconds) {
   return t(`lasts.${unit}`, { n: seconds / size });
 }
 
-const SIZES = ["B", "KiB", "MiB", "GiB", "TiB"];
-
-/** A number of bytes as it is written into a field: in the greatest unit in which two decimals lose nothing. */
-export function exactBytes(count) {
-  let unit = SIZES.length - 1;
-  while (unit && (count < 1024 ** unit || !Number.isInteger((count / 1024 ** unit) * 100))) unit -= 1;
-  return `${count / 1024 ** unit} ${SIZES[unit]}`;
-}
-
-/** The number of bytes that somebody wrote, with a point or a comma; NaN if it is none. */
-export function bytesOf(text) {
-  const [, number, unit] = text.trim().match(/^(\d+(?:[.,]\d+)?)\s*([KMGT]?i?B?)$/i) ?? [];
-  const power = SIZES.findIndex((each) => each[0] === (unit || "B")[0].toUpperCase());
-  return number ? Math.round(Number(number.replace(",", ".")) * 1024 ** power) : NaN;
-}
+export const SIZES = ["B", "KiB", "MiB", "GiB", "TiB"];
 
 export function bytes(count) {
   let unit = 0;

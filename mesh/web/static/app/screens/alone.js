@@ -19,4 +19,4 @@ aroundDrawing(() => {}, () => {
   former = field;
 });
 
-export const startingPage = () => alone(html`${state.silentSince ? silentBanner() : nothing}<div class="card" aria-busy="true"><p class="lead">${t("starting")}</p></div>`);
+export const startingPage = (failed) => alone(html`${state.silentSince ? silentBanner() : failed}<div class="card" aria-busy="true"><p class="lead">${t("starting")}</p></div>`);

@@ -33,6 +33,17 @@ async function forMe(item) {
   toast(t("delete.me.done"));
 }
 
+export const askWithdraw = (item) => openDialog({
+  title: t("withdraw.title"), safe: t("cancel"), danger: true, body: html`<p>${t("withdraw.ask")}</p>`,
+  acts: t("details.withdraw"), act: then(() => post(`/v1/messages/${item.number}/withdraw`)),
+});
+
+/** An admin of a group hides what others wrote, for all. */
+export const askHide = (item) => openDialog({
+  title: t("hide.ask"), safe: t("cancel"), danger: true, body: html`<p>${t("hide.means")}</p>`,
+  acts: t("menu.hide"), act: then(() => tell(item, "hide", { is_on: true })),
+});
+
 export function askForward(each, item) {
   const chosen = new Set();
   let saysAuthor = false;

@@ -1,13 +1,14 @@
 // Files that go with what is written: chosen, dropped or pasted, and handed over to the daemon at once. Their bytes stay in the page
 // until they are in a message, so a daemon that begins anew loses nothing of them.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
-import { post, Problem, upload } from "../api.js";
+import { post, Problem } from "../api.js";
 import { failed, openDialog } from "../dom.js";
 import { canChange } from "../groups.js";
 import { icon } from "../icons.js";
 import { endsByItself, isFullDisk, Patience } from "../patience.js";
 import { change, onForget, state } from "../state.js";
 import { bytes } from "../times.js";
+import { upload } from "../transfers.js";
 import { t, told } from "../words.js";
 import "../words_more.js";
 import { takesFiles } from "./choosing.js";
@@ -123,6 +124,8 @@ async function handing(entry) {
   entry.problem = null;
   change();
   try {
+    // One that came back from what was to be sent later has no bytes here.
+    if (!entry.data) throw new Problem("unreadable", 0, "", { name: entry.name });
     const { name, media_type, fields } = entry;
     const query = new URLSearchParams({ name, ...(media_type ? { media_type } : {}), ...fields });
     const answer = await uploaded(entry, query);

@@ -7,8 +7,10 @@ import { avatar } from "../avatar.js";
 import { confirm, doing, failure, here, openMenu } from "../dom.js";
 import { canChange, faceOf, groupOf, isAtLeast, may, membersOf } from "../groups.js";
 import { icon } from "../icons.js";
+import { isLine } from "../memberships.js";
 import { take } from "../stream.js";
 import { change, onForget, state } from "../state.js";
+import { soon } from "../sync.js";
 import { body, oneLine } from "../text.js";
 import { age, exact, lasts, nowSeconds, time, timeOfDay } from "../times.js";
 import { rich, t } from "../words.js";
@@ -191,6 +193,14 @@ export async function loadBoard(conversation, pages = state.boards.get(conversat
   if (lastAsked.get(conversation) !== question) return;
   state.boards.set(conversation, board);
   change();
+}
+
+/** What stands on a board that was looked at, or leaves it. */
+export function boardChanged(item) {
+  const { conversation, number, kind, is_pinned } = item;
+  const board = state.boards.get(conversation);
+  if (!board || isLine(item) || (kind === "text" && !is_pinned && !board.pins.some((pin) => pin.number === number))) return;
+  soon(`board ${conversation}`, () => loadBoard(conversation));
 }
 
 /** The first pages of a list that goes on above its last item. */

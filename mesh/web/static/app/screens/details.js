@@ -1,6 +1,6 @@
 // [06] What is known of one message, and [16] of one person, with the evidence for it.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
-import { askDelete, askTimer, canEdit, canWithdraw, edit, isOffered, nameOf, pictureOf, withdraw } from "../acts.js";
+import { askDelete, askTimer, askWithdraw, canEdit, canWithdraw, edit, isOffered, nameOf, pictureOf } from "../acts.js";
 import { get, patch, post, remove } from "../api.js";
 import { avatar } from "../avatar.js";
 import { faceOf } from "../groups.js";
@@ -124,7 +124,7 @@ export function messagePanel(each, number) {
       ${item.kept_until && item.isMine ? html`<dt>${t("details.until")}</dt><dd>${day(item.kept_until)}, ${timeOfDay(item.kept_until).split(" ").at(-1)}</dd>` : nothing}
       ${item.posts_count > 1 ? html`<dt>${t("details.again")}</dt><dd>${item.posts_count - 1}</dd>` : nothing}
       <dt>${t("details.number")}</dt><dd>${item.number}</dd></dl>
-    <div class="buttons">${canTake ? html`<button class="button" @click=${doing(() => withdraw(item))}>${icon("undo-2", 17)}${t("details.withdraw")}</button>` : nothing}
+    <div class="buttons">${canTake ? html`<button class="button" @click=${doing(() => askWithdraw(item))}>${icon("undo-2", 17)}${t("details.withdraw")}</button>` : nothing}
       ${canEdit(item) ? html`<button class="button" @click=${() => { go(close); edit(each, item, focusComposer); }}>${icon("pencil", 17)}${t("menu.edit")}</button>` : nothing}
       ${item.text ? html`<button class="button" @click=${doing(() => copyText(item.text))}>${icon("copy", 17)}${t("details.copy")}</button>` : nothing}
       <button class="button danger" @click=${() => askDelete(each, item)}>${icon("trash-2", 17)}${t("menu.delete")}</button></div>

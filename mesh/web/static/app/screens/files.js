@@ -1,6 +1,6 @@
 // The files of messages: cards with what is done with them, pictures and voice notes.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
-import { ask, piecesOf, post, Problem } from "../api.js";
+import { ask, post, Problem } from "../api.js";
 import { confirm, doing, toast } from "../dom.js";
 import { icon } from "../icons.js";
 import { fetchPart } from "../later.js";
@@ -8,6 +8,7 @@ import { change } from "../state.js";
 import { takeFile } from "../stream.js";
 import { oneLine } from "../text.js";
 import { bytes } from "../times.js";
+import { piecesOf } from "../transfers.js";
 import { rich, t } from "../words.js";
 import "../words_more.js";
 import { isShown, picture } from "./pictures.js";

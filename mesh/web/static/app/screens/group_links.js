@@ -3,7 +3,7 @@ import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { get, post, remove } from "../api.js";
 import { avatar } from "../avatar.js";
 import { confirm, copyText, doing, here, openDialog, toast } from "../dom.js";
-import { groupOf, may, takeGroup } from "../groups.js";
+import { groupOf, may, once, takeGroup } from "../groups.js";
 import { icon } from "../icons.js";
 import { keyStart } from "../marks.js";
 import { go } from "../router.js";
@@ -32,12 +32,12 @@ async function askLinks(conversation) {
 
 /** Ask for the links of a group anew, if somebody looked at them. */
 export function linksChanged(conversation) {
-  if (links.has(conversation)) askLinks(conversation);
+  if (links.has(conversation)) once("links", conversation, () => askLinks(conversation));
 }
 
 /** What the panel of a group says of its links. */
 export function linksView(group) {
-  if (!links.has(group.conversation)) askLinks(group.conversation);
+  if (!links.has(group.conversation)) once("links", group.conversation, () => askLinks(group.conversation));
   const open = (links.get(group.conversation) ?? []).filter((link) => link.state === "open");
   return html`<h3 class="label">${t("glink.title")}</h3>
     ${open.length ? html`<div class="card">${open.map((link) => html`<div class="setting"><span class="grow"><span class="title">${t("add.of", { n: link.uses, m: link.uses_max })}</span><span class="line">${t("glink.until", { t: timeOfDay(link.expires) })} · ${t(link.needs_approval ? "glink.approval" : "glink.free")}</span></span>

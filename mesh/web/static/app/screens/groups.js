@@ -4,7 +4,7 @@ import { repeat } from "../../vendor/lit-html/directives/repeat.js";
 import { ask, get, patch, post, remove } from "../api.js";
 import { avatar, groupPicture } from "../avatar.js";
 import { closeDialog, confirm, doing, failure, here, openDialog, openMenu, toast } from "../dom.js";
-import { faceOf, groupOf, invites, isAbove, isAtLeast, isIn, may, membersOf, takeGroup } from "../groups.js";
+import { faceOf, groupOf, invites, isAtLeast, isIn, may, membersOf, once, RANKS, takeGroup } from "../groups.js";
 import { icon } from "../icons.js";
 import { part } from "../later.js";
 import { keyStart, trustIcon } from "../marks.js";
@@ -12,7 +12,7 @@ import { did, GLYPHS } from "../memberships.js";
 import { go } from "../router.js";
 import { openSearch } from "../seeking.js";
 import { choiceRow, switchRow, valueRow } from "../setting_rows.js";
-import { change, state } from "../state.js";
+import { change, onForget, state } from "../state.js";
 import { age, day, lasts, nowSeconds, timeOfDay } from "../times.js";
 import { rich, t } from "../words.js";
 import "../words_more.js";
@@ -135,23 +135,29 @@ export const inviteCards = () => invites().map((group) => {
 
 // ---- [09] The panel ----
 
+/** Whether one has more power than a member: it runs strictly downwards. */
+const isAbove = (group, member) => isAtLeast(group, "admin") && RANKS[group.role] > RANKS[member.role];
+
 /** Pages of what was done, by group: the newest last. */
 const logs = new Map();
 const shownAll = new Set();
+onForget(() => { logs.clear(); shownAll.clear(); });
 
+/** The newest of what was done, or with `before` what was done before that. */
 async function askLog(conversation, before = 0) {
+  const { locks } = state;
   const known = logs.get(conversation);
   if (!known) logs.set(conversation, { operations: [], hasMore: false, problem: null });
   try {
     const { operations, has_more } = await get(`/v1/groups/${conversation}/log`, { before, limit: LOG_PAGE });
     logs.set(conversation, { operations: before ? [...operations, ...known.operations] : operations, hasMore: has_more, problem: null });
-  } catch (problem) { logs.set(conversation, { operations: [], hasMore: false, problem }); }
+  } catch (problem) { if (state.locks === locks) logs.set(conversation, { operations: [], hasMore: false, problem }); }
   change();
 }
 
 /** Ask for the log anew if somebody looked at it. */
 export function logChanged(conversation) {
-  if (logs.has(conversation)) askLog(conversation);
+  if (logs.has(conversation)) once("log", conversation, () => askLog(conversation));
 }
 
 export function groupPanel(each) {
@@ -160,7 +166,7 @@ export function groupPanel(each) {
   if (!group) return html`${panelHeader(t("group.title"), close)}<p class="panel-body">${t("loading")}</p>`;
   if (isFiles()) return filesPart(each);
   const members = [...membersOf(each.number).values()];
-  if (!logs.has(each.number)) askLog(each.number);
+  if (!logs.has(each.number)) once("log", each.number, () => askLog(each.number));
   const isMuted = each.muted_until > nowSeconds();
   const shown = shownAll.has(each.number) ? members : members.slice(0, SHOWN);
   return html`${panelHeader(t("group.title"), close)}<div class="scroll" tabindex="0"><div class="panel-body">

@@ -1,12 +1,12 @@
 // One message of a stream: its bubble, what is told below it, and what can be done with it.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
-import { askDelete, edit, isWhole, messageMenu, nameOf, pictureOf, react, reactMenu, reply, withdraw, canWithdraw } from "../acts.js";
+import { askDelete, edit, isWhole, messageMenu, nameOf, pictureOf, react, reactMenu, reply, askWithdraw, canWithdraw } from "../acts.js";
 import { avatar, toneOf } from "../avatar.js";
 import { copyText, doing } from "../dom.js";
 import { icon } from "../icons.js";
 import { part, ready } from "../later.js";
 import { stateMark, stateWords } from "../marks.js";
-import { again, drop } from "../outbox.js";
+import { again, giveUp } from "../outbox.js";
 import { go } from "../router.js";
 import { change, state } from "../state.js";
 import { body, oneLine } from "../text.js";
@@ -52,7 +52,7 @@ export function message(each, stream, item, { isJoined, line, face, isTold, jump
     ${noteUnder(item)}
     ${line ? html`<div class="under ${line.kind}"><strong>${line.words}</strong>${line.more ? html`<span>· ${line.more}</span>` : nothing}
       ${line.hasNames ? html`<button @click=${() => go(`#/c/${each.number}/details/${item.number}`)}>${t("devices.which")}</button>` : nothing}
-      ${item.state === "refused" ? html`<button @click=${() => again(item.entry)}>${t("again")}</button><button @click=${() => drop(item.entry)}>${t("close")}</button>` : nothing}</div>` : nothing}
+      ${item.state === "refused" ? html`<button @click=${() => again(item.entry)}>${t("again")}</button><button @click=${() => giveUp(item.entry)}>${t("close")}</button>` : nothing}</div>` : nothing}
   </article>`;
 }
 
@@ -109,7 +109,7 @@ const LETTERS = {
   r: (event, each, item) => reply(each, item, focusComposer),
   e: (event, each, item) => reactMenu(event, each, item),
   i: (event, each, item) => go(`#/c/${each.number}/details/${item.number}`),
-  w: (event, each, item) => (canWithdraw(item) ? doing(() => withdraw(item))() : askDelete(each, item)),
+  w: (event, each, item) => (canWithdraw(item) ? askWithdraw(item) : askDelete(each, item)),
   c: (event, each, item) => item.text && doing(() => copyText(item.text))(),
   delete: (event, each, item) => askDelete(each, item),
   " ": (event, each, item) => ready("files")?.toggleVoice(item),

@@ -11,6 +11,7 @@ import { hasNewKeys, keyBeside, trustChip, trustIcon } from "../marks.js";
 import { go, onArrival } from "../router.js";
 import { switchRow } from "../setting_rows.js";
 import { change, onForget, state } from "../state.js";
+import { soon } from "../sync.js";
 import { exact, timeOfDay } from "../times.js";
 import { rich, t } from "../words.js";
 import "../words_more.js";
@@ -20,6 +21,14 @@ import { block, personBody } from "./details.js";
 import { emptyState, partHeader } from "./frame.js";
 
 let sought = "";
+
+/** What an event tells of invites and of people nearby, once somebody looked at them. */
+export function takeEvent({ type, person }) {
+  if (type === "invite-changed" && state.invites) soon("invites", async () => { state.invites = (await get("/v1/invites")).invites; });
+  if (type !== "nearby-changed" || !state.nearby) return;
+  const rest = state.nearby.people.filter((each) => each.id !== person.id);
+  state.nearby = { ...state.nearby, people: [...rest, person].sort((a, b) => a.id - b.id) };
+}
 
 export function list() {
   const [current, which] = state.route.parts;

@@ -1,12 +1,13 @@
 // [01] Restore a backup: a file, its passphrase, and one for this computer. Nothing is there before all of it is.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
-import { get, upload } from "../api.js";
+import { get } from "../api.js";
 import { confirm } from "../dom.js";
 import { icon } from "../icons.js";
 import { replace } from "../router.js";
 import { change, state } from "../state.js";
 import { enter, stopFollowing } from "../sync.js";
 import { timeOfDay } from "../times.js";
+import { upload } from "../transfers.js";
 import { has, rich, t, told } from "../words.js";
 import "../words_more.js";
 import { passphraseFields } from "./first_run.js";

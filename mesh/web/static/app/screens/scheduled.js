@@ -5,6 +5,7 @@ import { doing, here, openDialog, toast } from "../dom.js";
 import { icon } from "../icons.js";
 import { fetchPart } from "../later.js";
 import { draftOf, modeOf, setDraft, wordsOf } from "../outbox.js";
+import { Patience } from "../patience.js";
 import { change, onForget, state } from "../state.js";
 import { oneLine } from "../text.js";
 import { exact, nowSeconds, timeOfDay } from "../times.js";
@@ -17,10 +18,14 @@ import { fileIcon, fileName } from "./files.js";
 /** All that waits, the first that is due first; null: not asked for yet. */
 let waiting = null;
 let asking = null;
-onForget(() => { waiting = null; });
+let isPlanned = false;
+/** Drawing asks again. */
+const patience = new Patience(() => { isPlanned = false; change(); });
+const calm = () => { patience.calm(); isPlanned = false; };
+onForget(() => { waiting = null; calm(); });
 
 function load() {
-  asking ??= get("/v1/scheduled").then((answer) => { waiting = answer.scheduled; }, () => { /* asked again with the next drawing */ }).finally(() => { asking = null; });
+  asking ??= get("/v1/scheduled").then((answer) => { waiting = answer.scheduled; calm(); }, () => { isPlanned = true; patience.later(); }).finally(() => { asking = null; });
   return asking.then(() => change());
 }
 
@@ -38,7 +43,7 @@ const inConversation = (each) => (waiting ?? []).filter((one) => one.conversatio
 
 /** Above the field: how many wait here, and the way to them. */
 export function strip(each) {
-  if (!waiting) { if (!asking && !state.silentSince) load(); return nothing; }
+  if (!waiting) { if (!asking && !isPlanned && !state.silentSince) load(); return nothing; }
   const here = inConversation(each);
   if (!here.length) return nothing;
   const failures = here.filter((one) => one.failure).length;

@@ -1,0 +1,243 @@
+"""A page shows what its node has, also where an answer was slow, lost, or older than an event."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Page, Route, WebSocketRoute, expect
+
+from mesh.commands.contacts import AskContacts, ContactAnswer, ContactsAnswer, RenameContact
+from mesh.commands.groups import AskGroup, GroupAnswer
+from tests.integration.nodes import Node, eventually
+from tests.web import conftest
+from tests.web.chatting import begin_anew, bubble
+from tests.web.chromium import Laptops, go, open_chat
+from tests.web.test_roving import accept
+
+pytestmark = [pytest.mark.netns, pytest.mark.slow]
+
+pair = conftest.lasting_pair
+
+FIRST_OF_A_MINUTE = 1_800_000_000
+"""A page draws by itself when a minute begins: for one that stands here that is a minute away."""
+ASKS_MAX = 6
+
+
+def until(page: Page, holds: Callable[[], bool], what: str) -> None:
+    """Wait until something holds, and let the page go on meanwhile."""
+    eventually(lambda: (page.evaluate("1"), holds())[1], bool, within_s=60, what=what)
+
+
+HOLDS = """(path) => {
+  const plain = window.fetch;
+  window.held = [];
+  window.fetch = async (address, options) => {
+    const answer = await plain(address, options);
+    if (held.length || !new RegExp(path).test(address)) return answer;
+    const older = new Response(await answer.blob(), answer);
+    await new Promise((go) => { held.push(go); });
+    return older; };
+}"""
+
+
+def hold_first(page: Page, path: str) -> None:
+    """Keep the first answer to a question back: what it says grows old."""
+    page.add_init_script(f"({HOLDS})({json.dumps(path)})")
+
+
+def until_held(page: Page) -> None:
+    """Wait until that answer has come."""
+    eventually(
+        lambda: page.evaluate("window.held?.length"),
+        lambda count: count == 1,
+        within_s=60,
+        what="an answer that is kept back",
+    )
+
+
+def let_go(page: Page) -> None:
+    """Give the page what was kept back."""
+    page.evaluate("held[0]()")
+
+
+def known(page: Page, number: int) -> str:
+    """The name by which the page knows a contact."""
+    script = """async (number) => {
+      const { state } = await import("/app/state.js");
+      return state.contacts.get(number)?.label ?? ""; }"""
+    return str(page.evaluate(script, number))
+
+
+@pytest.fixture
+def renamed(pair: tuple[Node, Node]) -> Iterator[tuple[ContactAnswer, Callable[[str], None]]]:
+    """Ben as Anna has him, and a way to call him something else until the test is over."""
+    begin_anew(*pair)
+    anna, ben = pair
+    [contact] = anna.client.ask(AskContacts(), ContactsAnswer).contacts
+    called = [ben.name]
+
+    def rename(label: str) -> None:
+        anna.client.ask(RenameContact(called[-1], label), ContactAnswer)
+        called.append(label)
+
+    yield contact, rename
+    if called[-1] != ben.name:
+        rename(ben.name)
+
+
+def test_a_part_that_did_not_come_comes_by_itself(
+    pair: tuple[Node, Node], laptops: Laptops
+) -> None:
+    """Nothing is drawn meanwhile that would ask for it again."""
+    late = "app/screens/people.js"
+    asked: list[str] = []
+
+    def before(page: Page) -> None:
+        page.clock.set_fixed_time(FIRST_OF_A_MINUTE)
+        page.on("request", lambda request: asked.append(request.url))
+        page.route(f"**/{late}", lambda route: route.abort())
+
+    page = laptops.beside(pair[0]).page(before=before)
+    expect(page.get_by_role("navigation", name="Mesh")).to_be_visible()
+    # All that is not here yet was asked for once.
+    until(page, lambda: any("/recorder.js" in url for url in asked), "the page to be calm")
+    go(page, "#/people")
+    # Until all is drawn that a page draws at its beginning.
+    page.wait_for_timeout(4000)
+    expect(page.get_by_label("Search people")).to_have_count(0)
+    page.unroute(f"**/{late}")
+    expect(page.get_by_label("Search people")).to_be_visible()
+
+
+def test_a_part_that_does_not_come_is_told_with_what_helps(
+    pair: tuple[Node, Node], laptops: Laptops
+) -> None:
+    """Some browsers remember a module that failed for as long as a page lives."""
+
+    def before(page: Page) -> None:
+        page.route("**/vendor/lucide/shapes_more.js", lambda route: route.abort())
+
+    page = laptops.beside(pair[0]).page(before=before)
+    expect(page.get_by_role("navigation", name="Mesh")).to_be_visible()
+    go(page, "#/people")
+    again = page.get_by_role("alert").get_by_role("button", name="Try again")
+    expect(again).to_be_visible()
+    page.unroute("**/vendor/lucide/shapes_more.js")
+    again.click()
+    expect(page.get_by_label("Search people")).to_be_visible()
+
+
+def test_a_message_that_comes_while_its_chat_loads_is_shown(
+    pair: tuple[Node, Node], laptops: Laptops
+) -> None:
+    begin_anew(*pair)
+    anna, ben = pair
+    page = laptops.beside(anna).page(
+        before=lambda one: hold_first(one, r"/v1/conversations/\d+/items\?")
+    )
+    open_chat(page, ben.name)
+    until_held(page)
+    ben.run("send", anna.name, "It came meanwhile")
+    expect(page.locator(".list .row").filter(has_text="It came meanwhile")).to_be_visible()
+    let_go(page)
+    expect(bubble(page, "I will look.")).to_be_visible()
+    expect(bubble(page, "It came meanwhile")).to_be_visible()
+    assert page.get_by_role("article").count() == 3
+
+
+def test_what_an_event_tells_is_not_undone_by_an_older_answer(
+    pair: tuple[Node, Node],
+    laptops: Laptops,
+    renamed: tuple[ContactAnswer, Callable[[str], None]],
+) -> None:
+    contact, rename = renamed
+    page = laptops.beside(pair[0]).page(before=lambda one: hold_first(one, "/v1/contacts$"))
+    until_held(page)
+    rename("Benno")
+    until(page, lambda: known(page, contact.id) == "Benno", "the event")
+    let_go(page)
+    go(page, "#/people")
+    person = page.get_by_role("link", name=re.compile("Benno"))
+    expect(person).to_be_visible()
+    page.wait_for_timeout(500)
+    expect(person).to_be_visible()
+
+
+def test_what_was_missed_while_all_loaded_is_asked_for_again(
+    pair: tuple[Node, Node],
+    laptops: Laptops,
+    renamed: tuple[ContactAnswer, Callable[[str], None]],
+) -> None:
+    """The stream of events begins when the lists are on their way already."""
+    _, rename = renamed
+    streams: list[WebSocketRoute] = []
+    told: list[str] = []
+
+    def before(page: Page) -> None:
+        page.route_web_socket(re.compile("/v1/events"), lambda stream: streams.append(stream))
+        hold_first(page, "/v1/contacts$")
+
+    page = laptops.beside(pair[0]).page(before=before)
+    until_held(page)
+    rename("Benno")
+
+    def pass_on(message: str | bytes) -> None:
+        streams[-1].send(message)
+        told.append(json.loads(message)["type"])
+
+    streams[-1].connect_to_server().on_message(pass_on)
+    until(page, lambda: "hello" in told, "the stream")
+    let_go(page)
+    go(page, "#/people")
+    expect(page.get_by_role("link", name=re.compile("Benno"))).to_be_visible()
+
+
+def test_who_comes_into_a_group_while_its_members_are_asked_for_is_shown(
+    pair: tuple[Node, Node], laptops: Laptops
+) -> None:
+    begin_anew(*pair)
+    anna, ben = pair
+    made = anna.answer(GroupAnswer, "group", "create", "Pier", "--with", ben.name)
+    members = f"/v1/groups/{made.conversation}/members$"
+    page = laptops.beside(anna).page(before=lambda one: hold_first(one, members))
+    go(page, f"#/c/{made.conversation}/group")
+    until_held(page)
+    accept(ben, "Pier")
+    eventually(
+        lambda: anna.client.ask(AskGroup("Pier"), GroupAnswer).members_count,
+        lambda count: count == 2,
+        within_s=60,
+        what="a group of two",
+    )
+    expect(page.get_by_role("heading", name="2 members")).to_be_visible()
+    let_go(page)
+    expect(page.locator(".details button.row").filter(has_text=ben.name)).to_be_visible()
+
+
+def test_what_waits_is_asked_for_after_pauses_while_it_fails(
+    pair: tuple[Node, Node], laptops: Laptops
+) -> None:
+    begin_anew(*pair)
+    anna, ben = pair
+    asked: list[Route] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route)
+        problem = {"type": "urn:mesh:problem:busy", "title": "", "status": 503, "detail": ""}
+        route.fulfill(status=503, json=problem, content_type="application/problem+json")
+
+    taken: list[str] = []
+
+    def before(page: Page) -> None:
+        page.route("**/v1/scheduled", refuse)
+        page.on("response", lambda one: taken.append(one.url) if one.status == 200 else None)
+
+    page = laptops.beside(anna).page(before=before)
+    open_chat(page, ben.name)
+    until(page, lambda: bool(asked), "the first question")
+    # After one second and after two: a slow machine asks less often, never more.
+    page.wait_for_timeout(3000)
+    assert len(asked) <= ASKS_MAX
+    page.unroute("**/v1/scheduled")
+    until(page, lambda: any("/v1/scheduled" in url for url in taken), "the answer")
