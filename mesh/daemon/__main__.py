@@ -41,7 +41,10 @@ def _succeed(told: int) -> int:
     from mesh.daemon.running import run_daemon
     from mesh.daemon.succession import received
 
-    succession = received(told)
+    try:
+        succession = received(told)
+    except msgspec.DecodeError:
+        return _begin_anew(profile=sys.argv[-3])
     try:
         run_daemon(
             StartOrder(profile=succession.profile),
@@ -52,6 +55,22 @@ def _succeed(told: int) -> int:
     except MeshError as error:
         if succession.has_console:
             sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _begin_anew(profile: str) -> int:
+    """Go on without what was handed on, which another version of Mesh wrote: locked, and no more.
+
+    An upgrade replaced the files of a running node. What is inherited is let go of, since nobody
+    knows what it is: sockets and the lock of the profile are taken again.
+    """
+    from mesh.daemon.running import run_daemon
+
+    os.closerange(3, max(map(int, os.listdir("/proc/self/fd"))) + 1)
+    try:
+        run_daemon(StartOrder(profile=profile), console=None, on_ready=lambda: None)
+    except MeshError:
         return 1
     return 0
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,8 +22,10 @@ from mesh.commands.invites import CreateInvite, InviteAnswer
 from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer, SendMessage
 from mesh.commands.peers import AddPeer, AskPeers, PeersAnswer
 from mesh.commands.status import AskStatus, StatusAnswer
+from mesh.daemon.detached import command_line, environment_of_daemon
+from mesh.daemon.start_order import SUCCEEDS
 from mesh.daemon.succession import Succession, received
-from mesh.errors import UserError
+from mesh.errors import MeshError, UserError
 from mesh.events import VaultLocked
 from mesh.ids import EnvelopeId, Tag
 from mesh.messenger.messenger import Ours
@@ -282,6 +285,41 @@ def test_what_is_not_to_be_evicted_comes_to_the_next_program() -> None:
     # A program that this one starts gets nothing of it.
     assert not os.get_inheritable(kept)
     os.close(kept)
+
+
+def test_a_node_goes_on_locked_where_another_version_handed_on(household: Household) -> None:
+    household.make("anna", PASSPHRASE)
+    told = os.memfd_create("told")
+    os.write(told, msgspec.msgpack.encode({"profile": "anna", "listeners": [3]}))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        place = listener.getsockname()
+        process = subprocess.Popen(
+            [*command_line("anna"), SUCCEEDS, str(told)],
+            env=environment_of_daemon(),
+            pass_fds=(told, listener.fileno()),
+        )
+        household.processes.append(process)
+    os.close(told)
+    status = eventually(
+        lambda: told_status(household.client("anna")),
+        lambda status: status is not None,
+        within_s=WITHIN_S,
+        what="a node that goes on",
+    )
+    assert status is not None
+    assert status.vault == "locked"
+    # Nobody waits any more in what was inherited.
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(place)
+    assert stop(process) == 0
+
+
+def told_status(client: Client) -> StatusAnswer | None:
+    """How a node stands; None while it does not answer."""
+    try:
+        return client.ask(AskStatus(), StatusAnswer)
+    except MeshError:
+        return None
 
 
 def test_no_other_program_of_the_person_may_look_into_a_daemon(household: Household) -> None:
