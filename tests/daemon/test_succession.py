@@ -315,7 +315,7 @@ def test_a_node_goes_on_locked_where_another_version_handed_on(household: Househ
 
 
 def told_status(client: Client) -> StatusAnswer | None:
-    """How a node stands; None while it does not answer."""
+    """The status of a node; None while it does not answer."""
     try:
         return client.ask(AskStatus(), StatusAnswer)
     except MeshError:

@@ -1,4 +1,4 @@
-"""What is refused is told, is sent no second time by itself, and is not lost."""
+"""A refused message is told, is sent no second time by itself, and is not lost."""
 
 from collections.abc import Callable
 from pathlib import Path
