@@ -8,9 +8,17 @@ from mesh.limits.content import TIMER_GAPS_MAX
 from mesh.storage.vault.entries import ENTRY
 from mesh.storage.vault.rows import EntryRow, all_of, integer
 
+TIMERS_OF_SHOWN: Final = (
+    "DROP INDEX entries_to_start",
+    "CREATE INDEX entries_to_start ON entries (number) "
+    "WHERE timer > 0 AND disappears = 0 AND is_read = 1 AND gone = '' AND place = 1",
+    "UPDATE entries SET disappears = 0 WHERE disappears > 0 AND gone = '' AND place = 0",
+)
+"""What waits cannot be read, so its time does not run. A migration, which never changes."""
+
 # As the index of these says it. What was written here runs from its sealing on.
 _TO_START: Final = (
-    f"{ENTRY} WHERE timer > 0 AND disappears = 0 AND is_read = 1 AND gone = '' "
+    f"{ENTRY} WHERE timer > 0 AND disappears = 0 AND is_read = 1 AND gone = '' AND place = 1 "
     "AND NOT (is_mine AND lapses IS NULL "
     "AND state IN ('awaiting-key', 'waiting-for-keys', 'queued')) ORDER BY number"
 )
