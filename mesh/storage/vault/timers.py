@@ -40,6 +40,31 @@ class TimerRows:
             "UPDATE entries SET disappears = ? WHERE number = ?", (end, number)
         )
 
+    def running(self, limit: int) -> list[tuple[int, int, UnixSeconds]]:
+        """Return number, timer and end of those whose time runs, the earliest end first."""
+        cursor = self._connection.execute(
+            "SELECT number, timer, disappears FROM entries WHERE disappears > 0 AND gone = '' "
+            "ORDER BY disappears, number LIMIT ?",
+            (limit,),
+        )
+        found = []
+        for number, timer, end in cursor.fetchall():
+            assert isinstance(number, int)
+            assert isinstance(timer, int)
+            assert isinstance(end, int)
+            found.append((number, timer, UnixSeconds(end)))
+        return found
+
+    def move(self, moved_s: int, now: UnixSeconds) -> None:
+        """The clock was set: let the ends move along. None is later than the whole time from now
+        on.
+        """
+        self._connection.execute(
+            "UPDATE entries SET disappears = max(1, min(disappears + ?1, ?2 + timer)) "
+            "WHERE disappears > 0 AND gone = '' AND (?1 <> 0 OR disappears > ?2 + timer)",
+            (moved_s, now),
+        )
+
     def find_behind_gap(self, conversation: ConversationId) -> int | None:
         """Return the timer of the newest object of the other side before which something is
         missing, where one has a timer. It looks at so many gaps and no more.
