@@ -56,7 +56,7 @@ class ContactBundles:
         bundle: Bundle,
         *,
         is_first: bool,
-        mesh_now: UnixSeconds = UnixSeconds(0),
+        mesh_now: int = 0,
     ) -> None:
         """Keep the newest bundle. The invite's own is only for first contacts.
 
