@@ -249,6 +249,25 @@ def test_what_is_hidden_for_a_week_is_erased_and_not_before(crew: tuple[Member, 
         ann.do(HideItem(item.number, is_on=False))
 
 
+def test_mesh_time_that_is_put_back_lets_no_hidden_words_be_erased_early(
+    crew: tuple[Member, Member],
+) -> None:
+    ann, _ = crew
+    # Neighbours say that it is 30 days earlier than it is.
+    ann.person.wall_error_s, ann.person.is_clock_corrected = 30 * 86_400, True
+    assert ann.person.now.mesh == ann.person.now.expiry - 30 * 86_400
+    item = ann.do(WriteItem("Crew", text="bad words"))
+    ann.do(HideItem(item.number))
+    ann.clock.pass_by(86_400)
+    ann.person.tend()
+    assert ann.do(HideItem(item.number, is_on=False)).text == "bad words"
+    ann.do(HideItem(item.number))
+    ann.clock.pass_by(HIDDEN_KEPT_SECONDS)
+    ann.person.tend()
+    with pytest.raises(UserError, match="an admin hid it"):
+        ann.do(HideItem(item.number, is_on=False))
+
+
 def test_devices_are_those_that_were_members_and_are_and_their_word_counts(
     crew: tuple[Member, Member],
 ) -> None:

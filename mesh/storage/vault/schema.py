@@ -22,6 +22,7 @@ from mesh.storage.vault.group_needs import GROUP_NEEDS
 from mesh.storage.vault.group_people import GROUP_HAD, GROUP_PEOPLE, OTHER_INVITES
 from mesh.storage.vault.group_receipts import GROUP_RECEIPTS, GROUP_TELLERS
 from mesh.storage.vault.groups import GROUPS
+from mesh.storage.vault.registers import HIDDEN_SINCE
 from mesh.storage.vault.scheduled import SCHEDULED
 from mesh.storage.vault.sealed import OPENED_IN_DAY
 from mesh.storage.vault.search import TEXT_INDEX
@@ -448,4 +449,5 @@ VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     _TIMERS_SHOWN,
     GROUP_TELLERS,
     TIMERS_OF_SHOWN,
+    HIDDEN_SINCE,
 )
