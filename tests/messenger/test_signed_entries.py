@@ -180,6 +180,30 @@ def test_what_a_member_writes_is_signed_and_any_other_takes_it_and_passes_it_on(
     assert answer.unread_count == 0
 
 
+def test_of_the_time_before_only_what_disappears_once_read_is_unread(
+    crew: tuple[Member, Member],
+) -> None:
+    ann, ben = crew
+    # It was written before she knew of him, and waited for keys.
+    ann.rules.membership = Membership.of([CREATE])
+    ann.do(WriteItem("Crew", text="for good"))
+    ann.do(WriteItem("Crew", text="for an hour", timer=3_600))
+    ben.take("Ann", *ann.written)
+    ben.person.tend()
+    ben.clock.pass_by(4_000)
+    ben.person.tend()
+    assert [(one.text, one.disappears) for one in ben.items()] == [
+        ("for good", 0),
+        ("for an hour", 0),
+    ]
+    answer = ben.person.ask(AskConversation("Crew"))
+    assert isinstance(answer, ConversationAnswer)
+    assert answer.unread_count == 1
+    ben.person.ask(ReadItems("Crew", ben.items()[-1].number))
+    ben.person.tend()
+    assert ben.items()[-1].disappears == ben.person.now.expiry + 3_600
+
+
 def test_the_words_of_a_member_cannot_be_another_ones_or_of_another_group(
     crew: tuple[Member, Member],
 ) -> None:
