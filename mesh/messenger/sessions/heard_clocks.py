@@ -1,4 +1,4 @@
-"""When contacts wrote what was opened, by the clocks that their payloads bear.
+"""Clocks that the payloads of contacts bear, which say when they wrote what was opened.
 
 Implements `docs/protocol/session.md`, section "Renewal". What is written under a clock that is
 years ahead keeps that clock when it is sealed again under the right time. So its envelope bounds
@@ -24,7 +24,6 @@ def lower_heard_clocks(vault: Vault, now: Instant) -> None:
     newest = max(now.mesh, now.expiry, vault.mark(NEWEST_OPENED_MARK))
     highest = _clock_at(newest + CREATED_AHEAD_SECONDS_MAX)
     vault.exchanges.lower_clocks(highest)
-    vault.sessions.lower_clocks(highest)
 
 
 def _clock_at(seconds: int) -> int:

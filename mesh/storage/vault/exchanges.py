@@ -46,8 +46,9 @@ class ExchangeRows:
         )
 
     def lower_clocks(self, highest: int) -> None:
-        """No clock that was heard is beyond this one."""
+        """No clock that was heard, on a session or of a contact, is beyond this one."""
         self.kept.clear()
+        self._connection.execute("UPDATE sessions SET heard = ?1 WHERE heard > ?1", (highest,))
         self._connection.execute(
             "UPDATE exchanges SET heard_clock = ?1 WHERE heard_clock > ?1", (highest,)
         )

@@ -85,10 +85,6 @@ class SessionRows:
     def set_heard(self, session: bytes, heard: int) -> None:
         self._connection.execute("UPDATE sessions SET heard = ? WHERE id = ?", (heard, session))
 
-    def lower_clocks(self, highest: int) -> None:
-        """No clock that was heard on a session is beyond this one."""
-        self._connection.execute("UPDATE sessions SET heard = ?1 WHERE heard > ?1", (highest,))
-
     def set_successor(self, session: bytes, successor: bytes) -> None:
         self._connection.execute(
             "UPDATE sessions SET successor = ? WHERE id = ?", (successor, session)
