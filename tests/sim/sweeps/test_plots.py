@@ -16,7 +16,7 @@ PLACES = re.compile(r"(?:V|[ML][\d.]+ )([\d.]+)")
 
 
 def heights(plot: str) -> list[list[float]]:
-    """How high each line is at each of its places, from 0 to 1."""
+    """The height of each line at each of its places, from 0 to 1."""
     drawn = re.findall(r'<path fill="none" stroke="#[^>]*? d="([^"]+)"', plot)
     bottom, height = 256.0, 244.0
     return [[round((bottom - float(y)) / height, 2) for y in PLACES.findall(d)] for d in drawn]
