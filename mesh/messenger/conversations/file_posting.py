@@ -217,7 +217,7 @@ class FilePosting:
         """Tell who sent a file that blocks of it did not come: after a day, three times."""
         for row in self._rows.unfinished():
             is_due = now.mesh >= row.changed + FILE_WANTED_AFTER_SECONDS
-            if not is_due or row.asked_count >= FILE_WANTED_MAX or not is_carried(row.size):
+            if not is_due or not is_carried(row.size):
                 continue
             entry = self._entries.message(row.entry or 0)
             conversation = self._conversations.conversation(entry.conversation)
@@ -225,7 +225,9 @@ class FilePosting:
                 # In a group that is another matter (`groups/group_files.py`).
                 continue
             contact = self._people.contact(conversation.contact)
-            if contact.is_blocked or contact.is_request:
+            is_silent = contact.is_blocked or contact.is_request
+            if is_silent or row.asked_count >= FILE_WANTED_MAX:
+                self._files.give_up(row, now)
                 continue
             missing = all_blocks(row.size) & ~self._blocks.here(row.number)
             wanted = FileWanted(entry.id, row.place, missing)
