@@ -10,6 +10,7 @@ from mesh.commands.files import AddLargeFile, AskFileBlock, FetchFile, FileAnswe
 from mesh.commands.groups import ChangeGroup, ForgetGroup, LeaveGroup, RemoveMember
 from mesh.commands.item_commands import RetractItem, WriteItem
 from mesh.commands.items import ItemAnswer
+from mesh.commands.messages import WithdrawMessage
 from mesh.content.entry import Kind
 from mesh.content.file import File
 from mesh.content.file_tree import blocks_count
@@ -257,6 +258,21 @@ def test_nothing_is_expected_for_ever_where_we_are_no_members() -> None:
     bob.clock.pass_by(FILE_GIVEN_UP_SECONDS)
     bob.tend()
     assert state_of(bob, said) == ("paused", 0)
+
+
+def test_who_withdraws_a_text_posts_nothing_of_it_again() -> None:
+    ann, bob = people = crew("Ann", "Bob")
+    said = write(ann, content())
+    lost_by([bob], people)
+    ann.ask(WithdrawMessage(said.number))
+    bob.clock.pass_by(ASKED_S)
+    bob.tend()
+    exchange(*people)
+    wait(FILE_GATHER_SECONDS, ann)
+    assert not [one for one in ann.post() if is_block(one)]
+    assert not ann.connection.execute("SELECT * FROM postings WHERE is_again").fetchall()
+    settle(*people)
+    assert state_of(bob, said) == ("fetching", 0)
 
 
 def test_who_misses_a_file_hundreds_of_times_stops_no_node() -> None:

@@ -40,6 +40,7 @@ from mesh.messenger.groups.group import Group
 from mesh.messenger.groups.group_receipts import is_wished
 from mesh.messenger.groups.groups import Groups
 from mesh.messenger.pauses import Pause
+from mesh.messenger.sessions.transit import TAKEN_BACK
 from mesh.storage.vault.files import FileRow, PostingRow
 from mesh.storage.vault.group_files import FileWantRow
 from mesh.storage.vault.rows import OURSELVES, EntryRow
@@ -223,6 +224,8 @@ class GroupFiles:
         entry = self._entry_rows.message(row.entry or 0)
         group = self._groups.find(entry.conversation)
         if group is None or group.row.state != "in" or self._entries.find_hidden(entry) is not None:
+            return
+        if entry.state in TAKEN_BACK:
             return
         name = f"blocks posted again in group {group.conversation}"
         day, count = now.mesh // SECONDS_PER_DAY, want.blocks.bit_count()
