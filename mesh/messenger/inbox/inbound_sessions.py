@@ -274,8 +274,11 @@ class InboundSessions:
         if contact is None and len(self._contacts) >= CONTACTS_MAX:
             raise PeerError("too many contacts")
         # For who begins anew there will be room: what was begun before goes, as with a renewal.
-        is_new = contact is not None and contact.state != "answered"
-        if is_new and self._sessions.count(contact.id) >= SESSIONS_PER_CONTACT_MAX:
+        if (
+            contact is not None
+            and contact.state != "answered"
+            and self._sessions.count(contact.id) >= SESSIONS_PER_CONTACT_MAX
+        ):
             raise PeerError("too many first contacts by one person")
         return is_late
 
