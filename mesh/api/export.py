@@ -59,13 +59,14 @@ class ConversationExport(CarryEndpoint):
         assert isinstance(conversation, ConversationAnswer)
         name = f"conversation-{conversation.number}.{writer.suffix}"
         gathered = writer.begin(conversation, int(time.time()))
-        # Of what disappears no word is to be left once it is over, in no quote either.
-        left_out: set[int] = set()
+        left_out_count = 0
         async for item in self._items(conversation.number):
             if item.timer and not item.gone:
-                left_out.add(item.number)
+                left_out_count += 1
                 continue
-            if item.reply is not None and item.reply.number in left_out:
+            # Of what disappears no word is to be left once it is over, in no quote either. An
+            # answer may stand before what it answers to, if its author says so.
+            if item.reply is not None and item.reply.timer:
                 quoted = msgspec.structs.replace(item.reply, text="")
                 item = msgspec.structs.replace(item, reply=quoted)
             gathered += writer.item(item)
@@ -74,7 +75,7 @@ class ConversationExport(CarryEndpoint):
                 await sending.piece(gathered.encode())
                 gathered = ""
         await sending.begin(media_type=writer.media_type, name=name)
-        return (gathered + writer.end(len(left_out))).encode()
+        return (gathered + writer.end(left_out_count)).encode()
 
     async def _items(self, conversation: int) -> AsyncIterator[ItemAnswer]:
         """Yield all items, the first first."""

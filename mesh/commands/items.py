@@ -59,7 +59,8 @@ class MentionAnswer(Answer, frozen=True, kw_only=True):
 
 class ReplyAnswer(Answer, frozen=True, kw_only=True):
     """The item that another one answers to, with the first 200 code points of its text as shown
-    now. Number 0 and no author: it is not here.
+    now. Number 0 and no author: it is not here. `timer`: what is quoted disappears, so many seconds
+    after it was read or sent; 0: it stays.
     """
 
     number: int
@@ -67,6 +68,7 @@ class ReplyAnswer(Answer, frozen=True, kw_only=True):
     author: AuthorAnswer | None
     text: str
     gone: Gone
+    timer: int = 0
 
 
 class EditedAnswer(Answer, frozen=True, kw_only=True):

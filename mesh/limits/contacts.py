@@ -14,8 +14,12 @@ CONTACTS_MAX = 5_000
 COMPARISON_SECONDS_MAX = 86_400
 """A live comparison ends after a day: nobody remembers what was on the screen before."""
 
-NOTES_PER_CONTACT_MAX = 100
-"""What happened to one contact; the oldest go, as nobody reads more."""
+NOTES_OF_KIND_MAX = 20
+"""What happened to one contact, of each of some ten kinds; the oldest of a kind go, as nobody reads
+more. Each kind for itself: who changes his name a hundred times takes no word of keys away."""
+
+RENAMED_TOLD_SECONDS = 86_400
+"""Of who changes his name again within a day of when it was told, that is only noted."""
 
 SAFETY_NUMBERS_CACHED = 64
 """Halves of safety numbers in memory: each takes milliseconds, and few are looked at twice."""

@@ -11,10 +11,14 @@ CARRIED_BYTES_MAX = FILE_BLOCK_BYTES * CARRIED_BLOCKS_MAX
 """975,000 bytes: what is larger is not carried."""
 
 FILES_EXPECTED_MAX = 256
-"""Unfinished files of which blocks are expected: at most 3,840 tags in memory."""
+"""Unfinished files of which blocks are expected: at most 3,840 tags in memory. Of large files,
+which come from node to node and have no tags, as many beside them."""
 
 FILES_EXPECTED_OF_CONVERSATION_MAX = 64
 """Of one conversation; further files wait until a person asks for them."""
+
+FILES_EXPECTED_OF_AUTHOR_MAX = 32
+"""Of one member of a group, two texts full of files: one alone shuts no group for all others."""
 
 FILES_FETCHED_KIB_PER_DAY_MAX = 16 << 10
 """KiB of files of one author that are fetched by themselves in a day: 16 MiB, 17 of the largest.
@@ -25,6 +29,10 @@ FILE_WANTED_AFTER_SECONDS = 86_400
 
 FILE_WANTED_MAX = 3
 """Times that a node asks by itself; who was away for so long is asked by a person."""
+
+FILE_GIVEN_UP_SECONDS = 31 * 86_400
+"""A file of which nothing came for so long after it was last asked for is paused: the last question
+lives for 30 days. Else what never comes would hold the place of others for ever."""
 
 FILE_POST_RETRY_MS = 60_000
 """Between two looks for blocks that wait for their text or a stamp to be posted."""

@@ -68,7 +68,8 @@ REORDERING_PAUSE_MS = 10_000
 """Between two such steps: what a late parent moves takes one part in a hundred of the time."""
 
 SEND_KEYS_KEPT_SECONDS = 30 * 86_400
-"""How long an idempotency key is remembered; nobody repeats a send after so long."""
+"""How long an idempotency key is remembered, twice as long at most; nobody repeats a send after so
+long."""
 
 CHORES_INTERVAL_MS = 3_600_000
 """Between looks for what expired or is to be posted again; mesh time may have moved meanwhile."""

@@ -84,7 +84,7 @@ PROBE_RENDEZVOUS_TAGS = 12
 """Probes leave the last tags of a session for when a loss is certain, or somebody asks."""
 
 SESSIONS_PER_CONTACT_MAX = 8
-"""First contacts of one person that found tags; each costs 256 tags in memory."""
+"""Sessions with one contact, each with 256 tags in memory; for another one others go."""
 
 TAGS_UNOPENED_MAX = 8_192
 """Tags expected of one chain, mostly below the highest index opened; the oldest step goes first.

@@ -11,6 +11,7 @@ from mesh.messenger.contacts.notes import Notes
 from mesh.messenger.conversations.history import History
 from mesh.messenger.pending_events import PendingEvents
 from mesh.messenger.sessions.cover import Cover
+from mesh.messenger.sessions.heard_clocks import lower_heard_clocks
 from mesh.messenger.sessions.lapsing import Lapsing
 from mesh.messenger.sessions.payloads import Payloads
 from mesh.messenger.sessions.posting_key_sharing import PostingKeySharing
@@ -60,6 +61,7 @@ def open_parts(
     now: Instant,
 ) -> Parts:
     """Read into memory what the parts need of a vault."""
+    lower_heard_clocks(vault, now)
     entropy, kem = environment.entropy, environment.kem
     sealed_mail = SealedMail(
         vault.sealed,

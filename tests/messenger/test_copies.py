@@ -2,7 +2,12 @@
 
 from mesh.commands.contacts import RenewSession
 from mesh.events import ContactNoted, Event
-from mesh.limits.sessions import RENDEZVOUS_TAGS, RENEWAL_INTERVAL_SECONDS, REPEATED_RENDEZVOUS_TAGS
+from mesh.limits.sessions import (
+    RENDEZVOUS_TAGS,
+    RENEWAL_INTERVAL_SECONDS,
+    REPEATED_RENDEZVOUS_TAGS,
+    SESSIONS_PER_CONTACT_MAX,
+)
 from tests.messenger.people import DAY_S, Clock, Person, acquainted, exchange
 
 DAYS_MAX = 40
@@ -268,6 +273,34 @@ def test_who_asks_many_times_in_vain_keeps_the_ways_that_both_sides_have() -> No
         clock.pass_by(DAY_S)
     exchange(ann, bob)
     assert_they_hear_each_other(ann, bob)
+
+
+def test_who_comes_back_by_a_new_invite_is_let_in_though_a_thief_made_sessions() -> None:
+    clock = Clock()
+    ann, bob = acquainted(clock)
+    ann.send("Bob", "one")
+    exchange(ann, bob)
+    bob.send("Ann", "two")
+    exchange(ann, bob)
+    backup = ann.backup()
+    thief = copy_of(ann, 77)
+    for _ in range(SESSIONS_PER_CONTACT_MAX):
+        thief.ask(RenewSession("Bob"))
+        exchange(thief, bob)
+        clock.pass_by(3_600)
+    sessions = bob.connection.execute("SELECT count(*) FROM sessions").fetchall()
+    assert sessions == [(SESSIONS_PER_CONTACT_MAX,)]
+    bob.take_events()
+    back = Person("Ann", clock, seed=78)
+    back.restore(backup)
+    back.add(bob.invite().link)
+    back.send("Bob", "back by a new invite")
+    exchange(back, bob)
+    assert heard(bob)[-1] == "back by a new invite"
+    assert notes(bob.take_events())
+    assert_they_hear_each_other(back, bob)
+    sessions = bob.connection.execute("SELECT count(*) FROM sessions").fetchall()
+    assert sessions == [(SESSIONS_PER_CONTACT_MAX,)]
 
 
 def notes(events: list[Event]) -> list[str]:

@@ -2,30 +2,40 @@
 
 import pytest
 
-from mesh.commands.files import AddFile, Appearance, FetchFile, FileAnswer
+from mesh.commands.contacts import BlockContact
+from mesh.commands.file_places import DiskPlace
+from mesh.commands.files import AddFile, AddLargeFile, Appearance, FetchFile, FileAnswer
 from mesh.commands.item_commands import WriteItem
 from mesh.limits.content import FILE_PREVIEW_BYTES_MAX, FILES_MAX
 from mesh.limits.files import (
     CARRIED_BYTES_MAX,
+    FILE_GIVEN_UP_SECONDS,
+    FILE_WANTED_AFTER_SECONDS,
+    FILE_WANTED_MAX,
+    FILES_EXPECTED_OF_AUTHOR_MAX,
     FILES_EXPECTED_OF_CONVERSATION_MAX,
     FILES_FETCHED_KIB_PER_DAY_MAX,
 )
 from mesh.ratchet.sealed_block import block_tag_of
-from tests.messenger.doing import DAY_S, both
+from tests.messenger.doing import DAY_S, both, items_of
+from tests.messenger.in_groups import crew
 from tests.messenger.people import Clock, Person, exchange
 from tests.messenger.sending_files import (
     bytes_of,
     content,
+    file,
     hand_over,
+    is_block,
     items,
     keys_of,
+    post,
     send,
 )
 
 OFFERED = 1_000
 
 
-def offer(author: Person, reader: Person, count: int) -> None:
+def offer(author: Person, reader: Person, count: int, to: str = "") -> None:
     """Offer so many files with the largest previews, of which no block ever comes."""
     preview = bytes(FILE_PREVIEW_BYTES_MAX)
     while count:
@@ -36,8 +46,17 @@ def offer(author: Person, reader: Person, count: int) -> None:
             for _ in range(few)
         ]
         numbers = tuple(one.number for one in handed if isinstance(one, FileAnswer))
-        author.ask(WriteItem(reader.name, files=numbers))
+        author.ask(WriteItem(to or reader.name, files=numbers))
         reader.receive([one for one in author.post() if one.header.size_class > 1])
+
+
+def offer_large(author: Person, to: str, count: int) -> None:
+    """Write texts full of large files, which come over a link with their author alone."""
+    asked = AddLargeFile("film", "", DiskPlace(b"/film", CARRIED_BYTES_MAX + 1, 1), bytes(32 * 16))
+    for _ in range(0, count, FILES_MAX):
+        handed = [author.ask(asked) for _ in range(FILES_MAX)]
+        numbers = tuple(one.number for one in handed if isinstance(one, FileAnswer))
+        author.ask(WriteItem(to, files=numbers))
 
 
 def states(person: Person) -> dict[str, int]:
@@ -71,6 +90,84 @@ def test_so_much_of_an_author_is_fetched_in_a_day_and_the_rest_waits_for_a_click
     assert bytes_of(bob, late.number) == data
     bob.clock.pass_by(DAY_S)
     assert send(ann, bob, data).files[0].state == "here"
+
+
+def test_what_never_comes_is_paused_after_a_month_and_holds_no_place() -> None:
+    ann, bob = both()
+    offer(ann, bob, FILES_EXPECTED_OF_CONVERSATION_MAX)
+    offer(ann, bob, FILES_MAX)
+    before = {"fetching": FILES_EXPECTED_OF_CONVERSATION_MAX, "paused": FILES_MAX}
+    assert states(bob) == before
+    for _ in range(FILE_WANTED_MAX):
+        bob.clock.pass_by(FILE_WANTED_AFTER_SECONDS)
+        bob.tend()
+    bob.clock.pass_by(FILE_GIVEN_UP_SECONDS - 1)
+    bob.tend()
+    assert states(bob) == before
+    bob.clock.pass_by(1)
+    bob.tend()
+    assert states(bob) == {"paused": FILES_EXPECTED_OF_CONVERSATION_MAX + FILES_MAX}
+    assert send(ann, bob, content(9)).files[0].state == "here"
+
+
+def test_a_file_of_which_a_block_came_is_waited_for_anew() -> None:
+    ann, bob = both()
+    number = post(ann, bob, content(), 0).files[0].number
+    blocks = [one for one in ann.store.envelopes.values() if is_block(one)]
+    for _ in range(FILE_WANTED_MAX):
+        bob.clock.pass_by(FILE_WANTED_AFTER_SECONDS)
+        bob.tend()
+    bob.clock.pass_by(FILE_GIVEN_UP_SECONDS - 1)
+    bob.receive(blocks[:1])
+    bob.clock.pass_by(FILE_GIVEN_UP_SECONDS - 1)
+    bob.tend()
+    assert (file(bob, number).state, file(bob, number).here_count) == ("fetching", 1)
+    bob.clock.pass_by(1)
+    bob.tend()
+    assert (file(bob, number).state, file(bob, number).here_count) == ("paused", 1)
+
+
+def test_of_who_was_blocked_nothing_is_expected_after_a_month() -> None:
+    ann, bob = both()
+    number = post(ann, bob, content(), 1).files[0].number
+    bob.ask(BlockContact("Ann", is_blocked=True))
+    bob.clock.pass_by(FILE_GIVEN_UP_SECONDS)
+    bob.tend()
+    assert file(bob, number).state == "paused"
+
+
+def test_large_files_and_carried_ones_take_no_place_of_each_other() -> None:
+    ann, bob = both()
+    offer_large(ann, "Bob", FILES_EXPECTED_OF_CONVERSATION_MAX)
+    exchange(ann, bob)
+    assert states(bob) == {"fetching": FILES_EXPECTED_OF_CONVERSATION_MAX}
+    assert send(ann, bob, content(9)).files[0].state == "here"
+    offer(ann, bob, FILES_EXPECTED_OF_CONVERSATION_MAX)
+    assert states(bob)["fetching"] == 2 * FILES_EXPECTED_OF_CONVERSATION_MAX
+    offer_large(ann, "Bob", FILES_MAX)
+    exchange(ann, bob)
+    assert states(bob)["paused"] == FILES_MAX
+
+
+@pytest.mark.parametrize("are_large", [False, True])
+def test_one_member_shuts_no_group_for_the_files_of_others(*, are_large: bool) -> None:
+    ann, bob, cem = people = crew("Ann", "Bob", "Cem")
+    if are_large:
+        offer_large(ann, "Crew", FILES_EXPECTED_OF_CONVERSATION_MAX)
+        exchange(*people)
+    else:
+        offer(ann, bob, FILES_EXPECTED_OF_CONVERSATION_MAX, "Crew")
+    left = FILES_EXPECTED_OF_CONVERSATION_MAX - FILES_EXPECTED_OF_AUTHOR_MAX
+    assert states(bob) == {"fetching": FILES_EXPECTED_OF_AUTHOR_MAX, "paused": left}
+    if are_large:
+        offer_large(cem, "Crew", FILES_MAX)
+    else:
+        cem.ask(WriteItem("Crew", files=(hand_over(cem, content(9)).number,)))
+    mine = items_of(cem, "Crew")[-1]
+    exchange(cem, bob)
+    [theirs] = [one for one in items_of(bob, "Crew") if one.id == mine.id]
+    came = [one.state for one in theirs.files]
+    assert came == (["fetching"] * FILES_MAX if are_large else ["here"])
 
 
 def test_of_who_waits_as_a_request_nothing_is_fetched() -> None:

@@ -28,10 +28,11 @@ from mesh.content.file_tree import leaf_of, path_of, split_blocks
 from mesh.events import FileChanged, ItemChanged
 from mesh.limits.files import (
     CARRIED_BYTES_MAX,
+    FILE_WANTED_AFTER_SECONDS,
     FILES_EXPECTED_OF_CONVERSATION_MAX,
 )
 from mesh.limits.retirements import RETIRE_DELAY_MS
-from mesh.storage.connection import checkpoint
+from mesh.storage.connection import checkpoint, transaction
 from mesh.wire.controls import FILE_POSTED, FILE_WANTED
 from mesh.wire.file_controls import FilePosted, FileWanted
 from tests.messenger.doing import DAY_S, both, item, refused, said
@@ -54,6 +55,7 @@ from tests.messenger.sending_files import (
     post,
     rows_count,
     send,
+    stamped,
 )
 from tests.storage.plain import all_bytes, connect_plainly
 
@@ -367,6 +369,42 @@ def test_who_withdraws_a_text_withdraws_its_blocks() -> None:
     assert file(ann, handed.number).state == "here"
     ann.tend()
     assert not [one for one in ann.post() if is_block(one)]
+
+
+def test_nothing_of_a_withdrawn_text_is_posted_again() -> None:
+    ann, bob = both()
+    got = post(ann, bob, content(), 2)
+    [mine] = [one for one in items(ann) if one.id == got.id]
+    ann.ask(WithdrawMessage(mine.number))
+    assert item(ann, mine.number).state == "withdrawn"
+    bob.clock.pass_by(FILE_WANTED_AFTER_SECONDS)
+    bob.tend()
+    ann.receive(bob.post())
+    ann.tend()
+    # Bob named the text inside the encryption: he has opened it.
+    assert item(ann, mine.number).state == "delivered-then-withdrawn"
+    assert not [one for one in ann.post() if is_block(one)]
+    assert envelopes_of(ann) == []
+    assert not ann.connection.execute("SELECT * FROM postings WHERE is_again").fetchall()
+
+
+def test_what_was_to_be_posted_again_before_a_text_was_withdrawn_is_not() -> None:
+    ann, bob = stamped()
+    post(ann, bob, content(), 0)
+    bob.clock.pass_by(FILE_WANTED_AFTER_SECONDS)
+    bob.tend()
+    bob.mint_all()
+    ann.receive(bob.post())
+    # So a vault has it in which a withdrawal and a question crossed.
+    with transaction(ann.connection):
+        ann.connection.execute(
+            "UPDATE entries SET state = 'withdrawn' WHERE number IN (SELECT entry FROM files)"
+        )
+    for _ in range(3):
+        ann.mint_all()
+        ann.tend()
+    assert not [one for one in ann.post() if is_block(one)]
+    assert not ann.connection.execute("SELECT * FROM postings WHERE waiting").fetchall()
 
 
 def test_what_disappears_takes_its_file_along() -> None:

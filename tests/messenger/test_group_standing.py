@@ -10,6 +10,8 @@ from mesh.content.entry import Entry, EntryId, Kind, OperationId
 from mesh.group.cuts import RunHad
 from mesh.group.operations import Operation, Removal, Remove, Role
 from mesh.group.settings import setting_change
+from mesh.ids import Instant
+from mesh.storage.connection import transaction
 from tests.group.faults import without
 from tests.group.scenarios import (
     KnownEntry,
@@ -452,6 +454,35 @@ def test_what_waits_costs_rows_and_crowds_nothing_out() -> None:
     replica = told.replica("O", [*story.operations[1:], *told.said])
     assert [item["id"] for item in replica.items()] == [text.hex()]
     assert replica.vault.conversations.summary(replica.conversation).unread_count == 1
+
+
+@pytest.mark.parametrize("passed_s", [1_000, 4_000])
+def test_the_time_of_what_waits_does_not_run_before_somebody_can_read_it(passed_s: int) -> None:
+    story = Story("A", "M")
+    late = story.tell("O", role("A", Role.ADMIN))
+    told = Told(story)
+    text = told.says("M", msgspec.structs.replace(entry(Kind.TEXT, [late]), timer=3_600))
+    replica = told.replica("O", [*story.operations[1:-1], *told.said])
+    assert replica.row(text).verdict == "waiting"
+
+    def tend(passed_s: int) -> None:
+        now, erasing = replica.person.now, replica.entries.erasing
+        later = Instant(now.after(passed_s * 1_000), now.wall + passed_s * 1_000_000)
+        with transaction(replica.connection):
+            erasing.start_timers(later)
+            erasing.expire_running(later)
+            erasing.expire(later)
+
+    tend(0)
+    tend(passed_s)
+    replica.take([story.operations[-1]])
+    tend(passed_s)
+    row = replica.row(text)
+    assert (row.is_read, row.disappears, row.gone) == (False, 0, "")
+    assert [item["text"] for item in replica.items()] == ["a text"]
+    # Nobody reads it, so it stays.
+    tend(8_000)
+    assert replica.row(text).gone == ""
 
 
 def test_settings_rule_who_writes_by_the_operations_that_an_entry_names() -> None:

@@ -234,3 +234,16 @@ def test_whatever_bytes_come_they_are_an_entry_or_a_peers_fault(seed: int) -> No
     # A restart reads all of it again.
     ann.person.restart()
     assert ann.shown() == shown
+
+
+def test_an_answer_that_claims_to_be_older_tells_that_what_it_quotes_disappears() -> None:
+    ann, bob = both()
+    mine = ann.ask(WriteItem("Bob", text="soon over", timer=60))
+    assert isinstance(mine, ItemAnswer)
+    exchange(ann, bob)
+    write(bob, "Ann", Kind.TEXT, ["as you say", [], [], bytes.fromhex(mine.id)], clock=1)
+    exchange(ann, bob)
+    [answer, quoted] = items_of(ann, "Bob")
+    assert answer.reply is not None
+    assert (answer.reply.number, answer.reply.text) == (quoted.number, "soon over")
+    assert (answer.reply.timer, quoted.timer) == (60, 60)

@@ -20,7 +20,7 @@ from mesh.messenger.messenger import Messenger
 from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import migrate_vault
 from tests.entropy import SeededEntropy
-from tests.messenger.people import WITHOUT_STAMPS, Clock, Person, acquainted, exchange
+from tests.messenger.people import DAY_S, WITHOUT_STAMPS, Clock, Person, acquainted, exchange
 
 
 def test_before_the_first_run_there_is_nobody_at_home() -> None:
@@ -265,6 +265,22 @@ def test_a_repeated_send_is_one_message_even_after_a_restart() -> None:
     assert caught.value.kind == "key-reused"
     exchange(ann, bob)
     assert bob.texts("Ann") == ["once"]
+
+
+def test_mesh_time_that_is_put_back_lets_no_key_of_a_send_be_forgotten_early() -> None:
+    ann, _ = acquainted(Clock())
+    # Neighbours say that it is 60 days earlier than it is.
+    ann.wall_error_s, ann.is_clock_corrected = 60 * DAY_S, True
+    ann.tend()
+    first = ann.send("Bob", "once", key="k1")
+    for _ in range(29):
+        ann.clock.pass_by(DAY_S)
+        ann.tend()
+    assert ann.send("Bob", "once", key="k1").number == first.number
+    for _ in range(32):
+        ann.clock.pass_by(DAY_S)
+        ann.tend()
+    assert ann.send("Bob", "once", key="k1").number > first.number
 
 
 def test_a_sealed_message_is_posted_again_until_the_store_has_it() -> None:

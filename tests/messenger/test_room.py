@@ -14,17 +14,28 @@ from mesh.commands.conversations import (
     ItemsDeleted,
     RoomAnswer,
 )
+from mesh.commands.item_commands import EditItem, ReactToItem, WriteItem
 from mesh.commands.messages import AskMessage, WithdrawMessage
 from mesh.errors import UserError
 from mesh.events import ConversationEmptied
 from mesh.ids import ConversationId, MessageId, UnixSeconds
-from mesh.storage.connection import connect, transaction
+from mesh.storage.connection import checkpoint, connect, transaction
 from mesh.storage.migrations import migrate_vault
 from mesh.storage.vault.contents import ContentRow
 from mesh.storage.vault.rows import EntryRow
 from mesh.storage.vault.vault import Vault
-from tests.messenger.people import DAY_S, Clock, Person, acquainted, exchange, exchange_tokens
+from tests.messenger.doing import both, said
+from tests.messenger.people import (
+    DAY_S,
+    Clock,
+    Person,
+    acquainted,
+    copied,
+    exchange,
+    exchange_tokens,
+)
 from tests.messenger.test_sealed_again import quiet, seal_again
+from tests.storage.plain import all_bytes, connect_plainly
 
 
 def room(person: Person) -> list[ConversationRoom]:
@@ -112,6 +123,31 @@ def test_what_is_on_its_way_stays_and_arrives() -> None:
     assert bob.texts("Ann") == ["before", "on its way"]
     assert ann.messages("Bob")[0].state == "delivered"
     assert delete(ann, "Bob") == ItemsDeleted(deleted_count=1, left_count=0)
+
+
+def test_of_a_change_on_its_way_no_words_stay(tmp_path: Path) -> None:
+    ann, bob = both()
+    path = tmp_path / "vault"
+    ann.connection = copied(ann.connection, connect_plainly(path))
+    ann.restart()
+    mine = said(ann, bob, WriteItem("Bob", text="before"))[0]
+    delivered(ann.clock, ann, bob)
+    ann.ask(EditItem(mine.number, "the words of the change"))
+    ann.ask(ReactToItem(mine.number, ("🦊",)))
+    envelopes = ann.post()
+    delete(ann, "Bob")
+    # It was promised to be sent, and is; until it is known to be there it may be sealed again.
+    bob.receive(envelopes)
+    assert bob.texts("Ann") == ["the words of the change"]
+    bob.send("Ann", "I see")
+    delivered(ann.clock, ann, bob)
+    assert ann.texts("Bob") == ["I see"]
+    checkpoint(ann.connection)
+    held = all_bytes(path)
+    assert b"I see" in held
+    assert b"the words of the change" not in held
+    assert "🦊".encode() not in held
+    assert ann.connection.execute("SELECT * FROM register_values").fetchall() == []
 
 
 def test_what_was_deleted_does_not_come_back_when_it_is_posted_again() -> None:

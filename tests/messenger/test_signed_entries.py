@@ -180,6 +180,30 @@ def test_what_a_member_writes_is_signed_and_any_other_takes_it_and_passes_it_on(
     assert answer.unread_count == 0
 
 
+def test_of_the_time_before_only_what_disappears_once_read_is_unread(
+    crew: tuple[Member, Member],
+) -> None:
+    ann, ben = crew
+    # It was written before she knew of him, and waited for keys.
+    ann.rules.membership = Membership.of([CREATE])
+    ann.do(WriteItem("Crew", text="for good"))
+    ann.do(WriteItem("Crew", text="for an hour", timer=3_600))
+    ben.take("Ann", *ann.written)
+    ben.person.tend()
+    ben.clock.pass_by(4_000)
+    ben.person.tend()
+    assert [(one.text, one.disappears) for one in ben.items()] == [
+        ("for good", 0),
+        ("for an hour", 0),
+    ]
+    answer = ben.person.ask(AskConversation("Crew"))
+    assert isinstance(answer, ConversationAnswer)
+    assert answer.unread_count == 1
+    ben.person.ask(ReadItems("Crew", ben.items()[-1].number))
+    ben.person.tend()
+    assert ben.items()[-1].disappears == ben.person.now.expiry + 3_600
+
+
 def test_the_words_of_a_member_cannot_be_another_ones_or_of_another_group(
     crew: tuple[Member, Member],
 ) -> None:
@@ -245,6 +269,25 @@ def test_what_is_hidden_for_a_week_is_erased_and_not_before(crew: tuple[Member, 
         count = ann.person.connection.execute("SELECT count(*) FROM contents").fetchone()
         assert count == (contents,)
         assert [one.gone for one in ann.items()] == ["hidden", ""]
+    with pytest.raises(UserError, match="an admin hid it"):
+        ann.do(HideItem(item.number, is_on=False))
+
+
+def test_mesh_time_that_is_put_back_lets_no_hidden_words_be_erased_early(
+    crew: tuple[Member, Member],
+) -> None:
+    ann, _ = crew
+    # Neighbours say that it is 30 days earlier than it is.
+    ann.person.wall_error_s, ann.person.is_clock_corrected = 30 * 86_400, True
+    assert ann.person.now.mesh == ann.person.now.expiry - 30 * 86_400
+    item = ann.do(WriteItem("Crew", text="bad words"))
+    ann.do(HideItem(item.number))
+    ann.clock.pass_by(86_400)
+    ann.person.tend()
+    assert ann.do(HideItem(item.number, is_on=False)).text == "bad words"
+    ann.do(HideItem(item.number))
+    ann.clock.pass_by(HIDDEN_KEPT_SECONDS)
+    ann.person.tend()
     with pytest.raises(UserError, match="an admin hid it"):
         ann.do(HideItem(item.number, is_on=False))
 

@@ -7,6 +7,7 @@ from mesh.commands.contacts import (
     RenameContact,
     VerifyContact,
 )
+from mesh.commands.identity import ChangeIdentity
 from mesh.commands.verification import Compare
 from mesh.crypto.signing import sign
 from mesh.errors import UserError
@@ -14,7 +15,7 @@ from mesh.events import (
     ContactNoted,
 )
 from mesh.ids import UnixSeconds
-from mesh.limits.contacts import NOTES_PER_CONTACT_MAX
+from mesh.limits.contacts import NOTES_OF_KIND_MAX
 from mesh.messenger.contacts.notes import Notes
 from mesh.messenger.pending_events import PendingEvents
 from mesh.ratchet.identity import SEED_BYTES, IdentityKeys, tie_message
@@ -253,13 +254,35 @@ def test_a_known_key_with_another_identity_key_is_refused_and_noted_once() -> No
 # --- Notes --------------------------------------------------------------------------------------
 
 
-def test_of_many_notes_the_newest_are_kept() -> None:
+def test_of_many_notes_of_a_kind_the_newest_are_kept() -> None:
     ann, _ = acquainted(Clock())
     kept = Notes(Vault(ann.connection).trust, PendingEvents())
     contact = Vault(ann.connection).contacts.contacts()[0].id
     with transaction(ann.connection):
-        for number in range(NOTES_PER_CONTACT_MAX + 5):
+        for number in range(NOTES_OF_KIND_MAX + 5):
             kept.add(contact, "introduced", f"{number}", UnixSeconds(number))
     found = notes(ann, "Bob")
-    assert len(found) == NOTES_PER_CONTACT_MAX
-    assert (found[0].sentence, found[-1].sentence) == ("104", "5")
+    assert [note.sentence for note in found] == [str(n) for n in range(24, 4, -1)]
+
+
+def test_who_changes_his_name_again_and_again_takes_no_other_note_away() -> None:
+    clock = Clock()
+    ann, bob = acquainted(clock)
+    kept = Notes(Vault(ann.connection).trust, PendingEvents())
+    contact = Vault(ann.connection).contacts.contacts()[0].id
+    with transaction(ann.connection):
+        kept.add(contact, "identity changed", "the keys", ann.now.mesh)
+    ann.take_events()
+    for number in range(3 * NOTES_OF_KIND_MAX):
+        bob.ask(ChangeIdentity(f"Robert {number}"))
+        bob.send("Ann", "it is me")
+        exchange(bob, ann)
+        clock.pass_by(3_600)
+    found = notes(ann, "Bob")
+    assert found[-1].kind == "identity changed"
+    assert [note.kind for note in found[:-1]] == ["renamed"] * NOTES_OF_KIND_MAX
+    # He did so each hour of two and a half days.
+    told = [one.note for one in ann.take_events() if isinstance(one, ContactNoted)]
+    assert [one.kind for one in told] == ["renamed"] * 3
+    assert "Robert 24 now" in told[1].sentence
+    assert one_contact(ann, "Bob").name == f"Robert {3 * NOTES_OF_KIND_MAX - 1}"

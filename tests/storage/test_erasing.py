@@ -248,7 +248,7 @@ def test_every_kind_of_secret_that_is_erased_leaves_the_files(
         vault.prekeys.erase_prekey(old.id)
         vault.prekeys.erase_prekey(inviting.id)
         vault.posting_keys.erase_posting_seeds(2)
-        vault.entries.forget_send_keys(UnixSeconds(NOW + 1))
+        vault.entries.forget_send_keys(vault.changes.newest())
         for waiting in vault.payloads.waiting_of(contact):
             vault.payloads.remove(waiting.number)
         vault.outbox.drop_data(envelope)

@@ -200,7 +200,7 @@ class Contacts:
         if name != row.name and is_fair_name(name):
             if row.name:
                 sentence = f"They call themselves {name} now, and {row.name} before."
-                self._notes.add(row.id, "renamed", sentence, mesh_now)
+                self._notes.renamed(row.id, sentence, mesh_now)
             label, key = self._labels[row.id], row.verify_key.hex()
             if not row.name and label == key[:KEY_PREFIX_DIGITS_MIN]:
                 label = free_label(normalized(name), lambda one: self._is_label_taken(one, key=key))

@@ -2,7 +2,7 @@
 
 from mesh.commands.contacts import NoteAnswer, NoteKind
 from mesh.ids import ContactId, UnixSeconds
-from mesh.limits.contacts import NOTES_PER_CONTACT_MAX
+from mesh.limits.contacts import NOTES_OF_KIND_MAX, RENAMED_TOLD_SECONDS
 from mesh.messenger.pending_events import PendingEvents
 from mesh.storage.vault.trust import NoteRow, TrustRows
 
@@ -13,12 +13,20 @@ class Notes:
     def __init__(self, rows: TrustRows, pending_events: PendingEvents) -> None:
         self._rows = rows
         self._pending_events = pending_events
+        # In this run of the node: when it was last told of a contact that he has another name.
+        self._renamed_told: dict[ContactId, UnixSeconds] = {}
 
     def add(self, contact: ContactId, kind: NoteKind, sentence: str, mesh_now: UnixSeconds) -> None:
         """Keep a note and tell it."""
-        row = NoteRow(at=mesh_now, kind=kind, sentence=sentence)
-        self._rows.add_note(contact, row, kept_max=NOTES_PER_CONTACT_MAX)
-        self._pending_events.noted(contact, _answer(row))
+        self._pending_events.noted(contact, self._keep(contact, kind, sentence, mesh_now))
+
+    def renamed(self, contact: ContactId, sentence: str, mesh_now: UnixSeconds) -> None:
+        """Keep that somebody has another name, and tell it, once a day at most."""
+        note = self._keep(contact, "renamed", sentence, mesh_now)
+        told = self._renamed_told.get(contact)
+        if told is None or abs(mesh_now - told) >= RENAMED_TOLD_SECONDS:
+            self._renamed_told[contact] = mesh_now
+            self._pending_events.noted(contact, note)
 
     def add_once(
         self, contact: ContactId, kind: NoteKind, sentence: str, mesh_now: UnixSeconds
@@ -31,6 +39,13 @@ class Notes:
     def answers(self, contact: ContactId) -> list[NoteAnswer]:
         """All notes on a contact, newest first."""
         return [_answer(row) for row in self._rows.notes(contact)]
+
+    def _keep(
+        self, contact: ContactId, kind: NoteKind, sentence: str, mesh_now: UnixSeconds
+    ) -> NoteAnswer:
+        row = NoteRow(at=mesh_now, kind=kind, sentence=sentence)
+        self._rows.add_note(contact, row, kept_max=NOTES_OF_KIND_MAX)
+        return _answer(row)
 
 
 def _answer(row: NoteRow) -> NoteAnswer:

@@ -6,10 +6,11 @@ sealed. Rows with id, author and place stay: nothing of it comes back when it co
 """
 
 from mesh.events import ItemGone
-from mesh.ids import Instant, Monotonic, UnixSeconds
-from mesh.limits.messages import EXPIRED_PER_CHORE, TIMERS_IN_MEMORY_MAX
+from mesh.ids import Instant, Monotonic
+from mesh.limits.messages import EXPIRED_PER_CHORE
 from mesh.messenger.account import Account
 from mesh.messenger.conversations.files import Files
+from mesh.messenger.conversations.running_timers import RunningTimers
 from mesh.messenger.sessions.transit import ON_ITS_WAY, Transit
 from mesh.storage.vault.rows import EntryGone, EntryRow
 
@@ -27,8 +28,7 @@ class Erasing:
         self._entries = account.vault.entries
         self._transit = transit
         self.files = files
-        # When what began to run in this run of the node is over, by the clock that cannot be set.
-        self._ends: dict[int, Monotonic] = {}
+        self._running = RunningTimers(account.vault)
 
     def retract(self, target: EntryRow, now: Instant, *, but: int = 0) -> None:
         """Its author takes an object back: what of it is on its way is withdrawn as well.
@@ -52,27 +52,24 @@ class Erasing:
 
     def start_timers(self, now: Instant) -> bool:
         """Let the time of what was sealed or read run; return whether there was something."""
+        self._running.follow_clock(now)
         started = self._timers.to_start()
         for row in started:
-            self._timers.start(row.number, UnixSeconds(now.expiry + row.timer))
-            if len(self._ends) < TIMERS_IN_MEMORY_MAX:
-                self._ends[row.number] = now.after(row.timer * 1_000)
+            self._running.start(row, now)
             self._pending_events.item_changed(row.number)
         return bool(started)
 
     def next_end(self, now: Instant, *, is_clock_steady: bool) -> Monotonic | None:
         """Return when the next object disappears, as far as that is known."""
-        ends = list(self._ends.values())
+        found = self._running.next_end()
+        ends = [] if found is None else [found]
         if is_clock_steady and (end := self._timers.next_end()):
             ends.append(now.after(max(0, end - now.expiry) * 1_000))
         return min(ends, default=None)
 
     def expire_running(self, now: Instant) -> None:
         """Erase what is over by the time for which the node has been on, whatever clocks say."""
-        for number, end in list(self._ends.items()):
-            if end > now.monotonic:
-                continue
-            del self._ends[number]
+        for number in self._running.take_over(now):
             row = self._entries.find(number)
             if row is not None and not row.gone:
                 self._expire(row)
@@ -81,8 +78,8 @@ class Erasing:
         """Erase what is over; return whether there may be more of it."""
         due = self._timers.due(now.expiry, EXPIRED_PER_CHORE)
         for row in due:
-            self._ends.pop(row.number, None)
-            self._expire(row)
+            if self._running.is_over(row.number, now):
+                self._expire(row)
         return len(due) == EXPIRED_PER_CHORE
 
     def _expire(self, row: EntryRow) -> None:

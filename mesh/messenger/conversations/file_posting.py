@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from mesh.content.file import File
 from mesh.content.file_tree import is_carried, leaf_of, path_of, split_blocks
 from mesh.errors import PeerError, UserError
-from mesh.ids import Instant, Monotonic, direct_conversation
+from mesh.ids import Instant, MessageId, Monotonic, direct_conversation
 from mesh.limits.files import (
     FILE_POST_RETRY_MS,
     FILE_WANTED_AFTER_SECONDS,
@@ -26,7 +26,7 @@ from mesh.messenger.feature import Chore, Feature, ReceivedControl
 from mesh.messenger.pauses import Pause
 from mesh.messenger.sessions.payloads import ONCE, keeping_for
 from mesh.messenger.sessions.sealing import Sealing
-from mesh.messenger.sessions.transit import ON_ITS_WAY, Transit
+from mesh.messenger.sessions.transit import ON_ITS_WAY, TAKEN_BACK, Transit
 from mesh.ratchet.sealed_block import block_key_of, block_tag_of
 from mesh.storage.vault.files import FileRow, PostingRow
 from mesh.storage.vault.rows import ConversationRow, EntryRow
@@ -170,7 +170,8 @@ class FilePosting:
             assert row is not None, "a posting is of a file"
             entry = self._entries.message(row.entry or 0)
             conversation = self._conversations.conversation(entry.conversation)
-            if not posting.is_again and entry.state in ("withdrawn", "expired"):
+            is_late = entry.state == "expired" and not posting.is_again
+            if is_late or entry.state in TAKEN_BACK:
                 self._blocks.set_waiting(row.number, 0)
                 continue
             is_sealed = entry.lapses is not None or entry.state not in ON_ITS_WAY
@@ -217,7 +218,7 @@ class FilePosting:
         """Tell who sent a file that blocks of it did not come: after a day, three times."""
         for row in self._rows.unfinished():
             is_due = now.mesh >= row.changed + FILE_WANTED_AFTER_SECONDS
-            if not is_due or row.asked_count >= FILE_WANTED_MAX or not is_carried(row.size):
+            if not is_due or not is_carried(row.size):
                 continue
             entry = self._entries.message(row.entry or 0)
             conversation = self._conversations.conversation(entry.conversation)
@@ -225,7 +226,9 @@ class FilePosting:
                 # In a group that is another matter (`groups/group_files.py`).
                 continue
             contact = self._people.contact(conversation.contact)
-            if contact.is_blocked or contact.is_request:
+            is_silent = contact.is_blocked or contact.is_request
+            if is_silent or row.asked_count >= FILE_WANTED_MAX:
+                self._files.give_up(row, now)
                 continue
             missing = all_blocks(row.size) & ~self._blocks.here(row.number)
             wanted = FileWanted(entry.id, row.place, missing)
@@ -248,6 +251,10 @@ class FilePosting:
         row = self._files.find_named(conversation, wanted.entry, wanted.place)
         if row is None or not row.is_mine or row.state != "here":
             raise PeerError("a file is wanted that is not here")
+        # Who names a text has opened it.
+        self._transit.proven_inside(contact.id, MessageId(wanted.entry), "delivered")
+        if self._entries.message(row.entry or 0).state in TAKEN_BACK:
+            return
         blocks = wanted.blocks & all_blocks(row.size)
         name = f"blocks posted again {contact.id}"
         day, count = now.mesh // SECONDS_PER_DAY, blocks.bit_count()

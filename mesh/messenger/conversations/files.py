@@ -15,7 +15,10 @@ from mesh.errors import PeerError
 from mesh.events import FileChanged
 from mesh.ids import ConversationId, Instant, MessageId, UnixSeconds, VerifyKey, direct_conversation
 from mesh.limits.files import (
+    FILE_GIVEN_UP_SECONDS,
+    FILE_WANTED_MAX,
     FILES_EXPECTED_MAX,
+    FILES_EXPECTED_OF_AUTHOR_MAX,
     FILES_EXPECTED_OF_CONVERSATION_MAX,
     FILES_FETCHED_KIB_PER_DAY_MAX,
     MEMBER_POSTINGS_MAX,
@@ -176,6 +179,8 @@ class Files:
         else:
             token = read_token_of(key)
             self.blocks.add(number, index, block, envelope=envelope.id, token=token)
+        if row.asked_count >= FILE_WANTED_MAX:
+            self.rows.set_asked(number, row.asked_count, now.mesh)
         if self.blocks.here(number) == all_blocks(row.size):
             self._is_whole(row, entry, now)
         self._pending_events.file_changed(number)
@@ -241,12 +246,23 @@ class Files:
         self.rows.set_state(row.number, state)
         self._pending_events.file_changed(row.number)
 
+    def give_up(self, row: FileRow, now: Instant) -> None:
+        """Expect no more of a file that is not asked for any more, if nothing came for long."""
+        if now.mesh >= row.changed + FILE_GIVEN_UP_SECONDS:
+            self.stop(row, "paused")
+
     # --- Below --------------------------------------------------------------------------------
 
     def _first_state(self, row: EntryRow, file: File) -> FileState:
-        of_all, of_one = self.rows.unfinished_counts(row.conversation)
-        is_full = of_all >= FILES_EXPECTED_MAX or of_one >= FILES_EXPECTED_OF_CONVERSATION_MAX
         contact = self._contact_of(row)
+        of_all, of_one, of_author = self.rows.unfinished_counts(
+            row.conversation, row.author, is_carried=is_carried(file.size)
+        )
+        is_full = (
+            of_all >= FILES_EXPECTED_MAX
+            or of_one >= FILES_EXPECTED_OF_CONVERSATION_MAX
+            or (contact is None and of_author >= FILES_EXPECTED_OF_AUTHOR_MAX)
+        )
         # Of who waits apart, or was out of the group, nothing is fetched.
         is_apart = row.is_apart if contact is None else contact.is_request
         if is_full or is_apart:

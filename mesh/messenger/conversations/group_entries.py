@@ -120,8 +120,8 @@ class GroupEntries:
                 state="received",
             )
         new = self.entries.received(signed.entry, row)
-        if rules.is_from_before(new.row):
-            # It is there to be read, and no news.
+        if rules.is_from_before(new.row) and not new.row.timer:
+            # It is there to be read, and no news. Only reading lets the time of others run.
             new = replace(new, row=replace_row(new.row, is_read=True))
         return replace(new, signature=signed.signature)
 

@@ -267,6 +267,7 @@ class ItemAnswers:
             author=self.labels.author(to),
             text=self._contents.text(to.number)[:REPLY_CHARACTERS_SHOWN],
             gone=_gone(to) if self._entries.find_hidden(to) is None else "hidden",
+            timer=to.timer,
         )
 
     def _retraction(self, row: EntryRow) -> RetractionAnswer | None:

@@ -18,7 +18,7 @@ from mesh.commands.messages import (
 from mesh.content.entry import Kind, is_change
 from mesh.content.text import Text
 from mesh.errors import UserError
-from mesh.ids import Instant, UnixSeconds
+from mesh.ids import Instant
 from mesh.limits.messages import SEND_KEYS_KEPT_SECONDS
 from mesh.messenger.account import Account
 from mesh.messenger.conversations.conversations import Conversations
@@ -40,6 +40,10 @@ EVIDENCE: Final = {
 }
 """What says that a message is in a state; of all other states it is this node."""
 
+_SEND_KEYS_NOTED_MARK: Final = "send keys noted"
+_SEND_KEYS_TO_MARK: Final = "send keys to"
+"""When, by expiry time, it was noted last which number was the greatest, and that number."""
+
 
 class Messages:
     """Sends, takes back and shows messages."""
@@ -55,7 +59,9 @@ class Messages:
         message_pages: MessagePages,
         receipts: Receipts,
     ) -> None:
+        self._marks = account.vault
         self._messages = account.vault.entries
+        self._changes = account.vault.changes
         self._steps = account.vault.steps
         self._pending_events = account.pending_events
         self._conversations = conversations
@@ -150,4 +156,13 @@ class Messages:
         return self._conversations.tell_changed(conversation)
 
     def _forget_send_keys(self, now: Instant) -> None:
-        self._messages.forget_send_keys(UnixSeconds(now.expiry - SEND_KEYS_KEPT_SECONDS))
+        """Forget those of what was here when this was last done. When each was written stands
+        there in mesh time, which neighbours move.
+        """
+        noted = self._marks.mark(_SEND_KEYS_NOTED_MARK)
+        if noted <= now.expiry < noted + SEND_KEYS_KEPT_SECONDS:
+            return
+        if noted <= now.expiry:
+            self._messages.forget_send_keys(self._marks.mark(_SEND_KEYS_TO_MARK))
+        self._marks.set_mark(_SEND_KEYS_NOTED_MARK, now.expiry)
+        self._marks.set_mark(_SEND_KEYS_TO_MARK, self._changes.newest())

@@ -2,7 +2,7 @@
 
 What is deleted is gone from this profile alone. It is remembered that it was here: so it does not
 come back when its author posts it again, and nothing that follows it seems to have a gap. What is
-on its way stays, since it was promised to be sent.
+on its way stays, since it was promised to be sent; of a change to what is deleted no words stay.
 """
 
 from mesh.commands.conversations import (

@@ -40,6 +40,7 @@ from mesh.messenger.groups.group import Group
 from mesh.messenger.groups.group_receipts import is_wished
 from mesh.messenger.groups.groups import Groups
 from mesh.messenger.pauses import Pause
+from mesh.messenger.sessions.transit import TAKEN_BACK
 from mesh.storage.vault.files import FileRow, PostingRow
 from mesh.storage.vault.group_files import FileWantRow
 from mesh.storage.vault.rows import OURSELVES, EntryRow
@@ -74,6 +75,7 @@ class GroupFiles:
         self._vault = account.vault
         self._rows = account.vault.group_files
         self._entry_rows = account.vault.entries
+        self._conversations = account.vault.conversations
         self._authors = account.vault.authors
         self._entropy = account.entropy
         self._pending_events = account.pending_events
@@ -122,11 +124,15 @@ class GroupFiles:
         controls: dict[Group, list[tuple[int, bytes]]] = {}
         for row in self._files.rows.unfinished():
             entry = self._entry_rows.message(row.entry or 0)
+            is_of_two = self._conversations.conversation(entry.conversation).contact is not None
+            if is_of_two or not is_carried(row.size):
+                continue
             group = self._groups.find(entry.conversation)
-            if group is None or group.row.state != "in" or not is_carried(row.size):
+            if group is None or group.row.state != "in" or row.asked_count >= FILE_WANTED_MAX:
+                self._files.give_up(row, now)
                 continue
             pause_s = FILE_WANTED_AFTER_SECONDS + _drawn(group, row, row.asked_count)
-            if now.mesh < row.changed + pause_s or row.asked_count >= FILE_WANTED_MAX:
+            if now.mesh < row.changed + pause_s:
                 continue
             self._files.rows.set_asked(row.number, row.asked_count + 1, now.mesh)
             missing = all_blocks(row.size) & ~self._files.blocks.here(row.number)
@@ -176,7 +182,11 @@ class GroupFiles:
                 blocks, due = blocks | before.blocks, min(due, before.due)
             self._rows.put_want(FileWantRow(row.number, blocks, due))
             self._plan(now)
-        elif row.state == "fetching" and not self._missing(row) & ~blocks:
+        elif (
+            row.state == "fetching"
+            and row.asked_count < FILE_WANTED_MAX
+            and not self._missing(row) & ~blocks
+        ):
             # It is asked for: that is as good as our own word.
             self._files.rows.set_asked(row.number, row.asked_count + 1, now.mesh)
 
@@ -214,6 +224,8 @@ class GroupFiles:
         entry = self._entry_rows.message(row.entry or 0)
         group = self._groups.find(entry.conversation)
         if group is None or group.row.state != "in" or self._entries.find_hidden(entry) is not None:
+            return
+        if entry.state in TAKEN_BACK:
             return
         name = f"blocks posted again in group {group.conversation}"
         day, count = now.mesh // SECONDS_PER_DAY, want.blocks.bit_count()

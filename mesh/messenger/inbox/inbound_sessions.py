@@ -273,7 +273,12 @@ class InboundSessions:
             raise PeerError(f"a first contact by an invite that is {state}")
         if contact is None and len(self._contacts) >= CONTACTS_MAX:
             raise PeerError("too many contacts")
-        if contact is not None and self._sessions.count(contact.id) >= SESSIONS_PER_CONTACT_MAX:
+        # For who begins anew there will be room: what was begun before goes, as with a renewal.
+        if (
+            contact is not None
+            and contact.state != "answered"
+            and self._sessions.count(contact.id) >= SESSIONS_PER_CONTACT_MAX
+        ):
             raise PeerError("too many first contacts by one person")
         return is_late
 

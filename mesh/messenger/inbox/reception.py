@@ -15,15 +15,16 @@ from mesh.messenger.conversations.judging import NewEntry
 from mesh.messenger.feature import ControlHandler, ReceivedControl
 from mesh.messenger.inbox.opened_messages import OpenedMessages
 from mesh.messenger.onboarding.session_recovery import SessionRecovery
+from mesh.messenger.sessions.heard_clocks import clock_of
 from mesh.messenger.sessions.opened import Opened
 from mesh.messenger.sessions.retirements import Retirements
 from mesh.messenger.sessions.session import Session
 from mesh.messenger.sessions.transit import Transit
 from mesh.ratchet.sealed_message import read_token_of
 from mesh.storage.vault.rows import ContactRow, EntryRow
+from mesh.storage.vault.vault import NEWEST_OPENED_MARK
 from mesh.wire.payload import AnyPayload, EntriesPayload, message_id_of
 
-_NEWEST_MARK: Final = "newest opened"
 _NEWEST_ROUNDING_SECONDS: Final = 3_600
 """Written once an hour of what comes: the clock that goes by it needs no more."""
 
@@ -56,7 +57,7 @@ class Reception:
         self._controls = controls
         self.dropped = dropped
         self._marks = account.vault
-        self.newest_opened = UnixSeconds(account.vault.mark(_NEWEST_MARK))
+        self.newest_opened = UnixSeconds(account.vault.mark(NEWEST_OPENED_MARK))
 
     def accept(
         self, contact: ContactRow, session: Session, opened: Opened, *, is_first: bool, now: Instant
@@ -121,14 +122,14 @@ class Reception:
     ) -> None:
         """Learn that they were there, and their name, unless something newer said another one."""
         counts = self._exchanges.exchange(contact.id)
-        newest = counts.heard_clock
-        if payload.name != contact.name and payload.hlc >= newest:
+        clock, newest = clock_of(payload, created), counts.heard_clock
+        if payload.name != contact.name and clock >= newest:
             self._contacts.named(contact, payload.name, mesh_now)
-        if payload.hlc >= newest and payload.reads != counts.reads:
+        if clock >= newest and payload.reads != counts.reads:
             self._exchanges.set_reads(contact.id, payload.reads)
             if not contact.is_request:
                 self._pending_events.conversation_changed(direct_conversation(contact.id))
-        self._exchanges.set_heard(contact.id, min(created, mesh_now), payload.hlc)
+        self._exchanges.set_heard(contact.id, min(created, mesh_now), clock)
 
     def heard_on(self, contact: ContactRow, session: Session) -> None:
         """They write under the tags of a session, so they have opened something on it."""
@@ -144,7 +145,7 @@ class Reception:
         if contact.is_request or created <= self.newest_opened:
             return
         if created // _NEWEST_ROUNDING_SECONDS > self.newest_opened // _NEWEST_ROUNDING_SECONDS:
-            self._marks.set_mark(_NEWEST_MARK, created)
+            self._marks.set_mark(NEWEST_OPENED_MARK, created)
         self.newest_opened = created
 
     def _act_on_controls(

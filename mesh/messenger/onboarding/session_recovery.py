@@ -18,6 +18,7 @@ from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Chore, Feature, ReceivedControl, command
 from mesh.messenger.onboarding.invites_accepted import InvitesAccepted
 from mesh.messenger.pauses import Pause
+from mesh.messenger.sessions.heard_clocks import clock_of
 from mesh.messenger.sessions.session import Session
 from mesh.messenger.sessions.session_setup import NO_KEYS_LEFT, SessionSetup
 from mesh.messenger.sessions.sessions import Sessions
@@ -25,8 +26,7 @@ from mesh.ratchet.first_contact import SESSION_ID_BYTES
 from mesh.storage.vault.rows import ContactRow
 from mesh.storage.vault.vault import BEGIN_ANEW_MARK
 from mesh.wire.controls import BEGUN, OVER
-from mesh.wire.envelope import CREATED_ROUNDING_S
-from mesh.wire.payload import HLC_COUNTER_BITS, AnyPayload
+from mesh.wire.payload import AnyPayload
 
 NOBODY_LEFT: Final = "the keys with them were lost with a part of this profile; add a new invite"
 """Said of a contact with whom no session is left by which they could be met."""
@@ -179,7 +179,7 @@ class SessionRecovery:
         `is_first`: nothing of the session was opened here before.
         """
         is_apart = self._is_written_apart(session, payload, created)
-        self._sessions.hear(session, payload.hlc)
+        self._sessions.hear(session, clock_of(payload, created))
         if is_first:
             self._answered(contact, session)
         return is_apart
@@ -259,13 +259,11 @@ class SessionRecovery:
         opened our answer yet writes on the former session, and probes by the other.
         """
         in_use = self._sessions.find_known(session.contact)
-        # It was written before it was sealed, even if its clock was ahead then.
-        sealed_by = (created + CREATED_ROUNDING_S) * 1_000 << HLC_COUNTER_BITS
         return (
             session.is_over
             and in_use is not None
             and in_use.is_written_on
-            and in_use.heard < min(payload.hlc, sealed_by)
+            and in_use.heard < clock_of(payload, created)
             and in_use.created < created
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from mesh.errors import PeerError
 from mesh.ids import ContactId, Instant, UnixSeconds
+from mesh.limits.admission import CREATED_AHEAD_SECONDS_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.contacts.notes import Notes
 from mesh.messenger.feature import Feature, ReceivedControl
@@ -49,17 +50,25 @@ class ContactBundles:
         if contact is None or contact.bundle != author.bundle.encode():
             check_bundle(author.bundle, self._identity, entropy=self._entropy, kem=self._kem)
 
-    def learn(self, contact: ContactRow, bundle: Bundle, *, is_first: bool) -> None:
+    def learn(
+        self,
+        contact: ContactRow,
+        bundle: Bundle,
+        *,
+        is_first: bool,
+        mesh_now: int = 0,
+    ) -> None:
         """Keep the newest bundle. The invite's own is only for first contacts.
 
-        With a first contact came what they have: if it is older, they lost what was newer.
+        With a first contact came what they have, whatever the time: if it is older, they lost what
+        was newer. Else one that was made under a clock that was ahead is the newest no longer.
         """
         encoded = bundle.encode()
         if encoded == contact.bundle:
             return
         if contact.state == "answered" and contact.bundle is not None and not is_first:
             known_from = stored_bundle(contact.bundle).valid_from
-            if bundle.valid_from < known_from:
+            if bundle.valid_from < known_from <= mesh_now + CREATED_AHEAD_SECONDS_MAX:
                 return
         self._people.set_keys(contact.id, agreement_key=bundle.identity_key, bundle=encoded)
         if contact.bundle is not None:
@@ -83,4 +92,4 @@ class ContactBundles:
             contact.verify_key, contact.agreement_key, control.data, self.verify
         )
         check_bundle(bundle, self._identity, entropy=self._entropy, kem=self._kem)
-        self.learn(contact, bundle, is_first=False)
+        self.learn(contact, bundle, is_first=False, mesh_now=now.mesh)

@@ -21,7 +21,7 @@ from mesh.wire.envelope import LIFETIME_SECONDS, LIFETIME_WEEK
 _LIVE_SECONDS_MAX: Final = LIFETIME_SECONDS[LIFETIME_WEEK] + CREATED_AHEAD_SECONDS_MAX
 """What lapses later was sealed by a clock that was ahead, and nobody takes it yet."""
 
-_CLOCK_MARK: Final = "expiry time"
+CLOCK_MARK: Final = "expiry time"
 """Under this name the vault keeps what the clock said at the last chores."""
 
 
@@ -126,7 +126,7 @@ class Lapsing:
         """
         ahead_s = now.expiry - now.monotonic // 1_000_000
         if self._ahead_s is None:
-            seen_s = self._marks.mark(_CLOCK_MARK) or now.expiry
+            seen_s = self._marks.mark(CLOCK_MARK) or now.expiry
             moved_s = now.expiry - seen_s
             is_set = not -CLOCK_JUMP_SECONDS <= moved_s <= STEADY_RESTART_GAP_SECONDS_MAX
         else:
@@ -136,7 +136,7 @@ class Lapsing:
             self._payloads.rows.move_kept_until(moved_s)
         if is_set or self._ahead_s is None:
             self._ahead_s = ahead_s
-        self._marks.set_mark(_CLOCK_MARK, now.expiry)
+        self._marks.set_mark(CLOCK_MARK, now.expiry)
 
     def _lapsed(self, payload: PayloadRow, now: Instant) -> None:
         """The last envelope of a payload has outlived its lifetime."""

@@ -89,14 +89,15 @@ class Prekeys:
 
     def newest(self, contact: ContactId, mesh_now: UnixSeconds) -> Prekey:
         """The bundle that a letter to this contact carries; made anew when it is a week old, if
-        they were heard since it was made.
+        they were heard since it was made. One that was made under a clock that was ahead is
+        followed as well.
         """
         known = self.of_contact(contact)
-        if known and (
-            mesh_now - known[0].made < PREKEY_FRESH_SECONDS
-            or self._exchanges.exchange(contact).heard < known[0].made
-        ):
-            return known[0]
+        if known:
+            made, heard = known[0].made, self._exchanges.exchange(contact).heard
+            is_ahead = made > mesh_now + PREKEY_FRESH_SECONDS
+            if not is_ahead and (mesh_now - made < PREKEY_FRESH_SECONDS or heard < made):
+                return known[0]
         valid_to = UnixSeconds(mesh_now + PREKEY_FRESH_SECONDS + PREKEY_KEPT_SECONDS)
         self.make(contact, valid_to=valid_to, mesh_now=mesh_now)
         return self.of_contact(contact)[0]

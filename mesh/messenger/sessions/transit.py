@@ -43,6 +43,9 @@ LINK_BYTES = 8
 ON_ITS_WAY: Final = ("awaiting-key", "waiting-for-keys", "queued", "carried")
 """States of a message of which nothing is known but who may have it."""
 
+TAKEN_BACK: Final = ("withdrawn", "delivered-then-withdrawn")
+"""States of a message of ours of which nobody is to get any more, although somebody may have it."""
+
 
 class Transit:
     """All envelopes that were made here and are not settled yet."""

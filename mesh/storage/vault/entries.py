@@ -175,11 +175,11 @@ class EntryRows:
             (state, number),
         )
 
-    def forget_send_keys(self, before: UnixSeconds) -> None:
-        """Callers do not repeat a send after so long."""
+    def forget_send_keys(self, to: int) -> None:
+        """Callers do not repeat a send of up to this number any more."""
         self._connection.execute(
-            "UPDATE entries SET send_key = NULL WHERE send_key IS NOT NULL AND received < ?",
-            (before,),
+            "UPDATE entries SET send_key = NULL WHERE send_key IS NOT NULL AND number <= ?",
+            (to,),
         )
 
     # --- Pages --------------------------------------------------------------------------------

@@ -45,6 +45,14 @@ class ExchangeRows:
             (heard, clock, contact),
         )
 
+    def lower_clocks(self, highest: int) -> None:
+        """No clock that was heard, on a session or of a contact, is beyond this one."""
+        self.kept.clear()
+        self._connection.execute("UPDATE sessions SET heard = ?1 WHERE heard > ?1", (highest,))
+        self._connection.execute(
+            "UPDATE exchanges SET heard_clock = ?1 WHERE heard_clock > ?1", (highest,)
+        )
+
     def set_reads(self, contact: ContactId, reads: int) -> None:
         """They said which payloads their Mesh reads."""
         self._set(contact, "reads", reads)

@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 from mesh.ids import ConversationId, EnvelopeId, UnixSeconds
 from mesh.inputs import Connection
+from mesh.limits.files import CARRIED_BYTES_MAX
 from mesh.storage.vault.rows import (
     Row,
     all_of,
@@ -113,7 +114,7 @@ _POSTING: Final = "SELECT file, posting, blocks, waiting, is_again FROM postings
 
 class FileRow(Row, frozen=True):
     """A file. `key` is empty until it stands in a message; `changed`: when it was handed over or
-    came, or was last asked for.
+    came, or was last asked for; once it was asked for often enough, when a block of it last came.
     """
 
     number: int
@@ -194,17 +195,26 @@ class FileRows:
         cursor = self._connection.execute(f"{_FILE} WHERE state = 'fetching' ORDER BY number")
         return all_of(cursor, FileRow)
 
-    def unfinished_counts(self, conversation: ConversationId) -> tuple[int, int]:
-        """Return how many those are, in all and of one conversation."""
-        of_one = integer(
-            self._connection.execute(
-                "SELECT count(*) FROM files JOIN entries ON entries.number = files.entry "
-                "WHERE files.state = 'fetching' AND entries.conversation = ?",
-                (conversation,),
-            )
-        )
-        of_all = "SELECT count(*) FROM files WHERE state = 'fetching'"
-        return integer(self._connection.execute(of_all)), of_one
+    def unfinished_counts(
+        self, conversation: ConversationId, author: int, *, is_carried: bool
+    ) -> tuple[int, int, int]:
+        """Return how many those are, in all, of one conversation, and of one author there.
+
+        Those that are carried count for themselves: a large one may never find its author.
+        """
+        counted = self._connection.execute(
+            "SELECT count(*), count(*) FILTER (WHERE entries.conversation = ?1), "
+            "count(*) FILTER (WHERE entries.conversation = ?1 AND entries.author = ?2) "
+            "FROM files JOIN entries ON entries.number = files.entry "
+            "WHERE files.state = 'fetching' AND (files.size <= ?3) = ?4",
+            (conversation, author, CARRIED_BYTES_MAX, is_carried),
+        ).fetchone()
+        assert counted is not None
+        of_all, of_conversation, of_author = counted
+        assert isinstance(of_all, int)
+        assert isinstance(of_conversation, int)
+        assert isinstance(of_author, int)
+        return of_all, of_conversation, of_author
 
     def handed_over(self) -> list[FileRow]:
         """The files that stand in no message, the oldest first."""

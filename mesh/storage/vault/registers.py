@@ -30,10 +30,16 @@ _COLUMNS: Final = (
     "register_values.entry AS entry, conversation, target, field, holder, author, clock, id, "
     "is_own_named, is_named, is_last"
 )
+HIDDEN_SINCE: Final = (
+    "ALTER TABLE register_values ADD COLUMN since INTEGER NOT NULL DEFAULT 0",
+    "UPDATE register_values SET since = "
+    "(SELECT received FROM entries WHERE number = register_values.entry) WHERE field = 'hidden'",
+)
+"""Since when a hiding counts, by expiry time, which erases. A migration, which never changes."""
+
 _HIDDEN: Final = (
-    "SELECT hidden.conversation, hidden.target FROM register_values AS hidden "
-    "JOIN entries AS said ON said.number = hidden.entry "
-    "WHERE hidden.field = 'hidden' AND hidden.is_last = 1 AND said.received <= ?"
+    "SELECT conversation, target FROM register_values "
+    "WHERE field = 'hidden' AND is_last = 1 AND since <= ?"
 )
 _REGISTER: Final = "conversation = ?1 AND target = ?2 AND field = ?3 AND holder = ?4"
 
@@ -318,12 +324,18 @@ class RegisterRows:
         return integer(self._connection.execute(_ABOUT[field].count, (conversation, target)))
 
     def hidden_before(self, before: UnixSeconds) -> list[EntryRow]:
-        """Return the objects whose hiding, or showing again, came before a time."""
+        """Return the objects whose hiding, or showing again, counts since before a time."""
         cursor = self._connection.execute(
             f"{ENTRY} WHERE (conversation, id) IN ({_HIDDEN}) AND gone = '' ORDER BY number",
             (before,),
         )
         return all_of(cursor, EntryRow)
+
+    def set_since(self, entry: int, since: UnixSeconds) -> None:
+        """A value counts since this expiry time, if it is in a register."""
+        self._connection.execute(
+            "UPDATE register_values SET since = ? WHERE entry = ?", (since, entry)
+        )
 
     def find_ends(self, poll: int) -> int | None:
         """Return the clock from which on votes come too late; None: there is none."""

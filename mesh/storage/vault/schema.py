@@ -22,9 +22,11 @@ from mesh.storage.vault.group_needs import GROUP_NEEDS
 from mesh.storage.vault.group_people import GROUP_HAD, GROUP_PEOPLE, OTHER_INVITES
 from mesh.storage.vault.group_receipts import GROUP_RECEIPTS, GROUP_TELLERS
 from mesh.storage.vault.groups import GROUPS
+from mesh.storage.vault.registers import HIDDEN_SINCE
 from mesh.storage.vault.scheduled import SCHEDULED
 from mesh.storage.vault.sealed import OPENED_IN_DAY
 from mesh.storage.vault.search import TEXT_INDEX
+from mesh.storage.vault.timers import TIMERS_OF_SHOWN
 
 # When something was last opened on a session after it was over: its author still writes there.
 _VERSION_2: Final = ("ALTER TABLE sessions ADD COLUMN heard INTEGER NOT NULL DEFAULT 0",)
@@ -446,4 +448,6 @@ VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     DRAFT_REPLIES,
     _TIMERS_SHOWN,
     GROUP_TELLERS,
+    TIMERS_OF_SHOWN,
+    HIDDEN_SINCE,
 )

@@ -8,9 +8,17 @@ from mesh.limits.content import TIMER_GAPS_MAX
 from mesh.storage.vault.entries import ENTRY
 from mesh.storage.vault.rows import EntryRow, all_of, integer
 
+TIMERS_OF_SHOWN: Final = (
+    "DROP INDEX entries_to_start",
+    "CREATE INDEX entries_to_start ON entries (number) "
+    "WHERE timer > 0 AND disappears = 0 AND is_read = 1 AND gone = '' AND place = 1",
+    "UPDATE entries SET disappears = 0 WHERE disappears > 0 AND gone = '' AND place = 0",
+)
+"""What waits cannot be read, so its time does not run. A migration, which never changes."""
+
 # As the index of these says it. What was written here runs from its sealing on.
 _TO_START: Final = (
-    f"{ENTRY} WHERE timer > 0 AND disappears = 0 AND is_read = 1 AND gone = '' "
+    f"{ENTRY} WHERE timer > 0 AND disappears = 0 AND is_read = 1 AND gone = '' AND place = 1 "
     "AND NOT (is_mine AND lapses IS NULL "
     "AND state IN ('awaiting-key', 'waiting-for-keys', 'queued')) ORDER BY number"
 )
@@ -30,6 +38,31 @@ class TimerRows:
         """The time of one runs; then it disappears."""
         self._connection.execute(
             "UPDATE entries SET disappears = ? WHERE number = ?", (end, number)
+        )
+
+    def running(self, limit: int) -> list[tuple[int, int, UnixSeconds]]:
+        """Return number, timer and end of those whose time runs, the earliest end first."""
+        cursor = self._connection.execute(
+            "SELECT number, timer, disappears FROM entries WHERE disappears > 0 AND gone = '' "
+            "ORDER BY disappears, number LIMIT ?",
+            (limit,),
+        )
+        found = []
+        for number, timer, end in cursor.fetchall():
+            assert isinstance(number, int)
+            assert isinstance(timer, int)
+            assert isinstance(end, int)
+            found.append((number, timer, UnixSeconds(end)))
+        return found
+
+    def move(self, moved_s: int, now: UnixSeconds) -> None:
+        """The clock was set: let the ends move along. None is later than the whole time from now
+        on.
+        """
+        self._connection.execute(
+            "UPDATE entries SET disappears = max(1, min(disappears + ?1, ?2 + timer)) "
+            "WHERE disappears > 0 AND gone = '' AND (?1 <> 0 OR disappears > ?2 + timer)",
+            (moved_s, now),
         )
 
     def find_behind_gap(self, conversation: ConversationId) -> int | None:

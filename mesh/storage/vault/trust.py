@@ -59,15 +59,16 @@ class TrustRows:
     # --- Notes --------------------------------------------------------------------------------
 
     def add_note(self, contact: ContactId, row: NoteRow, *, kept_max: int) -> None:
-        """Add a note; of more than so many the oldest go."""
+        """Add a note; of more than so many of its kind the oldest go."""
         self._connection.execute(
             "INSERT INTO contact_notes (contact, at, kind, sentence) VALUES (?, ?, ?, ?)",
             (contact, row.at, row.kind, row.sentence),
         )
         self._connection.execute(
-            "DELETE FROM contact_notes WHERE contact = ?1 AND number NOT IN (SELECT number "
-            "FROM contact_notes WHERE contact = ?1 ORDER BY number DESC LIMIT ?2)",
-            (contact, kept_max),
+            "DELETE FROM contact_notes WHERE contact = ?1 AND kind = ?2 AND number NOT IN "
+            "(SELECT number FROM contact_notes WHERE contact = ?1 AND kind = ?2 "
+            "ORDER BY number DESC LIMIT ?3)",
+            (contact, row.kind, kept_max),
         )
 
     def notes(self, contact: ContactId) -> list[NoteRow]:

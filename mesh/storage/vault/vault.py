@@ -53,6 +53,9 @@ from mesh.storage.vault.trust import TrustRows
 BEGIN_ANEW_MARK: Final = "sessions begin anew"
 """The mark of a vault that has lost something of its sessions (`mesh/node/vault_salvage.py`)."""
 
+NEWEST_OPENED_MARK: Final = "newest opened"
+"""The mark of when the newest envelope of a contact was created that was opened here."""
+
 
 class Vault:
     """The vault of one profile, over a connection that `migrate_vault` has prepared."""

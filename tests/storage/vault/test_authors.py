@@ -13,7 +13,7 @@ from mesh.storage import migrations
 from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import migrate_vault
 from mesh.storage.vault.authors import AUTHORS
-from mesh.storage.vault.registers import ValueRow
+from mesh.storage.vault.registers import HIDDEN_SINCE, ValueRow
 from mesh.storage.vault.rows import NEW_CONTACT, ContactRow, EntryRow
 from mesh.storage.vault.schema import VAULT_MIGRATIONS
 from mesh.storage.vault.vault import Vault
@@ -108,6 +108,33 @@ def test_a_register_shows_what_the_rules_say_however_values_come_and_go(
             folded = fold(counted.values())
             standing = [] if folded is None else [folded.shown, *folded.others]
             assert shown(vault.registers.standing(*where)) == [word.id for word in standing]
+
+
+def test_in_an_older_vault_what_is_hidden_is_so_since_it_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connection = connect(None, None)
+    before = VAULT_MIGRATIONS[: VAULT_MIGRATIONS.index(HIDDEN_SINCE)]
+    monkeypatch.setattr(migrations, "VAULT_MIGRATIONS", before)
+    migrate_vault(connection)
+    with transaction(connection):
+        conversation = Vault(connection).conversations.add_group()
+        for number, kind in ((1, 0), (2, 66)):
+            connection.execute(
+                "INSERT INTO entries (number, conversation, id, is_mine, parents, clock, position, "
+                "received, state, carriers, is_read, is_late, kind, target) "
+                "VALUES (?, ?, ?, 0, x'', 1, 1, ?, 'received', 0, 1, 0, ?, ?)",
+                (number, conversation, number.to_bytes(32), 1_000 * number, kind, TARGET),
+            )
+        connection.execute(
+            "INSERT INTO register_values VALUES (2, ?, ?, 'hidden', x'', 0, 1, ?, 0, 0, 1)",
+            (conversation, (1).to_bytes(32), (2).to_bytes(32)),
+        )
+    monkeypatch.undo()
+    migrate_vault(connection)
+    registers = Vault(connection).registers
+    assert registers.hidden_before(UnixSeconds(1_999)) == []
+    assert [row.number for row in registers.hidden_before(UnixSeconds(2_000))] == [1]
 
 
 def test_an_older_vault_gets_its_authors_and_last_words(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,142 @@
+"""Timers that run while clocks are set, nodes are off, and clocks are not steady."""
+
+import pytest
+
+from mesh.commands.conversations import ReadItems
+from mesh.commands.item_commands import WriteItem
+from tests.messenger.doing import both, item, said
+from tests.messenger.people import DAY_S, Person
+
+HOUR_S = 3_600
+
+
+def read_by_bob(timer: int, *, wall_error_s: int = 0) -> tuple[Person, int]:
+    """Bob reads a text under a timer, with his calendar off by so much."""
+    ann, bob = both()
+    bob.wall_error_s = wall_error_s
+    bob.tend()
+    _, theirs = said(ann, bob, WriteItem("Bob", text="for a while", timer=timer))
+    bob.ask(ReadItems("Ann", until=theirs.number))
+    bob.tend()
+    return bob, theirs.number
+
+
+def passes(bob: Person, seconds: int, *, step_s: int = 600) -> None:
+    """Time passes while Bob's node is on."""
+    for _ in range(0, seconds, step_s):
+        bob.clock.pass_by(step_s)
+        bob.tend()
+
+
+def is_there(bob: Person, number: int) -> bool:
+    return item(bob, number).gone == ""
+
+
+@pytest.mark.parametrize("is_off", [False, True])
+def test_a_calendar_that_was_behind_and_is_set_right_erases_nothing_early(*, is_off: bool) -> None:
+    bob, number = read_by_bob(2 * DAY_S, wall_error_s=-3 * DAY_S)
+    bob.wall_error_s = 0
+    bob.is_clock_steady = False
+    bob.tend()
+    if is_off:
+        # Once that was seen, the node may be off as well.
+        bob.restart()
+    passes(bob, HOUR_S)
+    bob.is_clock_steady = True
+    passes(bob, DAY_S, step_s=HOUR_S)
+    assert is_there(bob, number)
+    assert 0 < item(bob, number).disappears - bob.now.expiry <= DAY_S
+    passes(bob, DAY_S, step_s=HOUR_S)
+    assert not is_there(bob, number)
+
+
+def test_what_ran_before_a_start_moves_along_when_the_calendar_is_set_hours_later() -> None:
+    bob, number = read_by_bob(2 * DAY_S, wall_error_s=-3 * DAY_S)
+    bob.restart()
+    passes(bob, 2 * HOUR_S)
+    bob.wall_error_s = 0
+    bob.tend()
+    assert is_there(bob, number)
+    assert item(bob, number).disappears == bob.now.expiry + 2 * DAY_S - 2 * HOUR_S
+
+
+def test_a_calendar_that_is_set_by_little_erases_nothing_early() -> None:
+    bob, number = read_by_bob(HOUR_S)
+    passes(bob, HOUR_S - 600)
+    bob.wall_error_s = 590
+    bob.clock.pass_by(15)
+    bob.tend()
+    assert is_there(bob, number)
+    assert item(bob, number).disappears == bob.now.expiry + 585
+    passes(bob, 600)
+    assert not is_there(bob, number)
+
+
+def test_what_was_read_under_a_calendar_that_was_ahead_is_not_kept_for_long() -> None:
+    bob, number = read_by_bob(HOUR_S, wall_error_s=40 * DAY_S)
+    bob.wall_error_s = 0
+    bob.restart()
+    bob.tend()
+    assert 0 < item(bob, number).disappears - bob.now.expiry <= HOUR_S
+    passes(bob, HOUR_S)
+    assert not is_there(bob, number)
+
+
+def test_after_a_restart_a_timer_runs_on_also_while_the_clock_is_not_steady() -> None:
+    bob, number = read_by_bob(600)
+    bob.restart()
+    bob.is_clock_steady = False
+    bob.tend()
+    passes(bob, 540, step_s=60)
+    assert is_there(bob, number)
+    passes(bob, 60, step_s=60)
+    assert not is_there(bob, number)
+
+
+def test_what_was_over_while_the_node_was_off_waits_for_a_steady_clock_and_no_longer() -> None:
+    bob, number = read_by_bob(DAY_S)
+    bob.clock.pass_by(5 * DAY_S)
+    bob.restart()
+    bob.is_clock_steady = False
+    passes(bob, HOUR_S)
+    assert is_there(bob, number)
+    bob.is_clock_steady = True
+    bob.tend()
+    assert not is_there(bob, number)
+
+
+def test_a_calendar_that_learns_after_the_start_how_long_the_node_was_off_counts_that() -> None:
+    bob, number = read_by_bob(2 * DAY_S)
+    # It has no clock of its own that goes on: at first it is as late as it was.
+    bob.clock.pass_by(5 * DAY_S)
+    bob.wall_error_s = -5 * DAY_S
+    bob.restart()
+    bob.is_clock_steady = False
+    bob.tend()
+    bob.wall_error_s = 0
+    passes(bob, HOUR_S)
+    assert is_there(bob, number)
+    # What was over already by what was seen last waits as well.
+    bob.restart()
+    bob.tend()
+    assert is_there(bob, number)
+    bob.is_clock_steady = True
+    bob.tend()
+    assert not is_there(bob, number)
+
+
+def test_a_start_under_a_calendar_that_is_ahead_erases_nothing_once_it_is_set_right() -> None:
+    bob, number = read_by_bob(10 * DAY_S)
+    bob.wall_error_s = 30 * DAY_S
+    bob.clock.pass_by(DAY_S)
+    bob.restart()
+    bob.is_clock_steady = False
+    bob.tend()
+    assert is_there(bob, number)
+    bob.wall_error_s = 0
+    bob.tend()
+    bob.is_clock_steady = True
+    passes(bob, 8 * DAY_S, step_s=DAY_S // 4)
+    assert is_there(bob, number)
+    passes(bob, 2 * DAY_S, step_s=DAY_S // 4)
+    assert not is_there(bob, number)
