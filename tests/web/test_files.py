@@ -375,6 +375,8 @@ def send_later(page: Page) -> None:
     """Open the form for when what is typed and attached is sent."""
     page.get_by_role("button", name="Add", exact=True).press("Enter")
     page.get_by_role("menuitem", name=re.compile("^Send later")).press("Enter")
+    # What is pressed before is for what had the focus.
+    expect(page.get_by_label("When")).to_be_focused()
 
 
 def test_a_file_that_came_is_sent_on(

@@ -92,6 +92,7 @@ def test_a_file_of_which_the_page_has_no_bytes_is_never_handed_over_empty(
     my_chat.locator(".chip.waiting").press("Enter")
     my_chat.get_by_role("button", name="Do not send: later.bin").press("Enter")
     expect(chip(my_chat, "later.bin")).to_be_visible()
+    expect(my_chat.get_by_role("dialog")).to_have_count(0)
     # Forgotten meanwhile, as after a day.
     my_chat.evaluate("""async () => {
       const { state } = await import("/app/state.js");
