@@ -10,6 +10,10 @@ KEPT_SECONDS = {"1d": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400, "until-deliv
 """From writing on, how long a message is sealed again whenever it lapses without proof. A month
 where nobody wishes otherwise: people are away for weeks, and the keys of an invite live as long."""
 
+TIMERS_NOTED_SECONDS = 300
+"""Between notes of how late it is while timers run: a node that is never on for longer at a time
+keeps what it was to erase until its clock is steady."""
+
 TIMERS_IN_MEMORY_MAX = 10_000
 """Items whose time to disappear is counted by the clock of this run; of more, by expiry time."""
 

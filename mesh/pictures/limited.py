@@ -148,7 +148,8 @@ def give_up_rights(limits: Limits) -> None:
                 # macOS knows no bound of memory; time and pixels bound it there.
                 if kind != resource.RLIMIT_AS or sys.platform != "darwin":
                     raise
-    if sys.platform == "linux" and platform.machine() in CALLS:
+    # A 32-bit program has other numbers, and the kernel's word for its machine.
+    if sys.platform == "linux" and sys.maxsize > 1 << 32 and platform.machine() in CALLS:
         refuse_other_calls(*CALLS[platform.machine()])
 
 

@@ -164,15 +164,17 @@ def test_a_body_that_anybody_put_under_a_seen_tag_is_dropped() -> None:
     assert ann.dropped() == {"a message whose header does not open": 2}
 
 
-def test_one_person_founds_a_bounded_number_of_sessions() -> None:
+def test_one_person_founds_a_bounded_number_of_sessions_and_takes_one_use() -> None:
     ann = Person("Ann", Clock())
-    mallory = Mallory(ann.invite(uses_max=100).link)
+    mallory = Mallory(ann.invite(uses_max=10).link)
     for index in range(12):
         ann.receive([mallory.first_contact(payload(str(index)), index=index)])
         sessions = ann.connection.execute("SELECT count(*) FROM sessions").fetchall()
         assert sessions == [(min(index + 1, SESSIONS_PER_CONTACT_MAX),)]
     assert ann.dropped() == {}
     assert len(ann.texts("Mallory")) == 12
+    uses = ann.connection.execute("SELECT uses FROM invites").fetchall()
+    assert uses == [(1,)]
 
 
 def test_the_newest_bundle_of_a_contact_is_used_and_old_private_halves_go() -> None:

@@ -72,13 +72,22 @@ def test_a_calendar_that_is_set_by_little_erases_nothing_early() -> None:
     assert not is_there(bob, number)
 
 
-def test_what_was_read_under_a_calendar_that_was_ahead_is_not_kept_for_long() -> None:
+@pytest.mark.parametrize("is_steady", [False, True])
+def test_what_was_read_under_a_calendar_that_was_ahead_is_not_kept_for_long(
+    *, is_steady: bool
+) -> None:
     bob, number = read_by_bob(HOUR_S, wall_error_s=40 * DAY_S)
     bob.wall_error_s = 0
     bob.restart()
+    bob.is_clock_steady = False
     bob.tend()
-    assert 0 < item(bob, number).disappears - bob.now.expiry <= HOUR_S
-    passes(bob, HOUR_S)
+    passes(bob, HOUR_S - 600)
+    assert is_there(bob, number)
+    if is_steady:
+        bob.is_clock_steady = True
+        bob.tend()
+        assert 0 < item(bob, number).disappears - bob.now.expiry <= 600
+    passes(bob, 600)
     assert not is_there(bob, number)
 
 
@@ -139,4 +148,28 @@ def test_a_start_under_a_calendar_that_is_ahead_erases_nothing_once_it_is_set_ri
     passes(bob, 8 * DAY_S, step_s=DAY_S // 4)
     assert is_there(bob, number)
     passes(bob, 2 * DAY_S, step_s=DAY_S // 4)
+    assert not is_there(bob, number)
+
+
+@pytest.mark.parametrize("is_set_at_a_start", [False, True])
+@pytest.mark.parametrize("error_s", [-30 * DAY_S, -3 * DAY_S, -HOUR_S, 8 * HOUR_S, 25 * DAY_S])
+def test_a_calendar_that_is_wrong_at_a_start_and_soon_right_erases_nothing_early(
+    error_s: int, *, is_set_at_a_start: bool
+) -> None:
+    """A battery that is empty, a computer without one, another system on the same computer."""
+    bob, number = read_by_bob(2 * DAY_S)
+    passes(bob, 3 * HOUR_S, step_s=HOUR_S)
+    bob.wall_error_s = error_s
+    bob.restart()
+    bob.is_clock_steady = False
+    passes(bob, 600, step_s=60)
+    bob.wall_error_s = 0
+    if is_set_at_a_start:
+        bob.restart()
+    passes(bob, HOUR_S)
+    bob.is_clock_steady = True
+    bob.tend()
+    passes(bob, 43 * HOUR_S, step_s=HOUR_S)
+    assert is_there(bob, number)
+    passes(bob, 2 * HOUR_S, step_s=HOUR_S)
     assert not is_there(bob, number)

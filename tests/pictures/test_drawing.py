@@ -315,6 +315,19 @@ def test_the_process_reaches_no_other_process_and_no_name(deed: str) -> None:
     assert "Operation not permitted" in done.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no filter of calls")
+def test_a_32_bit_program_on_a_64_bit_kernel_has_the_limits_alone() -> None:
+    """Its calls have other numbers: all would be refused, and no picture drawn."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.maxsize = 2**31 - 1\n{GIVEN_UP}\nos.getcwd()"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
 async def test_the_process_has_no_variables_and_no_descriptors_of_ours(
     monkeypatch: pytest.MonkeyPatch,

@@ -75,7 +75,8 @@ class Erasing:
                 self._expire(row)
 
     def expire(self, now: Instant) -> bool:
-        """Erase what is over; return whether there may be more of it."""
+        """Erase what is over, by a steady clock; return whether there may be more of it."""
+        self._running.follow_clock(now, is_steady=True)
         due = self._timers.due(now.expiry, EXPIRED_PER_CHORE)
         for row in due:
             if self._running.is_over(row.number, now):

@@ -1,20 +1,24 @@
 """Timers that run: when what was sealed or read here is over, whatever is done to clocks.
 
 Implements `docs/protocol/entries.md`, section "Disappearing". What began to run in this run of the
-node ends by the steady clock alone. When a timer ends stands in the vault in expiry time, so that
-it goes on over restarts, and moves along when the clock is set.
+node ends by the steady clock alone. When a timer ends stands in the vault, so that it goes on over
+restarts, by a time of its own: that is expiry time once the clock is steady, and until then it goes
+on from where it was last, as if the node had not been off.
 """
 
 from mesh.ids import Instant, Monotonic, UnixSeconds
-from mesh.limits.messages import TIMERS_IN_MEMORY_MAX
-from mesh.limits.timekeeping import CLOCK_JUMP_SECONDS, STEADY_MS
+from mesh.limits.messages import TIMERS_IN_MEMORY_MAX, TIMERS_NOTED_SECONDS
+from mesh.limits.timekeeping import CLOCK_JUMP_SECONDS
 from mesh.messenger.sessions.lapsing import CLOCK_MARK
 from mesh.storage.vault.rows import EntryRow
 from mesh.storage.vault.vault import Vault
 
+_TIME_MARK = "time of timers"
+"""Under this name the vault keeps how late it was when that was last noted."""
+
 
 class RunningTimers:
-    """The ends of timers by the steady clock, and the same in the vault by expiry time."""
+    """The ends of timers by the steady clock, and the same in the vault by the time of timers."""
 
     def __init__(self, vault: Vault) -> None:
         self._rows = vault.timers
@@ -22,15 +26,16 @@ class RunningTimers:
         self._ends: dict[int, Monotonic] = {}
         # Of what began before this run: when it is over even if nothing passed while it was off.
         self._at_latest: dict[int, Monotonic] = {}
-        self._started = Monotonic(0)
-        # Expiry time less the steady clock, when it was last set.
+        # The time of timers less the steady clock, as it was last set; None until it was asked for.
         self._ahead_s: int | None = None
+        self._is_believed = False
+        self._noted = UnixSeconds(0)
         # So much of what the clock says counts as the time for which the node was off.
         self._off_s = 0
 
     def start(self, row: EntryRow, now: Instant) -> None:
         """The time of one runs since now."""
-        self._rows.start(row.number, UnixSeconds(now.expiry + row.timer))
+        self._rows.start(row.number, UnixSeconds(self._time(now) + row.timer))
         if len(self._ends) < TIMERS_IN_MEMORY_MAX:
             self._ends[row.number] = now.after(row.timer * 1_000)
 
@@ -59,48 +64,65 @@ class RunningTimers:
         self._at_latest.pop(number, None)
         return True
 
-    def follow_clock(self, now: Instant) -> None:
-        """Let the ends in the vault move along if expiry time was set."""
+    def follow_clock(self, now: Instant, *, is_steady: bool = False) -> None:
+        """Let the ends in the vault move along if expiry time was set; to be told once it is
+        steady, since nobody knows before then what it says is true.
+        """
         ahead_s = now.expiry - now.monotonic // 1_000_000
         if self._ahead_s is None:
-            self._ahead_s = ahead_s
             self._begin(now)
-            return
+        assert self._ahead_s is not None
         moved_s = ahead_s - self._ahead_s
-        if abs(moved_s) <= CLOCK_JUMP_SECONDS:
-            return
-        self._ahead_s = ahead_s
-        # Soon after a start it may be the first to say how long the node was off.
-        is_begun = now.monotonic - self._started >= STEADY_MS * 1_000
-        self._move(moved_s, now, is_off=moved_s > 0 and not is_begun)
-        for number in self._ends:
-            self._write(number, now)
+        if self._is_believed:
+            if abs(moved_s) > CLOCK_JUMP_SECONDS:
+                self._move(moved_s, now)
+        elif is_steady:
+            self._is_believed = True
+            # That it is later than the node knows of is the time for which it was off.
+            if moved_s > 0:
+                self._off_s = moved_s
+                self._ahead_s = ahead_s
+            else:
+                self._move(moved_s, now)
+        time = self._time(now)
+        has_any = bool(self._ends or self._at_latest)
+        if time < self._noted or (has_any and time - self._noted >= TIMERS_NOTED_SECONDS):
+            self._note(time)
 
     def _begin(self, now: Instant) -> None:
-        """Take over what ran before this run. Nobody knows yet what the clock says is true, so it
-        is over when the node has been on for as long as was left; what was over already, after
-        its whole time, unless the clock is steady before.
+        """Take over what ran before this run. It is over when the node has been on for as long as
+        was left; what was over already, after its whole time, unless the clock is steady before.
         """
-        self._started = now.monotonic
-        seen = self._marks.mark(CLOCK_MARK) or now.expiry
+        seen = self._marks.mark(_TIME_MARK) or self._marks.mark(CLOCK_MARK) or now.expiry
+        self._ahead_s = seen - now.monotonic // 1_000_000
+        self._rows.move(0, UnixSeconds(seen))
         for number, timer, end in self._rows.running(TIMERS_IN_MEMORY_MAX):
             left_s = end - seen if 0 < end - seen < timer else timer
             self._at_latest[number] = now.after(left_s * 1_000)
-        moved_s = now.expiry - seen
-        if moved_s < -CLOCK_JUMP_SECONDS or moved_s > 0:
-            self._move(moved_s, now, is_off=moved_s > 0)
+        self._note(UnixSeconds(seen))
 
-    def _move(self, moved_s: int, now: Instant, *, is_off: bool) -> None:
-        if is_off:
-            self._off_s += moved_s
-            moved_s = 0
-        elif moved_s < 0:
-            # A clock that is set back takes back first what it said of the time off.
-            false_s = min(self._off_s, -moved_s)
-            self._off_s -= false_s
-            moved_s += false_s
-        self._rows.move(moved_s, now.expiry)
+    def _move(self, moved_s: int, now: Instant) -> None:
+        """The clock is elsewhere, and no time has passed by that."""
+        assert self._ahead_s is not None
+        self._ahead_s += moved_s
+        # A clock that is set back takes back first what it said of the time off.
+        false_s = min(self._off_s, max(0, -moved_s))
+        self._off_s -= false_s
+        self._rows.move(moved_s + false_s, self._time(now))
+        for number in self._ends:
+            self._write(number, now)
+        self._note(self._time(now))
+
+    def _time(self, now: Instant) -> UnixSeconds:
+        if self._is_believed:
+            return now.expiry
+        assert self._ahead_s is not None
+        return UnixSeconds(now.monotonic // 1_000_000 + self._ahead_s)
+
+    def _note(self, time: UnixSeconds) -> None:
+        self._noted = time
+        self._marks.set_mark(_TIME_MARK, time)
 
     def _write(self, number: int, now: Instant) -> None:
         left_s = -((now.monotonic - self._ends[number]) // 1_000_000)
-        self._rows.start(number, UnixSeconds(now.expiry + max(left_s, 1)))
+        self._rows.start(number, UnixSeconds(self._time(now) + max(left_s, 1)))

@@ -99,7 +99,8 @@ class InboundSessions:
             self._check_opens(contact, founded.opened, now)
         self._bundles.check_author(contact, author, now.mesh)
         is_late = self._check_may_found(invite, contact, founded, now)
-        if contact is not None and contact.state == "answered":
+        is_again = contact is not None and contact.state == "answered"
+        if contact is not None and is_again:
             # They gave up what we had, or lost it.
             self._session_recovery.begun(contact, None, founded.roots.session_id, now.mesh)
         if contact is None:
@@ -110,7 +111,9 @@ class InboundSessions:
             )
         if invite.is_met:
             contact = self._contacts.met(contact.id)
-        if invite.uses < invite.uses_max:
+        # One person does not use up what is for many.
+        is_counted = not (is_again and invite.uses_max > 1)
+        if is_counted and invite.uses < invite.uses_max:
             self._invites.use(invite, now)
         self._found(contact, founded, pause=Pause.SOON, now=now)
 
