@@ -13,7 +13,7 @@ from mesh.engine.link_streams import Peer, Streams
 from mesh.errors import PeerError
 from mesh.events import LinkClosed, LinkOpened
 from mesh.ids import Instant, LinkId, Monotonic
-from mesh.limits.link import HANDSHAKES_PENDING_MAX
+from mesh.limits.link import HANDSHAKES_PENDING_MAX, LINKS_MAX
 from mesh.peering.dialer import Dialer
 from mesh.peering.duplicates import Duplicates
 from mesh.peering.exchange import PeerExchange
@@ -70,7 +70,8 @@ class LinkTable:
             for link, one in self._streams.all.items()
             if one.dial is None and not one.is_ready and link not in self._duplicates
         ]
-        if len(pending) >= HANDSHAKES_PENDING_MAX:
+        is_full = len(self._streams.all) >= LINKS_MAX
+        if len(pending) >= HANDSHAKES_PENDING_MAX or (is_full and pending):
             self._counters.count("handshakes_pushed_out")
             self._end(pending[0], "too many handshakes", now)
 
