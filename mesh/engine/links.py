@@ -76,7 +76,8 @@ class Links:
         """A stream stands: begin a handshake, or refuse one too many."""
         self.table.make_room_for_handshake(now)
         if len(self.all) >= LINKS_MAX:
-            self.table.effects.append(Disconnect(connected.link, "too many links"))
+            refused = Disconnect(connected.link, "too many links", is_abrupt=True)
+            self.table.effects.append(refused)
             self._counters.count("links_refused")
             if connected.dial is not None:
                 self._dialer.dial_failed(connected.dial, now)
