@@ -355,7 +355,7 @@ def check_stems(forwarder: Forwarder, ready: list[LinkId]) -> None:
     retirements = stemming.retirement_stems
     assert set(stemming._elements) == set(stems._stems) - set(retirements._retirements)
     assert len(stems) <= STEMS_MAX
-    assert stems._others_count == sum(bool(one.came_by) for one in stems._stems.values())
+    assert stems._others_count == sum(one.is_of_others for one in stems._stems.values())
     assert all(count <= STEMS_PER_LINK_MAX for count in stems._brought.values())
     assert set(stems._brought) <= set(ready)
     assert not retirements._to_tell
