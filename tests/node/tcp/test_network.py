@@ -184,23 +184,6 @@ async def test_accepted_streams_are_bounded_and_the_next_one_waits_its_turn() ->
             await stream.aclose()
 
 
-async def test_a_stream_that_is_closed_at_once_waits_for_no_end_of_the_other_side() -> None:
-    """One that was told something and lingers is closed before it, and holds its place longer."""
-    async with dialler() as (here, heard):
-        callers = [await trio.open_tcp_stream("127.0.0.1", here.port) for _ in range(3)]
-        for _ in callers:
-            await heard.next(Connected)
-        here.disconnect(Disconnect(LinkId(1), "told why"))
-        here.disconnect(Disconnect(LinkId(2), "mute", is_abrupt=True))
-        # Also one that lingers already.
-        here.disconnect(Disconnect(LinkId(3), "told why"))
-        here.disconnect(Disconnect(LinkId(3), "mute", is_abrupt=True))
-        ended = [(await heard.next(Disconnected)).link for _ in callers]
-        assert ended[-1] == LinkId(1)
-        for caller in callers:
-            await caller.aclose()
-
-
 async def test_mute_callers_that_are_closed_at_once_keep_nobody_outside() -> None:
     async with dialler() as (here, heard):
         callers = [
@@ -208,10 +191,14 @@ async def test_mute_callers_that_are_closed_at_once_keep_nobody_outside() -> Non
             for _ in range(STREAMS_ACCEPTED_MAX + 1)
         ]
         connected = [await heard.next(Connected) for _ in callers[1:]]
-        here.disconnect(Disconnect(connected[0].link, "told why"))
-        here.disconnect(Disconnect(connected[1].link, "mute", is_abrupt=True))
+        *told, mute = connected
+        for one in told:
+            here.disconnect(Disconnect(one.link, "told why"))
+        # Also one that waits for the other side's end already.
+        here.disconnect(Disconnect(mute.link, "told why"))
+        here.disconnect(Disconnect(mute.link, "mute", is_abrupt=True))
         # The place of the mute one is free, and who waited outside is the next that is heard of.
-        assert await heard.next(Disconnected) == Disconnected(connected[1].link)
+        assert await heard.next(Disconnected) == Disconnected(mute.link)
         assert (await heard.next(Connected)).link not in [one.link for one in connected]
         for caller in callers:
             await caller.aclose()
