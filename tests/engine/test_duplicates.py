@@ -239,7 +239,8 @@ def test_a_full_node_lets_go_of_who_proves_nothing_for_who_comes() -> None:
     table._connect("ada", "bob", DialId(0))
     table.run()
     assert len(peers.all) == LINKS_MAX
-    assert seat.address in [peer.address for peer in table.seats["bob"].engine._links.ready.values()]
+    at_bob = table.seats["bob"].engine._links.ready.values()
+    assert seat.address in [peer.address for peer in at_bob]
 
 
 def test_who_is_given_up_is_given_up_with_all_his_links() -> None:
