@@ -34,6 +34,8 @@ FILES_FOLDER: Final = "files"
 """Beside the databases of the profile."""
 
 SEALED_BLOCK_BYTES: Final = NONCE_BYTES + FILE_BLOCK_BYTES + TAG_BYTES
+_RUN_BLOCKS_MAX: Final = 16
+"""Blocks in one write, a megabyte: each call gives the interpreter away and waits for it."""
 _BINARY: Final = getattr(os, "O_BINARY", 0)
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
 
@@ -257,18 +259,18 @@ def _change_all(
     """Do all of it in order; what was written is on the disk when this returns."""
     written: dict[bytes, list[int]] = {}
     failed: dict[bytes, BlobFailed] = {}
-    for change in changes:
+    for change in _in_runs(changes):
         if isinstance(change, DropBlobs):
             files.drop(change.names)
         elif isinstance(change, KeepBlobs):
             files.keep(change.names | unfinished)
-        elif change.blob.name not in files.dropped and change.blob.name not in failed:
+        elif (name := change[0].blob.name) not in files.dropped and name not in failed:
             try:
                 _write(files, change)
             except (NoRoomError, OSError) as error:
-                failed[change.blob.name] = _failure(change.blob.name, error)
+                failed[name] = _failure(name, error)
             else:
-                written.setdefault(change.blob.name, []).append(change.index)
+                written.setdefault(name, []).extend(block.index for block in change)
     answers: list[Input] = []
     for name, indices in written.items():
         try:
@@ -290,10 +292,33 @@ def _failure(name: bytes, error: Exception) -> BlobFailed:
     return BlobFailed(name, is_full=has_no_room)
 
 
-def _write(files: _OpenBlobs, change: WriteBlock) -> None:
-    descriptor, box = files.of(change.blob)
-    sealed = sealed_block(box, change.index, change.data)
-    _write_at(descriptor, sealed, change.index * SEALED_BLOCK_BYTES)
+def _in_runs(
+    changes: Sequence[WriteBlock | DropBlobs | KeepBlobs],
+) -> Iterator[list[WriteBlock] | DropBlobs | KeepBlobs]:
+    """Give all of it in order; blocks that follow one another in a file come together."""
+    run: list[WriteBlock] = []
+    for change in changes:
+        is_next = (
+            isinstance(change, WriteBlock)
+            and bool(run)
+            and (change.blob.name, change.index) == (run[-1].blob.name, run[-1].index + 1)
+        )
+        if run and not (is_next and len(run) < _RUN_BLOCKS_MAX):
+            yield run
+            run = []
+        if isinstance(change, WriteBlock):
+            run.append(change)
+        else:
+            yield change
+    if run:
+        yield run
+
+
+def _write(files: _OpenBlobs, run: Sequence[WriteBlock]) -> None:
+    descriptor, box = files.of(run[0].blob)
+    # All blocks but the last of a file have one length, so that a run is one piece of it.
+    sealed = b"".join(sealed_block(box, block.index, block.data) for block in run)
+    _write_at(descriptor, sealed, run[0].index * SEALED_BLOCK_BYTES)
 
 
 def _write_at(descriptor: int, data: bytes, offset: int) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +36,16 @@ def test_blake2b_is_that_of_libsodium(
         encoder=encoding.RawEncoder,
     )
     assert blake2b(key, message, person, length) == expected
+
+
+@pytest.mark.parametrize("size", [0, 2_047, 2_048, 2_049, 65_000])
+@pytest.mark.parametrize("key, person, length", [(b"", b"", 1), (b"k" * 64, b"mesh/x", 32)])
+def test_blake2b_is_that_of_the_interpreter_at_every_size(
+    size: int, key: bytes, person: bytes, length: int
+) -> None:
+    message = hashlib.shake_128(b"a block").digest(size)
+    theirs = hashlib.blake2b(message, digest_size=length, key=key, person=person)
+    assert blake2b(key, message, person, length) == theirs.digest()
 
 
 @given(st.lists(st.binary(max_size=50), max_size=4))

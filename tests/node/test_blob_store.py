@@ -100,6 +100,26 @@ async def test_what_is_written_is_read_again_and_lies_sealed(tmp_path: Path) -> 
     require_sealed(folder)
 
 
+async def test_runs_gaps_and_two_files_between_one_another_lie_where_they_belong(
+    tmp_path: Path,
+) -> None:
+    data = os.urandom(20 * FILE_BLOCK_BYTES + 10)
+    blocks = list(split_blocks(data))
+    one, other = (BlobPlace(name * 16, b"k" * 32, len(data)) for name in (b"a", b"b"))
+    order = [(one, index) for index in (*range(3, 21), 1, 0, 2)]
+    order[4:4] = [(other, index) for index in (*range(5, -1, -1), *range(6, 21))]
+    async with running(tmp_path) as (store, queue):
+        for place, index in order:
+            store.perform(WriteBlock(place, index, blocks[index]))
+        told: list[Input] = await answers(queue, 2)
+        assert {
+            (one.name, *sorted(one.indices)) for one in told if isinstance(one, BlocksWritten)
+        } == {(place.name, *range(21)) for place in (one, other)}
+        for place in (one, other):
+            store.perform(ReadBlocks(place, 0, 21, 7))
+            assert await answers(queue, 1) == [BlocksRead(7, tuple(blocks))]
+
+
 @pytest.mark.parametrize("what", ["bit", "order", "cut", "key", "gone"])
 async def test_what_is_not_as_it_was_written_is_not_read(tmp_path: Path, what: str) -> None:
     async with running(tmp_path) as (store, queue):

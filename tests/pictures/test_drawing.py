@@ -247,6 +247,9 @@ limits = limited.Limits(512 << 20, 2, 1, 1, 1, 0)
 limited.load_all(limited.Limits(512 << 20, 9, 10_000, 975_000, 3_000, 0))
 limited.give_up_rights(limits)
 """
+LIMITS_ALONE = GIVEN_UP.replace(
+    "limited.give_up_rights", "limited.refuse_other_calls = lambda *_: None\nlimited.give_up_rights"
+)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it bounds time and pixels there")
@@ -263,7 +266,8 @@ limited.give_up_rights(limits)
 )
 def test_the_process_may_do_nothing_but_draw(deed: str, end: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", f"{GIVEN_UP}\n{deed}"],
+        # Where nothing but limits is to be had.
+        [sys.executable, "-c", f"{LIMITS_ALONE}\n{deed}"],
         capture_output=True,
         text=True,
         check=False,
@@ -273,6 +277,42 @@ def test_the_process_may_do_nothing_but_draw(deed: str, end: str) -> None:
         assert done.returncode in (-24, -9)
     else:
         assert end in done.stderr
+
+
+READ_OTHERS = """
+import ctypes
+other = ctypes.create_string_buffer(16)
+class Piece(ctypes.Structure):
+    _fields_ = [("at", ctypes.c_void_p), ("size", ctypes.c_size_t)]
+piece = Piece(ctypes.addressof(other), 1)
+errno = ctypes.get_errno
+library = ctypes.CDLL(None, use_errno=True)
+library.process_vm_readv(os.getppid(), ctypes.byref(piece), 1, ctypes.byref(piece), 1, 0)
+print(os.strerror(errno()), file=sys.stderr)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no filter of calls")
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "os.kill(os.getppid(), 0)",
+        "os.fork()",
+        "os.stat('/etc/hostname')",
+        "os.sched_setaffinity(os.getppid(), [0])",
+        READ_OTHERS,
+    ],
+    ids=["signal", "fork", "look", "processor", "memory"],
+)
+def test_the_process_reaches_no_other_process_and_no_name(deed: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{GIVEN_UP}\n{deed}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "Operation not permitted" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
