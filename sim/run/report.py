@@ -12,6 +12,7 @@ from sim.invariants.invariants import BrokenInvariant
 from sim.invariants.survival import FAILURES
 from sim.run.coverage import coverage_of
 from sim.run.deliveries import Deliveries
+from sim.run.latency_buckets import counts_of
 from sim.run.other_release import OtherRelease, other_release, other_release_text
 from sim.run.shadows import frames_beside_shadows
 from sim.run.world import World
@@ -103,6 +104,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     messages_written: int
     messages_delivered: int
     latency: dict[str, Latency]
+    latency_counts: dict[int, int] = {}
+    """Messages by the bucket of their latency (`sim.run.latency_buckets`)."""
     everywhere: Everywhere | None = None
     """None where nothing came to anybody but its author."""
     copies_per_delivery: float
@@ -164,6 +167,11 @@ def make_report(
         messages_written=world.message_log.written_count,
         messages_delivered=world.message_log.delivered_count,
         latency=_latencies(world),
+        latency_counts=counts_of(
+            message.delivered_at - message.asked_at
+            for message in world.message_log.messages
+            if message.delivered_at is not None
+        ),
         everywhere=_everywhere(world),
         copies_per_delivery=Deliveries(world).copies_per_delivery,
         delivery_ratio=round(Deliveries(world).ratio, 4),

@@ -12,6 +12,7 @@ from typing import Final
 from mesh.errors import UserError
 from sim.schema.coverage_goals import COVERAGE_GOALS
 from sim.sweeps.figures import SettingFigures, by_setting
+from sim.sweeps.plots import delivery_plots, latency_plot
 from sim.sweeps.records import Record, sometimes_of
 
 WORST_COUNT: Final = 20
@@ -31,6 +32,8 @@ th, td { padding: .15rem .6rem; text-align: left; vertical-align: top; }
 th, td { border-bottom: 1px solid #8884; }
 code { overflow-wrap: anywhere; }
 .seeds span { display: inline-block; width: 1.3em; text-align: center; }
+figure { margin: 1rem 0; } figure > svg { width: 100%; max-width: 45rem; }
+.keys { list-style: none; padding: 0; margin: .25rem 0; }
 .fail { background: #d33; color: #fff; } .dead { background: #222; color: #fff; }
 """
 
@@ -59,6 +62,8 @@ def page_of(records: Sequence[Record], figures: Sequence[SettingFigures]) -> str
         "<h2>Verdicts</h2>",
         _verdicts(records),
         "<h2>Figures</h2>",
+        latency_plot(records),
+        *(plot for _, plot in delivery_plots(records)),
         _figures(figures),
         "<h2>Worst runs</h2>",
         _worst(records),

@@ -25,6 +25,7 @@ from tests.bench import (
     machine,
     page,
     posting,
+    questions,
     ratchet,
     reconcile,
     relay_month,
@@ -101,6 +102,7 @@ NAMES = (
     "machine",
     "posting",
     "ratchet",
+    "questions",
     "reconcile",
     "embedded",
     "hop",
@@ -159,6 +161,7 @@ def all_benches(options: argparse.Namespace, scratch: Path) -> dict[str, Bench]:
         "machine": lambda: machine.rows(place("machine"), options.count),
         "posting": lambda: posting.rows(options.stamps),
         "ratchet": lambda: ratchet.rows(place("ratchet"), options.rate_messages),
+        "questions": lambda: questions.rows(place("questions"), options.messages),
         "reconcile": lambda: reconcile.rows(place("reconcile"), options.ids),
         "embedded": lambda: embedded.rows(
             place("embedded"), options.messages, options.rate_messages

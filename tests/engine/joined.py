@@ -87,6 +87,10 @@ class Seat:
         return effects
 
 
+def _in_memory() -> tuple[Connection, Connection]:
+    return new_store(), new_vault()
+
+
 class Joined:
     """A few engines at one table."""
 
@@ -111,6 +115,8 @@ class Joined:
         self.verify = verify
         self.seats: dict[str, Seat] = {}
         self.on_bytes: Callable[[str, str, bytes], None] = lambda sender, receiver, data: None
+        # Who measures wants them on a disk.
+        self.new_databases: Callable[[], tuple[Connection, Connection]] = _in_memory
         # Ends of links that are not engines, by the link ids of the engines that they dialled.
         self.strangers: dict[LinkId, Callable[[bytes], None]] = {}
         self.strangers_count = 0
@@ -133,7 +139,7 @@ class Joined:
         is_relay: bool = False,
     ) -> Seat:
         """Put one more engine at the table; a relay never gets its vault."""
-        store, vault = new_store(), new_vault()
+        store, vault = self.new_databases()
         settings = EngineSettings(
             parameters=self.parameters,
             stored_bytes_max=stored_bytes_max,

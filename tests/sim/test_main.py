@@ -31,6 +31,7 @@ def test_a_run_that_passes_exits_with_0_and_its_json_names_the_command() -> None
     assert report.verdict == "pass"
     assert report.command == f"python -m sim run partition-heal {' '.join(SHORT)}"
     assert report.messages_delivered == report.messages_written > 0
+    assert sum(report.latency_counts.values()) == report.messages_delivered
 
 
 def test_a_broken_promise_exits_with_1_and_says_which_and_how_to_repeat_it() -> None:
