@@ -27,10 +27,14 @@ class SendBytes:
 
 @dataclass(frozen=True, slots=True)
 class Disconnect:
-    """Write what is queued, then close the stream; answered by `Disconnected`."""
+    """Write what is queued, then close the stream; answered by `Disconnected`.
+
+    `is_abrupt`: nothing was said that is worth waiting for, so it holds its place no longer.
+    """
 
     link: LinkId
     reason: str
+    is_abrupt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Joins the machines of `mesh.peering` that decide who may stay to the streams. Im
 `docs/protocol/link.md`, section "Duplicates".
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from mesh.effects import Disconnect, Effect, Emit, SendBytes
@@ -13,7 +14,7 @@ from mesh.engine.link_streams import Peer, Streams
 from mesh.errors import PeerError
 from mesh.events import LinkClosed, LinkOpened
 from mesh.ids import Instant, LinkId, Monotonic
-from mesh.limits.link import HANDSHAKES_PENDING_MAX
+from mesh.limits.link import HANDSHAKES_PENDING_MAX, LINKS_MAX
 from mesh.peering.dialer import Dialer
 from mesh.peering.duplicates import Duplicates
 from mesh.peering.exchange import PeerExchange
@@ -64,15 +65,21 @@ class LinkTable:
         return closed
 
     def make_room_for_handshake(self, now: Instant) -> None:
-        """The oldest unfinished handshake yields: an honest one is over in milliseconds."""
-        pending = [
-            link
+        """The oldest unfinished handshake yields, of the host that has most of them.
+
+        An honest one is over in milliseconds; and one laptop pushes out nobody but itself.
+        """
+        pending = {
+            link: one.host
             for link, one in self._streams.all.items()
             if one.dial is None and not one.is_ready and link not in self._duplicates
-        ]
-        if len(pending) >= HANDSHAKES_PENDING_MAX:
+        }
+        is_full = len(self._streams.all) >= LINKS_MAX
+        if len(pending) >= HANDSHAKES_PENDING_MAX or (is_full and pending):
+            ((busiest, _),) = Counter(pending.values()).most_common(1)
+            oldest = next(link for link, host in pending.items() if host == busiest)
             self._counters.count("handshakes_pushed_out")
-            self._end(pending[0], "too many handshakes", now)
+            self._end(oldest, "too many handshakes", now, is_abrupt=True)
 
     def heard(self, link: LinkId, frames: Sequence[Frame], now: Instant) -> None:
         """A stream brought something: that may settle which links stay."""
@@ -239,7 +246,7 @@ class LinkTable:
         self._streams.all[link].link.send(Close(reason))
         self._end(link, words, now)
 
-    def _end(self, link: LinkId, words: str, now: Instant) -> None:
+    def _end(self, link: LinkId, words: str, now: Instant, *, is_abrupt: bool = False) -> None:
         peer = self._streams.all.get(link)
         if peer is None:
             return
@@ -247,5 +254,7 @@ class LinkTable:
         last = peer.link.take_bytes(now)
         if last:
             self.effects.append(SendBytes(link, last))
-        self.effects.append(Disconnect(link, words))
+        # Who proved nothing was told nothing, and must not hold a place for longer by that.
+        is_abrupt |= peer.link.opened_at is None
+        self.effects.append(Disconnect(link, words, is_abrupt=is_abrupt))
         self.gone(link, words, now)

@@ -74,13 +74,14 @@ class Links:
 
     def connected(self, connected: Connected, now: Instant, *, is_time_vouched: bool) -> None:
         """A stream stands: begin a handshake, or refuse one too many."""
+        self.table.make_room_for_handshake(now)
         if len(self.all) >= LINKS_MAX:
-            self.table.effects.append(Disconnect(connected.link, "too many links"))
+            refused = Disconnect(connected.link, "too many links", is_abrupt=True)
+            self.table.effects.append(refused)
             self._counters.count("links_refused")
             if connected.dial is not None:
                 self._dialer.dial_failed(connected.dial, now)
             return
-        self.table.make_room_for_handshake(now)
         self._inputs_count += 1
         unsure = () if is_time_vouched else (FEATURE_TIME_UNSURE,)
         link = Link(

@@ -12,5 +12,9 @@ STAMP_CHECKS_PER_SECOND = 20
 STAMP_VERDICTS_REMEMBERED = 65_536
 """Stamps that were checked, good or bad, so that each costs us once."""
 
+SIGNATURES_REMEMBERED = 4_096
+"""Envelopes that did not enter though their signature holds, so that it is checked once for each
+that a link brings again and again: 0.5 MiB, and as many as are not asked for again."""
+
 DEFERRED_PER_LINK_MAX = 64
 """Envelopes of one link that wait for the check of their stamp."""

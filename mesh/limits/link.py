@@ -48,6 +48,11 @@ busy node has chosen by then, and nobody holds more than one link for longer."""
 LINKS_WAITING_MAX = 3
 """Links that wait beside one: two nodes that meet know each other by so many addresses at most."""
 
+LINKS_WAITING_FURTHER_MAX = 6
+"""With so many waiting in all, only one waits beside a link: nodes that meet over several addresses
+do so one or two at a time, and whoever names duplicates beside all his links takes no more than
+half of the places above."""
+
 LINK_SENDING_BYTES_MAX = 1024 * 1024
 """Bytes handed to the driver and not yet written; beyond it bodies wait as ids, not as bytes."""
 

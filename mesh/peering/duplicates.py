@@ -17,7 +17,12 @@ links may have crossed: then the other end may only have seen them in the other 
 from dataclasses import dataclass
 
 from mesh.ids import Instant, LinkId, Monotonic
-from mesh.limits.link import LINK_CHECK_MS, LINK_WAITING_MS, LINKS_WAITING_MAX
+from mesh.limits.link import (
+    LINK_CHECK_MS,
+    LINK_WAITING_MS,
+    LINKS_WAITING_FURTHER_MAX,
+    LINKS_WAITING_MAX,
+)
 
 
 @dataclass(slots=True)
@@ -42,8 +47,13 @@ class Duplicates:
         return link in self._waiting
 
     def has_room(self, older: LinkId) -> bool:
-        """Say whether one more link may wait beside this one."""
-        return len(self.beside(older)) < LINKS_WAITING_MAX
+        """Say whether one more link may wait beside this one.
+
+        There is always room for the first: the older one may be dead.
+        """
+        count = len(self.beside(older))
+        is_calm = len(self._waiting) < LINKS_WAITING_FURTHER_MAX
+        return count == 0 or (count < LINKS_WAITING_MAX and is_calm)
 
     def begin(
         self,

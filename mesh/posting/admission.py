@@ -18,6 +18,7 @@ from mesh.crypto.signing import Verify
 from mesh.ids import EnvelopeId, Instant, Monotonic
 from mesh.limits.admission import (
     CREATED_AHEAD_SECONDS_MAX,
+    SIGNATURES_REMEMBERED,
     STAMP_CHECKS_PER_SECOND,
     STAMP_VERDICTS_REMEMBERED,
 )
@@ -60,6 +61,8 @@ class Admission:
         # The bits of each proof that was looked at, those of bad ones too.
         self._stamps: dict[StampedKey, int] = {}
         self._ids: dict[StampedKey, list[EnvelopeId]] = {}
+        # Those that did not enter, and whose signature holds: an id is the hash of that too.
+        self._signed: dict[EnvelopeId, None] = {}
         self._next_check_at = Monotonic(0)
 
     def load(self, key: StampedKey, envelope_id: EnvelopeId) -> None:
@@ -79,14 +82,18 @@ class Admission:
             return Refuse("created too far ahead", is_fault=False)
         if header.lapses <= now.expiry:
             return Refuse("lapsed", is_fault=False)
-        if not is_envelope_signature_valid(envelope, self._verify):
+        is_signed = self._signed.pop(envelope.id, False) is None
+        if not (is_signed or is_envelope_signature_valid(envelope, self._verify)):
             return Refuse("bad signature", is_fault=True)
         is_stamped = self._is_stamped(envelope, now, may_check=may_check_stamp)
-        if is_stamped is None:
-            return Defer()
-        if not is_stamped:
+        if is_stamped is False:
             return Refuse("bad stamp", is_fault=True)
-        return self._count(header.stamped_key, envelope.id)
+        verdict = Defer() if is_stamped is None else self._count(header.stamped_key, envelope.id)
+        if not isinstance(verdict, Accept):
+            self._signed[envelope.id] = None
+            if len(self._signed) > SIGNATURES_REMEMBERED:
+                del self._signed[next(iter(self._signed))]
+        return verdict
 
     def admit_own(self, envelope: Envelope) -> Verdict:
         """Judge what was made here: only the quota of its stamp is open."""

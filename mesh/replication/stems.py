@@ -51,11 +51,15 @@ def longest_pause_ms(mean_ms: int) -> int:
 
 @dataclass(slots=True)
 class _Stem:
-    """An item on its way. Dicts stand for ordered sets; what began here came by none."""
+    """An item on its way. Dicts stand for ordered sets; what began here came by none at first.
+
+    `is_of_others`: a link brought it first, and it counts among those.
+    """
 
     posting_key: PostingKey
     label: bytes
     mean_ms: int
+    is_of_others: bool = False
     came_by: dict[LinkId, None] = field(default_factory=dict)
     given: dict[LinkId, None] = field(default_factory=dict)
 
@@ -131,7 +135,8 @@ class Stems:
         """A link brought an item that is not known here but as a stem."""
         if not self.paths.goes_on(posting_key, label, link, now) or self._is_full(link):
             return SPREADS
-        self._stems[id_] = _Stem(posting_key, label, STEM_HOP_MEAN_MS + extra_mean_ms)
+        mean_ms = STEM_HOP_MEAN_MS + extra_mean_ms
+        self._stems[id_] = _Stem(posting_key, label, mean_ms, is_of_others=True)
         self._others_count += 1
         step = self._pass_on(id_, link, now)
         if step.spreads:
@@ -177,7 +182,7 @@ class Stems:
                 continue
             self._due_at.pop(id_, None)
             self._waiting.pop(id_, None)
-            self._others_count -= bool(stem.came_by)
+            self._others_count -= stem.is_of_others
             for link in stem.came_by:
                 self._count(link, -1)
         if len(self._queue) > 2 * len(self._due_at) + STEMS_PER_LINK_MAX:

@@ -15,7 +15,7 @@ from typing import Final
 
 from mesh.engine.engine import Engine
 from mesh.inputs import Connection
-from mesh.limits.admission import STAMP_VERDICTS_REMEMBERED
+from mesh.limits.admission import SIGNATURES_REMEMBERED, STAMP_VERDICTS_REMEMBERED
 from mesh.limits.contacts import CONTACTS_MAX
 from mesh.limits.invites import INVITE_TAGS, INVITES_MAX
 from mesh.limits.link import FIRST_MESSAGES_REMEMBERED, FRAME_BYTES_MAX, LINKS_MAX
@@ -71,6 +71,7 @@ CAPS: Final[Mapping[str, int]] = {
     "Stems._stems": STEMS_MAX,
     "Stems._queue": 2 * STEMS_MAX + STEMS_PER_LINK_MAX,
     "Admission._stamps": STAMP_VERDICTS_REMEMBERED,
+    "Admission._signed": SIGNATURES_REMEMBERED,
     "TargetTable._by_name": CANDIDATES_MAX,
     "Duplicates._waiting": LINKS_MAX,
     "Counters.by_name": 1_000,

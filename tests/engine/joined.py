@@ -7,7 +7,7 @@ from mesh.commands.answer import Answer
 from mesh.commands.carry import CarryCommand
 from mesh.commands.command import Command
 from mesh.crypto.kem import PycaKem
-from mesh.crypto.signing import is_signature_valid
+from mesh.crypto.signing import Verify, is_signature_valid
 from mesh.effects import (
     Dial,
     Disconnect,
@@ -103,6 +103,7 @@ class Joined:
         relay_delay_ms_max: int = RELAY_DELAY_MS_MAX,
         pauses: Pauses = AT_ONCE,
         are_told_near: bool = False,
+        verify: Verify = is_signature_valid,
     ) -> None:
         """Engines do not tell each other's addresses unless `are_told_near`, so that rows stay."""
         self.now_us = 0
@@ -111,6 +112,7 @@ class Joined:
         self.pauses = pauses
         self.parameters = parameters
         self.are_told_near = are_told_near
+        self.verify = verify
         self.seats: dict[str, Seat] = {}
         self.on_bytes: Callable[[str, str, bytes], None] = lambda sender, receiver, data: None
         # Who measures wants them on a disk.
@@ -276,7 +278,7 @@ class Joined:
             store=store,
             entropy=SeededEntropy(self._seed * 1_000 + number),
             kem=PycaKem(),
-            verify=is_signature_valid,
+            verify=self.verify,
             now=Instant(Monotonic(self.now_us), START_US + self.now_us + wall_offset_us),
         )
 

@@ -38,9 +38,10 @@ class Stranger:
         self._table = table
         self._name = name
         entropy = SeededEntropy(7_000 + table.strangers_count)
+        self.private = private or entropy.draw(32)
         self._link = Link(
             HandshakeSetup(table.parameters, FirstMessages(), entropy, PycaKem()),
-            link_private=private or entropy.draw(32),
+            link_private=self.private,
             is_initiator=True,
             hello=own_hello(entropy.draw(16), UnixSeconds(self.now.unix_seconds)),
             now=self.now,

@@ -215,8 +215,10 @@ class Converging(RuleBasedStateMachine):
         """A peer tells of a token that is none; an unknown id is nobody's fault."""
         node, link = self.nodes[receiver], LinkId((receiver + 1) % NODES)
         before = node.known(), node.listed()
-        is_known = self.envelopes[number].id in before[0]
-        if not is_known and as_stub:
+        id_ = self.envelopes[number].id
+        is_known = id_ in before[0]
+        if as_stub and id_ not in node.forwarder.replicator.sets:
+            # Nobody asked for it: it is passed over.
             return
         false = Retirement(self.envelopes[number].id, bytes(16))
         try:
@@ -454,6 +456,9 @@ def test_a_retirement_that_came_before_its_envelope_is_never_asked_for() -> None
     assert [IWant(retirement.element)] == [one for _, one in replicator.take_frames(now)]
     forwarder.retirements.came(link, Retired(join_retirements([retirement])), now)
     replicator.received(link, told, now)
+    listed = IHave(join_entries([(envelope.id, envelope.header.size_class)]), FLAG_BACKLOG)
+    replicator.received(link, listed, now)
+    assert [IWant(envelope.id)] == [one for _, one in replicator.take_frames(now)]
     forwarder.intake.stubs_came(link, Stubs([(envelope.stub, b"")]), now)
     replicator.received(link, told, now)
     assert replicator.take_frames(now) == [], "nothing is asked for or compared"

@@ -1,7 +1,8 @@
 """Two engines that dial each other more than once, over streams of unequal delay."""
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count, islice
 from random import Random
 
 import pytest
@@ -9,9 +10,24 @@ import pytest
 from mesh.crypto.agreement import x25519_public
 from mesh.effects import Disconnect, Effect, SendBytes
 from mesh.events import LinkClosed
-from mesh.ids import DialId, LinkId, LinkKey
-from mesh.inputs import BytesReceived, BytesSent, Disconnected, Input, NetworkChanged
-from mesh.limits.link import LINK_CHECK_MS, LINK_WAITING_MS, LINKS_WAITING_MAX
+from mesh.ids import Address, DialId, LinkId, LinkKey
+from mesh.inputs import (
+    BytesReceived,
+    BytesSent,
+    Connected,
+    Disconnected,
+    Input,
+    NetworkChanged,
+    PeerSeen,
+)
+from mesh.limits.link import (
+    HANDSHAKES_PENDING_MAX,
+    LINK_CHECK_MS,
+    LINK_WAITING_MS,
+    LINKS_MAX,
+    LINKS_WAITING_MAX,
+)
+from mesh.limits.peering import LINKS_ROOM_MAX
 from mesh.wire.frames import CLOSE_GOING_AWAY, Close
 from tests.engine.joined import Joined, Seat
 from tests.engine.stranger import Stranger
@@ -140,14 +156,17 @@ def test_a_link_that_died_for_one_end_is_replaced_within_seconds(seed: int) -> N
     assert table.links("ada") == table.links("bob") == [(second + 1) // 2]
 
 
-def private_key(table: Joined, name: str, *, chooses: bool) -> bytes:
-    """Of a link key that is smaller than an engine's, or greater."""
+def private_keys(table: Joined, name: str, *, chooses: bool) -> Iterator[bytes]:
+    """Of link keys that are smaller than an engine's, or greater."""
     ours = table.seats[name].engine._links.keys.current
-    return next(
-        private
-        for private in (bytes([number]) * 32 for number in range(1, 256))
-        if (LinkKey(x25519_public(private)) < ours) is chooses
-    )
+    for number in count(1):
+        private = number.to_bytes(2, "big") * 16
+        if (LinkKey(x25519_public(private)) < ours) is chooses:
+            yield private
+
+
+def private_key(table: Joined, name: str, *, chooses: bool) -> bytes:
+    return next(private_keys(table, name, chooses=chooses))
 
 
 @pytest.mark.parametrize("chooses", [False, True])
@@ -170,6 +189,58 @@ def test_a_peer_that_dials_without_end_holds_a_bounded_number_of_links() -> None
     peers = table.seats["ada"].engine._links
     assert len(peers.all) == 1 + LINKS_WAITING_MAX
     assert list(peers.ready) == [links[0].link_id]
+
+
+def crowded(*, callers_count: int) -> tuple[Joined, list[Stranger]]:
+    """A node that sees so many that it has all its room, and callers of one link each."""
+    table = Joined("ada", "bob")
+    seat = table.seats["ada"]
+    keys = seat.engine._links.keys
+    for number in range(3 * LINKS_ROOM_MAX):
+        instance = f"{number + 1:016x}"
+        address = Address(f"10.0.7.{number + 1}", 41_730)
+        seat.inbox.append(PeerSeen(instance, (address,), keys.hint(instance)))
+    table.run()
+    privates = islice(private_keys(table, "ada", chooses=True), callers_count)
+    hosts = [f"10.0.9.{number + 1}" for number in range(callers_count)]
+    callers = [
+        Stranger(table, "ada", host=host, private=private)
+        for host, private in zip(hosts, privates, strict=True)
+    ]
+    for host, caller in zip(hosts, callers, strict=True):
+        assert caller.is_open
+        for _ in range(LINKS_WAITING_MAX):
+            Stranger(table, "ada", host=host, private=caller.private)
+    return table, callers
+
+
+def test_who_call_over_many_links_each_shut_nobody_out() -> None:
+    """They hold all the links of a node but a few, and each has as many beside it as it may."""
+    table, callers = crowded(callers_count=LINKS_ROOM_MAX - 4)
+    peers = table.seats["ada"].engine._links
+    honest = Stranger(table, "ada", host="10.0.5.1")
+    assert honest.is_open
+    table._connect("ada", "bob", DialId(0))
+    table.run()
+    assert table.seats["bob"].address in [peer.address for peer in peers.ready.values()]
+    assert all(caller.is_open for caller in callers)
+
+
+def test_a_full_node_lets_go_of_who_proves_nothing_for_who_comes() -> None:
+    table, _ = crowded(callers_count=LINKS_ROOM_MAX - 4)
+    seat = table.seats["ada"]
+    peers = seat.engine._links
+    for number in range(HANDSHAKES_PENDING_MAX):
+        mute = LinkId(2_000_000 + number)
+        table.strangers[mute] = lambda data: None
+        seat.inbox.append(Connected(mute, None, Address("10.0.6.6", number), ""))
+    table.run()
+    assert len(peers.all) == LINKS_MAX
+    table._connect("ada", "bob", DialId(0))
+    table.run()
+    assert len(peers.all) == LINKS_MAX
+    at_bob = table.seats["bob"].engine._links.ready.values()
+    assert seat.address in [peer.address for peer in at_bob]
 
 
 def test_who_is_given_up_is_given_up_with_all_his_links() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.commands.messages import SendMessage
-from mesh.crypto.hashing import blake2b_128
+from mesh.crypto.hashing import blake2b_128, blake2b_256
 from mesh.crypto.signing import verify_key_of
 from mesh.engine.forwarding.forwarder import Forwarder
 from mesh.ids import EnvelopeId, LinkId, PostingKey, Tag, UnixSeconds
@@ -37,6 +37,7 @@ from mesh.wire.envelope import (
 )
 from mesh.wire.frames import (
     ENTRY_BYTES,
+    FLAG_BACKLOG,
     ID_BYTES,
     SHORT_ID_BYTES,
     Audit,
@@ -355,7 +356,7 @@ def check_stems(forwarder: Forwarder, ready: list[LinkId]) -> None:
     retirements = stemming.retirement_stems
     assert set(stemming._elements) == set(stems._stems) - set(retirements._retirements)
     assert len(stems) <= STEMS_MAX
-    assert stems._others_count == sum(bool(one.came_by) for one in stems._stems.values())
+    assert stems._others_count == sum(one.is_of_others for one in stems._stems.values())
     assert all(count <= STEMS_PER_LINK_MAX for count in stems._brought.values())
     assert set(stems._brought) <= set(ready)
     assert not retirements._to_tell
@@ -372,6 +373,11 @@ def attack(table: Joined, stranger: Stranger, act: Act) -> None:
             table.pass_time(seconds)
         case Flood(key, numbers, size_class):
             stranger.send(*(Push(envelope(one, key=key, size_class=size_class)) for one in numbers))
+        case Stubs(entries=entries):
+            # Only of what was asked for, and so was announced, is anything taken.
+            ids = [EnvelopeId(blake2b_256(stub)) for stub, _ in entries]
+            stranger.send(IHave(join_entries([(id_, 0) for id_ in ids]), FLAG_BACKLOG))
+            stranger.send(act)
         case _:
             stranger.send(act)
 

@@ -3,7 +3,12 @@
 import pytest
 
 from mesh.ids import Instant, LinkId, Monotonic
-from mesh.limits.link import LINK_CHECK_MS, LINK_WAITING_MS, LINKS_WAITING_MAX
+from mesh.limits.link import (
+    LINK_CHECK_MS,
+    LINK_WAITING_MS,
+    LINKS_WAITING_FURTHER_MAX,
+    LINKS_WAITING_MAX,
+)
 from mesh.peering.duplicates import Duplicates
 
 OLD, NEW, THIRD = LinkId(1), LinkId(2), LinkId(3)
@@ -87,3 +92,14 @@ def test_a_bounded_number_waits_beside_a_link() -> None:
         duplicates.begin(link, OLD, is_ours_to_choose=False, is_crossing=False, now=at(0))
     assert not duplicates.has_room(OLD)
     assert duplicates.has_room(NEW)
+
+
+def test_where_many_wait_there_is_room_for_one_beside_each_link() -> None:
+    duplicates = Duplicates()
+    for number in range(LINKS_WAITING_FURTHER_MAX):
+        older = LinkId(number)
+        assert duplicates.has_room(older)
+        newer = LinkId(100 + number)
+        duplicates.begin(newer, older, is_ours_to_choose=False, is_crossing=False, now=at(0))
+    assert not duplicates.has_room(LinkId(0))
+    assert duplicates.has_room(LinkId(LINKS_WAITING_FURTHER_MAX))

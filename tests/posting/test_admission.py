@@ -370,3 +370,27 @@ def test_remembered_verdicts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     for turn, author in enumerate((1, 2, 3, 1)):
         assert counted.judge(stamped(author), at(1_000 * turn + 1_000)) != Defer()
     assert counted.checks_count == 4
+
+
+def test_the_signature_of_what_does_not_enter_is_checked_once_and_a_bounded_number_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(judging, "SIGNATURES_REMEMBERED", 2)
+    checked: list[bytes] = []
+
+    def verify(key: bytes, signed: bytes, signature: bytes) -> bool:
+        checked.append(signature)
+        return is_signature_valid(key, signed, signature)
+
+    admission = Admission(UNSTAMPED, verify)
+    envelopes = sorted((envelope(number) for number in range(QUOTA + 3)), key=lambda one: one.id)
+    over = envelopes[QUOTA:]
+    for one in (*envelopes, *reversed(over[1:])):
+        verdict = admission.judge(one, now=NOW)
+        assert verdict == (OVER_QUOTA if one in over else ACCEPTED)
+    assert len(checked) == len(envelopes)
+    assert admission.judge(over[0], now=NOW) == OVER_QUOTA
+    assert len(checked) == len(envelopes) + 1
+    admission.forget(envelopes[0].header.stamped_key, envelopes[0].id)
+    assert admission.judge(over[0], now=NOW) == ACCEPTED
+    assert len(checked) == len(envelopes) + 1

@@ -1,5 +1,9 @@
 """Items on their stems, and how long each is waited for."""
 
+from random import Random
+
+import pytest
+
 from mesh.ids import EnvelopeId, Instant, LinkId, LinkKey, Monotonic, PostingKey
 from mesh.limits.stems import (
     STEM_AUTHOR_MEAN_MS,
@@ -138,3 +142,28 @@ def test_one_link_cannot_fill_the_room_of_the_others() -> None:
     stems.take_due(later(STEM_PAUSE_MAX_MS))
     stems.forget(map(an_id, range(10_001)))
     assert not stems.came(an_id(10_001), keys[-1], ENVELOPES, LinkId(1), START).spreads
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_others_brought_is_counted_whatever_leads_back_to_here(seed: int) -> None:
+    """Own items too: they come by a link then, and are none of those that it may bring."""
+    random, stems = Random(seed), with_links(4)
+    of_others: dict[EnvelopeId, None] = {}
+    loops_count = 0
+    for number in range(400):
+        id_, key, link = an_id(number), a_key(number), LinkId(random.randint(1, 4))
+        if random.random() < 0.5:
+            step = stems.begin(id_, key, ENVELOPES, START)
+        else:
+            step = stems.came(id_, key, ENVELOPES, link, START)
+            if not step.spreads:
+                of_others[id_] = None
+        if step.next is not None and random.random() < 0.5:
+            loops_count += not stems.came_again(id_, step.next, START).spreads
+        if random.random() < 0.5:
+            stems.forget([id_])
+            of_others.pop(id_, None)
+        assert stems._others_count == len(of_others)
+    assert loops_count
+    stems.forget([an_id(number) for number in range(400)])
+    assert stems._others_count == 0

@@ -166,12 +166,20 @@ class Intake:
         )
 
     def stubs_came(self, link: LinkId, frame: Stubs, now: Instant) -> None:
-        """A peer has no bodies of these: what it has is judged by the same rules."""
+        """A peer has no bodies of these: what it has is judged by the same rules.
+
+        It answers: the stub of what nobody asked it for is passed over, before any crypto.
+        """
         for data, tokens in frame.entries:
             self._counters.count("stubs_received")
+            stub, split = decode_stub(data), split_tokens(tokens)
+            is_known = stub.id in self._replicator.sets
+            if not (is_known or self._replicator.want_list.was_asked(link, stub.id)):
+                self._counters.count("stubs_unasked")
+                continue
             self._judge(
                 link,
-                _Bodiless(decode_stub(data), split_tokens(tokens)),
+                _Bodiless(stub, split),
                 may_check_stamp=not (self._deferred or self.is_carry_waiting),
                 now=now,
             )

@@ -55,7 +55,7 @@ class Retirements:
 
     def came(self, link: LinkId, frame: Retired, now: Instant) -> None:
         """A peer told of retirements; PeerError if one is forged."""
-        retirements = split_retirements(frame.entries)
+        retirements = self._new_ones(split_retirements(frame.entries), now)
         headers = self._told_headers(retirements)
         for retirement in retirements:
             header = headers.get(retirement.envelope)
@@ -66,7 +66,7 @@ class Retirements:
 
     def stem_came(self, link: LinkId, frame: StemRetired, now: Instant) -> None:
         """A peer passed retirements on that do not spread yet; PeerError if one is forged."""
-        retirements = split_retirements(frame.entries)
+        retirements = self._new_ones(split_retirements(frame.entries), now)
         headers = self._told_headers(retirements)
         for retirement in retirements:
             header = headers.get(retirement.envelope)
@@ -203,6 +203,17 @@ class Retirements:
         envelope = self._replicator.sets.element(envelope_id)
         element = envelope._replace(size_class=RETIREMENT_SIZE_CLASS)
         self._replicator.retired(retirement.element, element, now)
+
+    def _new_ones(self, told: Sequence[Retirement], now: Instant) -> list[Retirement]:
+        """Those that are to be judged: for a known one no header is read."""
+        new: list[Retirement] = []
+        for retirement in told:
+            is_here = retirement.envelope in self._replicator.sets
+            if is_here and self._retiring.is_known(retirement.element):
+                self._replicator.settled(retirement.element, now)
+            else:
+                new.append(retirement)
+        return new
 
     def _told_headers(self, retirements: Sequence[Retirement]) -> dict[EnvelopeId, Header]:
         """The headers by which a peer's word is judged: none of a stem, or it could ask for it."""

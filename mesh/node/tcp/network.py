@@ -71,10 +71,12 @@ class Network:
             stream.send(wanted.data)
 
     def disconnect(self, wanted: Disconnect) -> None:
-        """Write what is queued, then close; one that has ended meanwhile is closed already."""
+        """Write what is queued, then close, or close at once; one that has ended meanwhile is
+        closed already.
+        """
         stream = self._streams.get(wanted.link)
         if stream is not None:
-            stream.close()
+            stream.close(is_abrupt=wanted.is_abrupt)
 
     def hand_on(self) -> list[int]:
         """Return the listening sockets for the next program; who calls meanwhile waits in them."""

@@ -5,7 +5,8 @@ link. What the socket takes at once is written at
 once, which wakes no task; the rest is queued. Writing takes what is queued, in large pieces, and
 reports what the socket took: a little of it without hurry. A stream that is closed on
 purpose writes what is queued, says that nothing will follow, and waits for the peer's end, so that
-the last frame is not destroyed by a reset; all that within a bounded time.
+the last frame is not destroyed by a reset; all that within a bounded time. One whose other side
+proved nothing is closed at once.
 """
 
 import socket
@@ -67,9 +68,12 @@ class LinkStream:
             self._scope.cancel()
         self._wake.set()
 
-    def close(self) -> None:
-        """Write what is queued, then close."""
-        if not self._is_closing:
+    def close(self, *, is_abrupt: bool) -> None:
+        """Write what is queued, then close; or close at once."""
+        if is_abrupt:
+            self._is_closing = True
+            self._scope.cancel()
+        elif not self._is_closing:
             self._is_closing = True
             self._scope.deadline = trio.current_time() + STREAM_CLOSING_MS / 1_000
             self._wake.set()

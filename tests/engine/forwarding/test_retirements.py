@@ -19,6 +19,7 @@ from mesh.limits.stems import STEM_PAUSE_MAX_MS
 from mesh.storage.store.store import Store
 from mesh.wire.envelope import SIZE_BYTES, STUB_BYTES
 from mesh.wire.frames import (
+    FLAG_BACKLOG,
     Held,
     IHave,
     IWant,
@@ -27,6 +28,7 @@ from mesh.wire.frames import (
     Retired,
     StemRetired,
     Stubs,
+    join_entries,
     split_entries,
 )
 from mesh.wire.retirement import (
@@ -262,6 +264,7 @@ def test_a_retirement_that_came_before_its_envelope_is_kept_until_it_can_be_chec
     dan = Stranger(table, "dan")
     false = Retirement(told.envelope, b"no such token...")
     dan.send(Retired(join_retirements([false, told])))
+    dan.send(IHave(join_entries([(told.envelope, 0)]), FLAG_BACKLOG))
     dan.heard.clear()
     dan.send(Stubs([(stub, b"")]))
     table.pass_time(1)

@@ -61,6 +61,11 @@ def stub(data: bytes, tokens: bytes = b"") -> Stubs:
     return Stubs([(decode_envelope(data).stub, tokens)])
 
 
+def answer(data: bytes, tokens: bytes = b"") -> list[Frame]:
+    """The stub of what was announced, and so asked for."""
+    return [ihave(data, FLAG_BACKLOG), stub(data, tokens)]
+
+
 def forged(data: bytes) -> Retired:
     return Retired(retirement_of(data, is_forged=True))
 
@@ -87,11 +92,18 @@ def ranges(data: bytes) -> NegOpen:
     return NegOpen(1, decode_envelope(data).header.lifetime_class, NOW - 3_600, writer.taken())
 
 
-def another_stub(data: bytes) -> Stubs:
+def another_answer(data: bytes) -> list[Frame]:
     """The stub with a signature that does not hold."""
     whole = bytearray(decode_envelope(data).stub)
     whole[-1] ^= 1
-    return Stubs([(bytes(whole), b"")])
+    told = IHave(decode_stub(bytes(whole)).id + b"\x00", FLAG_BACKLOG)
+    return [told, Stubs([(bytes(whole), b"")])]
+
+
+def give(spy: Stranger, *frames: Frame) -> None:
+    """Send one frame after the other."""
+    for frame in frames:
+        spy.send(frame)
 
 
 Ask = Callable[[bytes], list[Frame]]
@@ -110,23 +122,24 @@ PROBES: dict[str, Ask] = {
     ],
     "a retirement and the envelope": lambda data: [true(data), Push(data), want(data)],
     "a forged one and the envelope": lambda data: [forged(data), Push(data), want(data)],
-    "a stub": lambda data: [stub(data)],
-    "a stub, asked for": lambda data: [stub(data), want(data)],
-    "a stub, grafted": lambda data: [stub(data), Graft(envelope_id_of(data))],
-    "a stub, twice": lambda data: [stub(data), stub(data), want(data)],
-    "a stub with a bad signature": lambda data: [another_stub(data), want(data)],
-    "a stub with a forged token": lambda data: [stub(data, bytes(16)), want(data)],
-    "a stub with its token": lambda data: [stub(data, token_of(data)), want(data)],
+    "a stub that nobody asked for": lambda data: [stub(data), want(data)],
+    "a stub": lambda data: answer(data),
+    "a stub, asked for": lambda data: [*answer(data), want(data)],
+    "a stub, grafted": lambda data: [*answer(data), Graft(envelope_id_of(data))],
+    "a stub, twice": lambda data: [*answer(data), stub(data), want(data)],
+    "a stub with a bad signature": lambda data: [*another_answer(data), want(data)],
+    "a stub with a forged token": lambda data: [*answer(data, bytes(16)), want(data)],
+    "a stub with its token": lambda data: [*answer(data, token_of(data)), want(data)],
     "a stub, its token, the envelope": lambda data: [
-        stub(data, token_of(data)),
+        *answer(data, token_of(data)),
         Push(data),
         want(data),
     ],
-    "a stub and a forged retirement": lambda data: [stub(data), forged(data)],
-    "a stub and the envelope": lambda data: [stub(data), Push(data), want(data)],
-    "a stub and the stem": lambda data: [stub(data), Stem(data), want(data)],
-    "a stub, announced": lambda data: [stub(data), ihave(data)],
-    "a stub, compared": lambda data: [stub(data), ranges(data)],
+    "a stub and a forged retirement": lambda data: [*answer(data), forged(data)],
+    "a stub and the envelope": lambda data: [*answer(data), Push(data), want(data)],
+    "a stub and the stem": lambda data: [*answer(data), Stem(data), want(data)],
+    "a stub, announced": lambda data: [*answer(data), ihave(data)],
+    "a stub, compared": lambda data: [*answer(data), ranges(data)],
     "the envelope": lambda data: [Push(data), want(data)],
     "an announcement": lambda data: [ihave(data)],
     "an announcement of old mail": lambda data: [ihave(data, FLAG_BACKLOG)],
@@ -217,7 +230,7 @@ def test_a_path_that_leads_back_is_answered_like_a_path_that_comes_here_first() 
 
 def test_a_stem_that_was_asked_for_by_its_stub_spreads_with_its_body() -> None:
     data, ((table, spies), _) = relays()
-    spies[0].send(stub(data))
+    give(spies[0], *answer(data))
     table.run()
     spies[1].heard.clear()
     wait(table, spies)
@@ -229,7 +242,7 @@ def test_a_stem_that_was_asked_for_by_its_stub_spreads_with_its_body() -> None:
 
 def test_a_stem_whose_stub_came_with_its_token_spreads_no_more() -> None:
     data, ((table, spies), _) = relays()
-    spies[0].send(stub(data, token_of(data)))
+    give(spies[0], *answer(data, token_of(data)))
     wait(table, spies)
     spies[1].heard.clear()
     spies[1].send(want(data))
@@ -270,7 +283,7 @@ def test_a_later_hop_does_not_find_the_author_by_a_forged_retirement() -> None:
         spy = Stranger(table, name, number=2)
         spy.heard.clear()
         token = Retirement(EnvelopeId(envelope_id_of(data)), bytes(16))
-        spy.send(stub(data), want(data), Retired(join_retirements([token])))
+        give(spy, *answer(data), want(data), Retired(join_retirements([token])))
         table.pass_time(0.05)
         found[name] = [spy.is_open, *(type(one).__name__ for one in spy.heard)]
     assert found["cy"] == found["dan"]
@@ -279,7 +292,7 @@ def test_a_later_hop_does_not_find_the_author_by_a_forged_retirement() -> None:
 @pytest.mark.parametrize("is_retired", [False, True])
 def test_a_restart_takes_nothing_from_whoever_brought_the_stub_of_a_stem(is_retired: bool) -> None:
     data, ((table, spies), _) = relays()
-    spies[0].send(stub(data, token_of(data) if is_retired else b""))
+    give(spies[0], *answer(data, token_of(data) if is_retired else b""))
     table.run()
     table.restart("relay")
     table.run()

@@ -30,7 +30,7 @@ from mesh.wire.carry_file import (
 )
 from mesh.wire.carry_reader import CarryReader
 from mesh.wire.envelope import SIZE_BYTES, STUB_BYTES, Envelope, Header, body_bytes, sign_envelope
-from mesh.wire.frames import Push, Stubs
+from mesh.wire.frames import FLAG_BACKLOG, IHave, Push, Stubs, join_entries
 from mesh.wire.parameters import MeshParameters
 from tests.engine.by_hand import exported, imported, summed_up
 from tests.engine.joined import START_US, Joined
@@ -436,6 +436,7 @@ def test_what_a_file_brought_goes_on_over_links() -> None:
 def test_a_body_that_was_missed_is_taken_from_a_file() -> None:
     table = Joined("ada", "ben")
     stranger = Stranger(table, "ada")
+    stranger.send(IHave(join_entries([(envelope(1).id, 0)]), FLAG_BACKLOG))
     stranger.send(Stubs([(envelope(1).stub, b"")]))
     assert status(table, "ada").envelopes_count == 1
     assert held(exported(table, "ada"), table) == []

@@ -184,6 +184,26 @@ async def test_accepted_streams_are_bounded_and_the_next_one_waits_its_turn() ->
             await stream.aclose()
 
 
+async def test_mute_callers_that_are_closed_at_once_keep_nobody_outside() -> None:
+    async with dialler() as (here, heard):
+        callers = [
+            await trio.open_tcp_stream("127.0.0.1", here.port)
+            for _ in range(STREAMS_ACCEPTED_MAX + 1)
+        ]
+        connected = [await heard.next(Connected) for _ in callers[1:]]
+        *told, mute = connected
+        for one in told:
+            here.disconnect(Disconnect(one.link, "told why"))
+        # Also one that waits for the other side's end already.
+        here.disconnect(Disconnect(mute.link, "told why"))
+        here.disconnect(Disconnect(mute.link, "mute", is_abrupt=True))
+        # The place of the mute one is free, and who waited outside is the next that is heard of.
+        assert await heard.next(Disconnected) == Disconnected(mute.link)
+        assert (await heard.next(Connected)).link not in [one.link for one in connected]
+        for caller in callers:
+            await caller.aclose()
+
+
 async def test_each_stream_has_an_id_of_its_own_and_ends_once() -> None:
     async with dialler() as (here, heard):
         for number in (1, 2, 3):
