@@ -20,6 +20,10 @@ pytestmark = [pytest.mark.netns, pytest.mark.slow]
 PASSPHRASE = "four words of mine"
 LOCKS_AFTER_MINUTES = 5
 TABS_MAX = 60
+TRIES = 11
+"""The first load of a page, and ten more where something of it is missing."""
+WAITS_MAX = 240
+"""Half seconds for them, on a machine that others use."""
 
 FOCUSED = """() => {
   const one = document.activeElement;
@@ -141,6 +145,26 @@ def test_what_a_change_of_the_network_breaks_off_is_loaded_again(
     )
     assert all(looks)
     assert len(broken_off) == 1
+
+
+def test_a_page_of_which_something_never_loads_comes_to_rest(alone: Node, laptops: Laptops) -> None:
+    tries: list[Route] = []
+
+    def break_off(route: Route) -> None:
+        tries.append(route)
+        route.abort("blockedbyclient")
+
+    page = laptops.beside(alone).page(
+        before=lambda one: one.route("**/styles/stream.css", break_off)
+    )
+    for _ in range(WAITS_MAX):
+        page.wait_for_timeout(500)
+        if len(tries) == TRIES:
+            break
+    # So long none follows one that was the last.
+    page.wait_for_timeout(3_000)
+    assert len(tries) == TRIES
+    expect(page.get_by_role("navigation").first).to_be_visible()
 
 
 def test_the_picture_of_a_code_on_another_screen_adds_somebody(

@@ -31,7 +31,7 @@ export async function signIn() {
   const code = new URLSearchParams(location.hash.slice(1)).get("code");
   if (!code) return;
   history.replaceState(null, "", `${location.pathname}#/chats`);
-  // What leads here breaks off when a network comes or goes: the code is not used up by that.
+  // A network that comes or goes uses up no code.
   for (let tries = 0; ; tries += 1) {
     try { return keep((await ask("POST", "/v1/session", { body: { code } })).token); } catch (problem) {
       if (problem.type !== "silent" || tries === 9) throw problem;
