@@ -36,6 +36,7 @@ class RunningTimers:
     def start(self, row: EntryRow, now: Instant) -> None:
         """The time of one runs since now."""
         self._rows.start(row.number, UnixSeconds(self._time(now) + row.timer))
+        self._note(now)
         if len(self._ends) < TIMERS_IN_MEMORY_MAX:
             self._ends[row.number] = now.after(row.timer * 1_000)
 
@@ -79,15 +80,11 @@ class RunningTimers:
         elif is_steady:
             self._is_believed = True
             # That it is later than the node knows of is the time for which it was off.
-            if moved_s > 0:
-                self._off_s = moved_s
-                self._ahead_s = ahead_s
-            else:
-                self._move(moved_s, now)
-        time = self._time(now)
-        has_any = bool(self._ends or self._at_latest)
-        if time < self._noted or (has_any and time - self._noted >= TIMERS_NOTED_SECONDS):
-            self._note(time)
+            self._off_s = max(0, moved_s)
+            self._ahead_s += self._off_s
+            self._move(moved_s - self._off_s, now)
+        if self._ends or self._at_latest:
+            self._note(now)
 
     def _begin(self, now: Instant) -> None:
         """Take over what ran before this run. It is over when the node has been on for as long as
@@ -95,11 +92,11 @@ class RunningTimers:
         """
         seen = self._marks.mark(_TIME_MARK) or self._marks.mark(CLOCK_MARK) or now.expiry
         self._ahead_s = seen - now.monotonic // 1_000_000
-        self._rows.move(0, UnixSeconds(seen))
+        # Nothing is written: a vault opens on a disk that is full.
+        self._noted = UnixSeconds(seen)
         for number, timer, end in self._rows.running(TIMERS_IN_MEMORY_MAX):
             left_s = end - seen if 0 < end - seen < timer else timer
             self._at_latest[number] = now.after(left_s * 1_000)
-        self._note(UnixSeconds(seen))
 
     def _move(self, moved_s: int, now: Instant) -> None:
         """The clock is elsewhere, and no time has passed by that."""
@@ -111,7 +108,7 @@ class RunningTimers:
         self._rows.move(moved_s + false_s, self._time(now))
         for number in self._ends:
             self._write(number, now)
-        self._note(self._time(now))
+        self._note(now)
 
     def _time(self, now: Instant) -> UnixSeconds:
         if self._is_believed:
@@ -119,9 +116,12 @@ class RunningTimers:
         assert self._ahead_s is not None
         return UnixSeconds(now.monotonic // 1_000_000 + self._ahead_s)
 
-    def _note(self, time: UnixSeconds) -> None:
-        self._noted = time
-        self._marks.set_mark(_TIME_MARK, time)
+    def _note(self, now: Instant) -> None:
+        """Write down how late it is, unless that was done lately."""
+        time = self._time(now)
+        if not 0 <= time - self._noted < TIMERS_NOTED_SECONDS:
+            self._noted = time
+            self._marks.set_mark(_TIME_MARK, time)
 
     def _write(self, number: int, now: Instant) -> None:
         left_s = -((now.monotonic - self._ends[number]) // 1_000_000)

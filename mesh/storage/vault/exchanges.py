@@ -3,7 +3,7 @@
 from mesh.ids import ContactId, UnixSeconds
 from mesh.inputs import Connection
 from mesh.storage.vault.kept_rows import KeptRows
-from mesh.storage.vault.rows import ExchangeRow, find_one
+from mesh.storage.vault.rows import ExchangeRow, find_one, integer
 
 
 class ExchangeRows:
@@ -46,7 +46,18 @@ class ExchangeRows:
         )
 
     def lower_clocks(self, highest: int) -> None:
-        """No clock that was heard, on a session or of a contact, is beyond this one."""
+        """No clock that was heard, on a session or of a contact, is beyond this one.
+
+        Nothing is written where none is: a vault opens on a disk that is full.
+        """
+        if not integer(
+            self._connection.execute(
+                "SELECT EXISTS (SELECT 1 FROM sessions WHERE heard > ?1) "
+                "OR EXISTS (SELECT 1 FROM exchanges WHERE heard_clock > ?1)",
+                (highest,),
+            )
+        ):
+            return
         self.kept.clear()
         self._connection.execute("UPDATE sessions SET heard = ?1 WHERE heard > ?1", (highest,))
         self._connection.execute(

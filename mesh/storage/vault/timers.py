@@ -57,13 +57,19 @@ class TimerRows:
 
     def move(self, moved_s: int, now: UnixSeconds) -> None:
         """The clock was set: let the ends move along. None is later than the whole time from now
-        on.
+        on. Where none changes nothing is written.
         """
-        self._connection.execute(
-            "UPDATE entries SET disappears = max(1, min(disappears + ?1, ?2 + timer)) "
-            "WHERE disappears > 0 AND gone = '' AND (?1 <> 0 OR disappears > ?2 + timer)",
+        is_changing = self._connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM entries WHERE disappears > 0 AND gone = '' "
+            "AND (?1 <> 0 OR disappears > ?2 + timer))",
             (moved_s, now),
         )
+        if integer(is_changing):
+            self._connection.execute(
+                "UPDATE entries SET disappears = max(1, min(disappears + ?1, ?2 + timer)) "
+                "WHERE disappears > 0 AND gone = ''",
+                (moved_s, now),
+            )
 
     def find_behind_gap(self, conversation: ConversationId) -> int | None:
         """Return the timer of the newest object of the other side before which something is
