@@ -67,6 +67,29 @@ def test_who_is_removed_learns_of_it_and_of_no_epoch_after_it() -> None:
     assert log_of(cem)[-1] == ("removed", "Ann", ["Bob"], True)
 
 
+def test_who_is_removed_before_he_knew_that_he_was_in_waits_no_longer_and_may_come_back() -> None:
+    ann, bob = people = acquainted_all(Clock(), "Ann", "Bob")
+    ann.ask(MakeGroup("Crew", ["Bob"]))
+    settle(*people)
+    bob.ask(AcceptGroup("Crew"))
+    ann.receive(bob.post())
+    posted = list(ann.post())
+    ann.ask(RemoveMember("Crew", member(ann, "Bob").member))
+    posted += ann.post()
+    # That he is in comes last.
+    for envelope in reversed(posted):
+        bob.receive([envelope])
+    settle(*people)
+    assert names_of(ann) == ["Ann"]
+    assert log_of(bob)[-1] == ("removed", "Ann", ["Bob"], True)
+    assert told(bob).state == "removed"
+    ann.ask(InviteToGroup("Crew", ["Bob"]))
+    settle(*people)
+    bob.ask(AcceptGroup("Crew"))
+    settle(*people)
+    assert told(bob).state == "in"
+
+
 def test_after_a_removal_nothing_is_sealed_that_the_removed_one_can_open() -> None:
     ann, bob, cem = people = crew("Ann", "Bob", "Cem")
     backup = bob.backup()

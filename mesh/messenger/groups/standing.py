@@ -124,7 +124,8 @@ class Standing:
         if group.is_in and state in ("joining", "removed"):
             # Of a removal it may turn out that it does not count.
             state = "in"
-        elif not group.is_in and state == "in":
+        elif not group.is_in and (state == "in" or (state == "joining" and _is_out(group))):
+            # Somebody may be out again before he knew that he was in.
             state = "left" if _has_left(group) else "removed"
         if state != group.row.state:
             self._groups.set_state(group, state, now)
@@ -194,6 +195,14 @@ class Standing:
                 self.say_hello(group)
                 self._pending_events.group_changed(group.conversation)
                 return
+
+
+def _is_out(group: Group) -> bool:
+    """Say whether a removal or a leaving of ours counts."""
+    membership = group.membership
+    assert membership is not None
+    person = membership.graph.person(group.me)
+    return bool((person.removals | person.leaves) & membership.view.acts)
 
 
 def _has_left(group: Group) -> bool:
