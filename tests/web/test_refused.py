@@ -89,6 +89,8 @@ def test_a_file_of_which_the_page_has_no_bytes_is_never_handed_over_empty(
     send_later(my_chat)
     expect(my_chat.get_by_role("dialog")).to_contain_text("later.bin")
     my_chat.keyboard.press("Enter")
+    # The form stays until its answer is here.
+    expect(my_chat.get_by_role("dialog")).to_have_count(0)
     my_chat.locator(".chip.waiting").press("Enter")
     my_chat.get_by_role("button", name="Do not send: later.bin").press("Enter")
     expect(chip(my_chat, "later.bin")).to_be_visible()

@@ -5,7 +5,7 @@ import { change, state } from "./state.js";
 
 const PAGE = 50;
 const WINDOW = 200;
-/** Conversations that are at hand: a long day must not fill the memory. */
+/** Conversations at hand. */
 export const STREAMS_MAX = 24;
 const FETCHED_AHEAD = 20;
 
@@ -61,7 +61,7 @@ export async function load(conversation, around = 0) {
 }
 
 /** An answer on its way may be older than what an event tells: `work` is done again when it is here. */
-function after(stream, work) { if (stream?.loading === "all") stream.missed.push(work); }
+function after(stream, work) { if (stream?.loading === "all" || stream?.isSettling) stream.missed.push(work); }
 
 /** Fetch the newest of the first conversations, one after the other: they can be read when the daemon falls silent. */
 export async function loadAhead(numbers) {
@@ -111,7 +111,7 @@ export function take(told) {
   if (told.gone === "forgotten") { takeGone(told.conversation, told.number, told.gone); return; }
   const item = asItem(told);
   const place = stream.items.findIndex((other) => other.number === item.number);
-  // What quotes it shows it as it is now.
+  // Quotes follow.
   stream.items.forEach((other, at) => {
     if (other.reply?.number === item.number) keep(stream, at, { ...other, reply: { ...other.reply, text: item.text, gone: item.gone } });
   });
@@ -122,7 +122,7 @@ export function take(told) {
   if (stream.hasNewer) return;
   stream.items.push(item);
   if (!item.isMine && !isLine(item) && !stream.atEnd) stream.unseen += 1;
-  // At the end nobody looks at what is far above: a long day must not fill the memory.
+  // At the end nobody looks at what is far above.
   if (stream.items.length > 2 * PAGE && stream.atEnd) { stream.items.splice(0, stream.items.length - PAGE); stream.hasOlder = true; }
   settleOrder(told.conversation);
 }
@@ -145,7 +145,7 @@ function requote(conversation, number, { text, gone }) {
   }
 }
 
-/** The words of an item are gone. What was deleted here alone is not shown at all. */
+/** The words of an item are gone. */
 export function takeGone(conversation, number, gone) {
   requote(conversation, number, { text: "", gone });
   const stream = state.streams.get(conversation);
@@ -160,12 +160,13 @@ export function takeGone(conversation, number, gone) {
 
 const settling = new Map();
 
-/** The daemon has the order: ask for it once it is calm, since what came may stand further up. */
+/** The daemon has the order, and what came may stand further up: ask once it is calm. */
 function settleOrder(conversation) {
   clearTimeout(settling.get(conversation));
   settling.set(conversation, setTimeout(async () => {
     const stream = state.streams.get(conversation);
     if (!stream?.loaded || stream.hasNewer) return;
+    stream.isSettling = true;
     try {
       const asked = ticks;
       const answer = await page(conversation, {});
@@ -176,11 +177,13 @@ function settleOrder(conversation) {
       for (const item of late) if (!stream.items.some((other) => other.number === item.number)) stream.lateAbove.add(item.number);
       stream.items = [...head, ...tail];
       if (!head.length) stream.hasOlder = answer.has_older;
-      change();
     } catch { /* the next event asks again */ }
+    stream.isSettling = false;
+    for (const work of stream.missed.splice(0)) work();
+    change();
   }, 300));
 
-  /** Only items that stood before the page did: those keep their order. */
+  /** Items that stood before the page did keep their order. */
   function before(item, firstOfTail) {
     const stream = state.streams.get(conversation);
     const at = stream.items.findIndex((other) => other.number === firstOfTail.number);
