@@ -146,6 +146,29 @@ def test_a_message_that_comes_while_its_chat_loads_is_shown(
     assert page.get_by_role("article").count() == 3
 
 
+def test_what_is_deleted_while_the_order_is_asked_for_does_not_come_back(
+    pair: tuple[Node, Node], laptops: Laptops
+) -> None:
+    begin_anew(*pair)
+    anna, ben = pair
+    page = laptops.beside(anna).page()
+    open_chat(page, ben.name)
+    expect(bubble(page, "I will look.")).to_be_visible()
+    [number] = page.evaluate("""async () => {
+      const { state } = await import("/app/state.js");
+      const items = [...state.streams.values()].flatMap(({ items }) => items);
+      return items.filter(({ text }) => text === "I will look.").map(({ number }) => number); }""")
+    page.evaluate(HOLDS, r"/v1/conversations/\d+/items\?")
+    ben.run("send", anna.name, "It came meanwhile")
+    until_held(page)
+    anna.run("delete", str(number), "--for-me", "--yes")
+    expect(bubble(page, "I will look.")).to_have_count(0)
+    let_go(page)
+    page.wait_for_timeout(500)
+    expect(bubble(page, "It came meanwhile")).to_be_visible()
+    expect(bubble(page, "I will look.")).to_have_count(0)
+
+
 def test_what_an_event_tells_is_not_undone_by_an_older_answer(
     pair: tuple[Node, Node],
     laptops: Laptops,
