@@ -11,8 +11,8 @@ from mesh.messenger.onboarding.session_recovery import SessionRecovery
 from mesh.storage.connection import transaction
 from mesh.wire.payload import HLC_COUNTER_BITS
 from tests.messenger.doing import both, conversation
-from tests.messenger.people import DAY_S, Clock, Person, acquainted, exchange
-from tests.messenger.test_copies import copy_of, heard
+from tests.messenger.people import DAY_S, Clock, Person, exchange
+from tests.messenger.test_copies import copy_of, heard, who_both_wrote
 
 YEAR_S = 365 * DAY_S
 
@@ -64,11 +64,7 @@ def test_a_copy_that_lies_about_its_clock_is_noticed_as_any_other(
     monkeypatch: pytest.MonkeyPatch, *, is_lying: bool
 ) -> None:
     clock = Clock()
-    ann, bob = acquainted(clock)
-    ann.send("Bob", "one")
-    exchange(ann, bob)
-    bob.send("Ann", "two")
-    exchange(ann, bob)
+    ann, bob = who_both_wrote(clock)
     copy = copy_of(ann, 77)
     # A thief does not say on the keys of before that he begins others.
     with monkeypatch.context() as patched:

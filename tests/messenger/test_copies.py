@@ -13,6 +13,16 @@ from tests.messenger.people import DAY_S, Clock, Person, acquainted, exchange
 DAYS_MAX = 40
 
 
+def who_both_wrote(clock: Clock) -> tuple[Person, Person]:
+    """Ann and Bob, of whom each has heard the other."""
+    ann, bob = acquainted(clock)
+    ann.send("Bob", "one")
+    exchange(ann, bob)
+    bob.send("Ann", "two")
+    exchange(ann, bob)
+    return ann, bob
+
+
 def copy_of(person: Person, seed: int) -> Person:
     """A second machine that runs from a copy of a vault."""
     copy = Person(person.name, person.clock, seed=seed)
@@ -277,11 +287,7 @@ def test_who_asks_many_times_in_vain_keeps_the_ways_that_both_sides_have() -> No
 
 def test_who_comes_back_by_a_new_invite_is_let_in_though_a_thief_made_sessions() -> None:
     clock = Clock()
-    ann, bob = acquainted(clock)
-    ann.send("Bob", "one")
-    exchange(ann, bob)
-    bob.send("Ann", "two")
-    exchange(ann, bob)
+    ann, bob = who_both_wrote(clock)
     backup = ann.backup()
     thief = copy_of(ann, 77)
     for _ in range(SESSIONS_PER_CONTACT_MAX):

@@ -46,7 +46,11 @@ class RunningTimers:
         return min(ends, default=None)
 
     def take_over(self, now: Instant) -> list[int]:
-        """Return those that are over by the steady clock, once."""
+        """Return those that are over by the steady clock, once. A chore: none is done while the
+        disk is full, so it is here that is noted how late it is.
+        """
+        if self._ends or self._at_latest:
+            self._note(now)
         over = []
         for ends in (self._ends, self._at_latest):
             for number, end in list(ends.items()):
@@ -83,8 +87,6 @@ class RunningTimers:
             self._off_s = max(0, moved_s)
             self._ahead_s += self._off_s
             self._move(moved_s - self._off_s, now)
-        if self._ends or self._at_latest:
-            self._note(now)
 
     def _begin(self, now: Instant) -> None:
         """Take over what ran before this run. It is over when the node has been on for as long as
