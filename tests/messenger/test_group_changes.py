@@ -69,7 +69,7 @@ def test_who_is_removed_learns_of_it_and_of_no_epoch_after_it() -> None:
 
 def test_who_is_removed_before_he_knew_that_he_was_in_waits_no_longer_and_may_come_back() -> None:
     ann, bob = people = acquainted_all(Clock(), "Ann", "Bob")
-    ann.ask(MakeGroup("Crew", ["Bob"]))
+    ann.ask(MakeGroup("Crew", ("Bob",)))
     settle(*people)
     bob.ask(AcceptGroup("Crew"))
     ann.receive(bob.post())
@@ -83,7 +83,7 @@ def test_who_is_removed_before_he_knew_that_he_was_in_waits_no_longer_and_may_co
     assert names_of(ann) == ["Ann"]
     assert log_of(bob)[-1] == ("removed", "Ann", ["Bob"], True)
     assert told(bob).state == "removed"
-    ann.ask(InviteToGroup("Crew", ["Bob"]))
+    ann.ask(InviteToGroup("Crew", ("Bob",)))
     settle(*people)
     bob.ask(AcceptGroup("Crew"))
     settle(*people)
