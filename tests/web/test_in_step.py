@@ -41,6 +41,17 @@ HOLDS = """(path) => {
 }"""
 
 
+NAMES_A_LATER_ONE = """() => {
+  const plain = window.fetch;
+  window.fetch = async (address, options) => {
+    const answer = await plain(address, options);
+    if (!/status$/.test(address)) return answer;
+    const told = await answer.json();
+    told.version += localStorage.later ?? "";
+    return new Response(JSON.stringify(told), answer); };
+}"""
+
+
 def hold_first(page: Page, path: str) -> None:
     """Keep the first answer to a question back: what it says grows old."""
     page.add_init_script(f"({HOLDS})({json.dumps(path)})")
@@ -236,6 +247,42 @@ def test_who_comes_into_a_group_while_its_members_are_asked_for_is_shown(
     expect(page.get_by_role("heading", name="2 members")).to_be_visible()
     let_go(page)
     expect(page.locator(".details button.row").filter(has_text=ben.name)).to_be_visible()
+
+
+def test_a_page_that_stands_open_over_an_upgrade_is_loaded_anew_once_nothing_is_written_in_it(
+    pair: tuple[Node, Node], laptops: Laptops
+) -> None:
+    """The daemon answers as it does; only the version that it names is that of a later release."""
+    anna, ben = pair
+    begin_anew(anna, ben)
+    streams: list[WebSocketRoute] = []
+
+    def follow(stream: WebSocketRoute) -> None:
+        streams.append(stream)
+        stream.connect_to_server()
+
+    def before(page: Page) -> None:
+        page.route_web_socket(re.compile("/v1/events"), follow)
+        page.add_init_script(f"({NAMES_A_LATER_ONE})()")
+
+    def begin_another_run() -> None:
+        """Let the stream end, and the next begin as that of a daemon that was started since."""
+        count = len(streams)
+        streams[-1].close(code=1001)
+        until(page, lambda: len(streams) > count, "another stream")
+        streams[-1].send(json.dumps({"type": "hello", "epoch": f"{count:032x}", "seq": 0}))
+
+    page = laptops.beside(anna).page(before=before)
+    open_chat(page, ben.name)
+    page.evaluate("window.isOld = true")
+    begin_another_run()
+    page.wait_for_timeout(1000)
+    assert page.evaluate("window.isOld")
+    page.evaluate("localStorage.later = '.1'")
+    page.get_by_role("textbox", name="Message").press_sequentially("*")
+    begin_another_run()
+    until(page, lambda: not page.evaluate("window.isOld"), "a page of that release")
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("*")
 
 
 def test_what_waits_is_asked_for_after_pauses_while_it_fails(

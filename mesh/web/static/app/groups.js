@@ -30,7 +30,7 @@ export const knocksCount = () => [...state.knocks.values()].reduce((sum, knocks)
 const asking = new Map();
 onForget(() => asking.clear());
 
-/** Ask for something about a group, and once more where the answer may be older than what is known. */
+/** Ask about a group, and once more where the answer may be older than what is known. */
 export async function once(what, conversation, ask) {
   const name = `${what} ${conversation}`;
   if (asking.has(name)) { asking.set(name, true); return; }
@@ -50,7 +50,7 @@ export const askKnocks = ({ conversation }) => once("knocks", conversation, asyn
   try { state.knocks.set(conversation, (await get(`/v1/groups/${conversation}/knocks`)).knocks); } catch { /* asked again with the next event */ }
 });
 
-/** The members of a group by their keys, oneself among them; asked for when they are first wanted. */
+/** The members of a group by their keys, oneself among them; asked for when first wanted. */
 export function membersOf(conversation) {
   if (!state.members.has(conversation) && !asking.has(`members ${conversation}`)) askMembers(conversation);
   return state.members.get(conversation) ?? new Map();
@@ -78,7 +78,7 @@ export const heardLately = (members) => [...members.values()].filter((member) =>
 const contacts = new Map();
 onForget(() => contacts.clear());
 
-/** The key by which somebody in a group is drawn: that of the contact who it is, if that is known. */
+/** The key by which somebody in a group is drawn: that of the contact who it is, if known. */
 export function faceOf(conversation, key) {
   const contact = membersOf(conversation).get(key)?.contact;
   if (contact) contacts.set(key, contact);

@@ -1,4 +1,4 @@
-// What could not be handed over yet goes by itself: which failures end by themselves, and when it is tried again.
+// What could not be handed over goes by itself: which failures end by themselves, and when it is tried again.
 const WAITING = new Set(["silent", "timeout", "stopping", "locked", "cancelled", "signed-out", "busy", "storage"]);
 const PAUSES_S = [1, 2, 5, 10, 30];
 
