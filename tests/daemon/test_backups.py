@@ -13,7 +13,12 @@ from mesh.commands.messages import MessageAnswer, SendMessage
 from mesh.daemon.backups import Backups
 from mesh.daemon.vault_keeper import VaultKeeper
 from mesh.errors import UserError
-from mesh.limits.backup import COPY_AGE_SECONDS_MAX, COPY_DELETED_SECONDS_MAX, COPY_RETRY_SECONDS
+from mesh.limits.backup import (
+    COPY_AGE_SECONDS_MAX,
+    COPY_DELETED_SECONDS_MAX,
+    COPY_LOOK_SECONDS,
+    COPY_RETRY_SECONDS,
+)
 from mesh.node.backups import lock_of
 from mesh.node.node import Node
 from mesh.node.profile import Profile
@@ -309,6 +314,25 @@ async def test_a_copy_that_cannot_be_made_is_told_once_and_tried_again(tmp_path:
         await one.backups.tend()
         assert one.copied_count == 16
         assert (await one.backups.state()).failure == ""
+
+
+async def test_a_clock_that_was_wrong_at_one_look_stops_no_copy(tmp_path: Path) -> None:
+    async with copying(tmp_path) as one:
+        one.now += 10 * 365 * 24 * 3600
+        await one.backups.tend()
+        assert one.copied_count == 16
+        one.delete()
+        one.now = BEGAN
+        await one.backups.tend()
+        assert one.copied_count == 15
+        # From then on it is looked at in time, and not each minute.
+        one.profile.folders.copy_file.unlink()
+        one.now = BEGAN + 60
+        await one.backups.tend()
+        assert not one.profile.folders.copy_file.exists()
+        one.now = BEGAN + COPY_LOOK_SECONDS
+        await one.backups.tend()
+        assert one.copied_count == 15
 
 
 async def test_a_backup_that_is_being_read_holds_up_no_node(tmp_path: Path) -> None:
