@@ -15,7 +15,7 @@ from mesh.cli.commands.carry import BEGINS_ANEW, GOES_ON, SAY_AGAIN, size_of, wr
 from mesh.cli.options import Choices
 from mesh.cli.terminal import Terminal
 from mesh.errors import UserError
-from mesh.ids import UnixSeconds
+from mesh.ids import MeshId, UnixSeconds
 from mesh.limits.carry import CARRY_BLOCK_BYTES_MAX
 from mesh.wire.carry_file import (
     END_BYTES,
@@ -166,19 +166,56 @@ def test_what_is_gone_on_with_keeps_to_its_bound(mesh: Mesh, node: Running, mail
         assert mesh("--json", "carry", "import", str(out)).json["is_complete"] is True
 
 
+def header_of_now() -> FileHeader:
+    """Return what an export begins with."""
+    return FileHeader(FileKind.MAIL, SMALL_MESH.mesh_id, UnixSeconds(NOW_S), 0, 0)
+
+
 def test_what_a_part_says_to_be_over_is_not_written_again(stick: Path) -> None:
     """Both are left out: the envelope without its body, and what says so."""
     writer = CarryWriter(FileHeader(FileKind.MAIL, SMALL_MESH.mesh_id, UnixSeconds(NOW_S), 0, 0))
     records = join_records([stub_record(1, read_token(1))])
     part = stick / "out.part"
     part.write_bytes(writer.begin() + writer.block(BlockKind.RECORDS, records, stubs_count=1))
-    found = find_unfinished(part, None)
+    found = find_unfinished(part, None, header_of_now)
     assert found is not None
     assert found.writer.finish() == writer.finish()
     retirement = Retirement(envelope(1).id, read_token(1))
     assert found.summary.has(envelope(1).id)
     assert found.summary.has(retirement.element)
     assert not found.summary.has(envelope(2).id)
+
+
+@pytest.mark.parametrize("tokens", [[], [read_token(2)], [read_token(1), read_token(2)]])
+def test_a_part_leaves_nothing_out_that_it_cannot_prove_to_be_over(
+    stick: Path, tokens: list[bytes]
+) -> None:
+    """Whoever had the stick could keep mail out of all later exports."""
+    writer = CarryWriter(FileHeader(FileKind.MAIL, SMALL_MESH.mesh_id, UnixSeconds(NOW_S), 0, 0))
+    records = join_records([stub_record(1, *tokens)])
+    part = stick / "out.part"
+    part.write_bytes(writer.begin() + writer.block(BlockKind.RECORDS, records, stubs_count=1))
+    assert find_unfinished(part, None, header_of_now) is None
+
+
+@pytest.mark.parametrize("hours, goes_on", [(-1, False), (0, True), (6, True), (7, False)])
+def test_only_a_part_that_is_not_old_is_gone_on_with(
+    mesh: Mesh, node: Running, mail: Path, hours: int, *, goes_on: bool
+) -> None:
+    assert mesh("carry", "import", str(mail)).code == 0
+    out, part = mail.with_name("out.mesh"), mail.with_name("out.mesh.part")
+    part.write_bytes(file_of(SOME[:100], made=NOW_S - hours * 3600))
+    assert ("Going on with" in mesh("carry", "export", str(out)).err) == goes_on
+    assert sorted(held(out.read_bytes())) == sorted(one.data for one in SOME)
+
+
+def test_a_part_of_another_mesh_is_begun_anew(mesh: Mesh, node: Running, mail: Path) -> None:
+    assert mesh("carry", "import", str(mail)).code == 0
+    out, part = mail.with_name("out.mesh"), mail.with_name("out.mesh.part")
+    part.write_bytes(file_of(SOME[:100], mesh_id=MeshId(bytes(16))))
+    told = mesh("carry", "export", str(out))
+    assert (told.code, "Going on with" in told.err) == (0, False)
+    assert sorted(held(out.read_bytes())) == sorted(one.data for one in SOME)
 
 
 @pytest.mark.parametrize(
@@ -307,6 +344,28 @@ def test_a_full_disk_leaves_what_fits_and_says_so(
     # One whole block fits, and a second one is cut.
     in_a_block = CARRY_BLOCK_BYTES_MAX // (RECORD_HEAD_BYTES + len(SOME[0].data))
     assert mesh("--json", "carry", "import", str(part)).json["known_count"] == in_a_block
+
+
+def test_what_was_begun_for_some_is_no_part_of_an_export_of_everything(
+    mesh: Mesh, node: Running, stick: Path, mail: Path
+) -> None:
+    """By its order such a file would show what belongs together, or what another node lacks."""
+    assert mesh("carry", "import", str(mail)).code == 0
+    summary, out = stick / "summary", stick / "out"
+    summary.write_bytes(file_of([], FileKind.SUMMARY))
+    before, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, hard))
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        ran = mesh("--json", "carry", "export", str(out), "--since", str(summary))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert (ran.code, ran.problem) == (1, "disk")
+    assert [each.name for each in stick.glob("out*")] == ["out.some.part"]
+    told = mesh("carry", "export", str(out))
+    assert (told.code, "Going on with" in told.err) == (0, False)
+    assert sorted(held(out.read_bytes())) == sorted(one.data for one in SOME)
 
 
 def test_without_a_node_nothing_is_written(mesh: Mesh, stick: Path, mail: Path) -> None:
