@@ -121,7 +121,6 @@ def test_what_a_wipe_killed_is_not_there_again_when_its_manager_starts_it_once_m
                 assert process.wait(timeout=30) == -signal.SIGKILL
             finally:
                 process.kill()
-        assert not start.is_asked_for
         # The manager has the unit in its memory.
         start.file.write_bytes(unit)
         with started_as_by(start, home) as process:
@@ -130,6 +129,7 @@ def test_what_a_wipe_killed_is_not_there_again_when_its_manager_starts_it_once_m
                 _, told = process.communicate(timeout=60)
             finally:
                 process.kill()
+    assert not start.is_asked_for
     # A failure would be tried again and again.
     assert (process.returncode, b"There is no profile default" in told) == (0, True)
     assert not profile_folders().data.exists()
