@@ -238,11 +238,21 @@ def import_(choices: Choices, file: Path) -> None:
     except KeyboardInterrupt:
         terminal.warn("Interrupted: what was read is kept; import the same file again to go on.")
         raise
-    program = program_on_stick(program_folder(file), own_keys())
+    if not terminal.is_json:
+        # Before the program on the stick is read, which may take minutes.
+        for line in lines_of(answer):
+            terminal.result(line)
+    try:
+        program = program_on_stick(program_folder(file), own_keys())
+    except KeyboardInterrupt:
+        if terminal.is_json:
+            terminal.json(Imported(**msgspec.structs.asdict(answer), program=[]))
+        terminal.warn("Interrupted: the mail is imported; the program beside it was not looked at.")
+        raise
     if terminal.is_json:
         terminal.json(Imported(**msgspec.structs.asdict(answer), program=program))
     else:
-        for line in [*lines_of(answer), *lines_of_program(program)]:
+        for line in lines_of_program(program):
             terminal.result(line)
     if not answer.is_complete:
         parts = plural(answer.damaged_count, "part")

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from mesh.bundles.verifying import Judged
 from mesh.cli.carry_resume import find_unfinished
 from mesh.cli.commands.carry import BEGINS_ANEW, GOES_ON, SAY_AGAIN, size_of, write_file
 from mesh.cli.options import Choices
@@ -31,6 +32,7 @@ from mesh.wire.retirement import Retirement
 from tests.api.small_carrier import NOW_S, SMALL_MESH
 from tests.api.small_node import Running
 from tests.api.test_carry import file_of, held
+from tests.bundles.making import small_release
 from tests.cli.conftest import Mesh
 from tests.cli.typist import Typist
 from tests.engine.parts.test_carry import envelope, read_token, stub_record
@@ -392,6 +394,23 @@ def test_who_interrupts_an_import_is_told_that_it_can_go_on(
     assert "import the same file again" in person.seen
     node.node.is_disk_stuck = False
     assert mesh("carry", "import", str(mail)).code == 0
+
+
+def test_what_was_imported_is_told_though_the_look_at_the_program_is_interrupted(
+    mesh: Mesh, node: Running, mail: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_release(mail.parent / "mesh-program")
+
+    def interrupted(*_: object) -> Judged:
+        raise KeyboardInterrupt
+
+    # While a large file is hashed.
+    monkeypatch.setattr("mesh.bundles.stick.judge", interrupted)
+    ran = mesh("carry", "import", str(mail))
+    assert (ran.code, ran.out) == (130, "new        200 envelopes\nknown      0\n")
+    assert "the mail is imported" in ran.err
+    told = mesh("carry", "import", "--json", str(mail))
+    assert (told.code, told.json["known_count"], told.json["program"]) == (130, 200, [])
 
 
 @pytest.mark.parametrize(
