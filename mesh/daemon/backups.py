@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
 import trio
@@ -198,11 +199,13 @@ class Backups:
         state = find_state(self._folders, owner_key)
         if lock is None or (state is not None and not _is_due(reader, state, now)):
             return False
-        sealed = self._sealed(lock, reader, addresses)
+        self._content = content_of(self._folders, reader, addresses, now)
         try:
+            # From its first record on all that is read is of one instant, the state too.
+            first = next(self._content)
             write_copy(
                 self._folders,
-                sealed,
+                sealed_content(lock, chain([first], self._content), self._entropy),
                 state_now(reader, now),
                 owner_key,
                 self._entropy,
