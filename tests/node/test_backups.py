@@ -484,37 +484,3 @@ def test_a_large_history_takes_the_memory_of_a_piece(tmp_path: Path, anna: Profi
     vault.close()
     assert size > 24_000_000
     assert peak < 5_000_000, (peak, time.monotonic() - began)
-
-
-@needs_rights
-@pytest.mark.slow
-def test_a_wipe_that_is_killed_anywhere_leaves_no_copy_without_the_key_of_the_vault(
-    anna: Profile, backup: bytes
-) -> None:
-    """It would look wiped, and the passphrase of backups would open it."""
-    make_copy(anna)
-    anna.folders.upgrade_copy_file.write_bytes(backup)
-    anna.release()
-    names = [path.name for path in (anna.folders.copy_file, anna.folders.upgrade_copy_file)]
-    heads = [(anna.folders.data / name).read_bytes()[:FILE_HEAD_BYTES] for name in names]
-    seen: list[tuple[bool, int]] = []
-    for folders in left_by(anna.folders, lambda: wipe_at_once(anna.folders, timeout_s=5)):
-        left = [folders.data / name for name in names]
-        whole = [
-            path.exists() and path.read_bytes()[:FILE_HEAD_BYTES] == head
-            for path, head in zip(left, heads, strict=True)
-        ]
-        seen.append((folders.vault_key_file.exists(), sum(whole)))
-    assert (True, 2) in seen
-    assert (True, 0) in seen
-    assert (False, 0) in seen
-    assert not {(False, 1), (False, 2)} & set(seen), seen
-
-
-def test_a_copy_that_cannot_be_erased_keeps_no_key(anna: Profile) -> None:
-    anna.folders.copy_file.mkdir()
-    anna.release()
-    with pytest.raises(StorageError, match="weekly"):
-        wipe_at_once(anna.folders, timeout_s=5)
-    assert not anna.folders.vault_key_file.exists()
-    assert not anna.folders.backup_key_file.exists()
