@@ -8,6 +8,9 @@ export const isFullDisk = (problem) => problem.type === "no-room" && problem.fie
 /** Whether what was refused so is taken later, without anything that a person does in the page. */
 export const endsByItself = (problem) => WAITING.has(problem.type) || isFullDisk(problem);
 
+/** Wait: the longer, the more `failures` there were. */
+export const pause = (failures) => new Promise((resolve) => { setTimeout(resolve, PAUSES_S[Math.min(failures, PAUSES_S.length) - 1] * 1000); });
+
 /** Call `work` again after pauses that grow from call to call: `later()`; once it went well, `calm()` forgets them. */
 export class Patience {
   constructor(work) {
