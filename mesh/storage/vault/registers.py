@@ -333,7 +333,7 @@ class RegisterRows:
         return all_of(cursor, EntryRow)
 
     def count_hidden(self, since: UnixSeconds) -> None:
-        """What was hidden, or shown again, and does not count yet does so since this time."""
+        """Let what was hidden, or shown again, and does not count yet do so since a time."""
         self._connection.execute(
             "UPDATE register_values SET since = ? "
             "WHERE field = 'hidden' AND is_last = 1 AND since = 0",
