@@ -1,16 +1,18 @@
 """One TCP stream of a node: a task reads it, a task writes it, each with a bound.
 
 What is read at once is what the inbox has room for, and reading pauses while it has enough of this
-link. What the socket takes at once is written at
-once, which wakes no task; the rest is queued. Writing takes what is queued, in large pieces, and
-reports what the socket took: a little of it without hurry. A stream that is closed on
-purpose writes what is queued, says that nothing will follow, and waits for the peer's end, so that
-the last frame is not destroyed by a reset; all that within a bounded time. One whose other side
-proved nothing is closed at once.
+link. What the socket takes at once is written at once, which wakes no task; the rest is queued.
+Writing takes what is queued, in large pieces, and reports what the socket took: a little of it
+without hurry, but many a little wake the engine too. A stream that is closed on purpose writes what
+is queued, says that nothing will follow, and waits for the peer's end, so that the last frame is
+not destroyed by a reset; all that within a bounded time. One whose other side proved nothing is
+closed at once.
 """
 
+import contextlib
 import socket
 from collections import deque
+from typing import Final
 
 import trio
 
@@ -19,9 +21,12 @@ from mesh.inputs import BytesSent
 from mesh.limits.node import (
     STREAM_CLOSING_MS,
     STREAM_QUEUE_BYTES_MAX,
+    STREAM_UNSENT_BYTES,
     STREAM_WRITE_BYTES,
 )
 from mesh.node.input_queue import InputQueue
+
+_UNSENT: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
 
 class LinkStream:
@@ -33,6 +38,10 @@ class LinkStream:
         # The same socket, for writing without waiting; trio's own methods may wait.
         self._socket = socket.socket(fileno=stream.socket.fileno())
         self._socket.setblocking(False)
+        if _UNSENT is not None:
+            with contextlib.suppress(OSError):
+                # trio has set 16 KiB: then whoever writes much is woken for every 64.
+                self._socket.setsockopt(socket.IPPROTO_TCP, _UNSENT, STREAM_UNSENT_BYTES)
         self._input_queue = input_queue
         self._queue: deque[bytes] = deque()
         self._queued_bytes = 0
@@ -40,6 +49,8 @@ class LinkStream:
         self._scope = trio.CancelScope()
         self._is_closing = False
         self._is_writing = False
+        # Written since the last report that woke the engine.
+        self._quiet_bytes = 0
 
     async def run(self) -> None:
         """Read and write until either side ends; the socket is closed then."""
@@ -89,11 +100,13 @@ class LinkStream:
         return data[count:]
 
     def _report(self, count: int) -> None:
-        """The engine has room for many reports, so only a large one is worth a batch."""
-        put = (
-            self._input_queue.put if count >= STREAM_WRITE_BYTES else self._input_queue.put_quietly
-        )
-        put(BytesSent(self._link, count))
+        """The engine has room for many reports, so only much is worth a batch."""
+        self._quiet_bytes += count
+        if self._quiet_bytes >= STREAM_WRITE_BYTES:
+            self._quiet_bytes = 0
+            self._input_queue.put(BytesSent(self._link, count))
+        else:
+            self._input_queue.put_quietly(BytesSent(self._link, count))
 
     async def _read(self) -> None:
         while True:
