@@ -43,7 +43,7 @@ class LinkStream:
                 # trio has set 16 KiB: then whoever writes much is woken for every 64.
                 self._socket.setsockopt(socket.IPPROTO_TCP, _UNSENT, STREAM_UNSENT_BYTES)
         self._input_queue = input_queue
-        self._queue: deque[bytes] = deque()
+        self._queue: deque[bytes | memoryview] = deque()
         self._queued_bytes = 0
         self._wake = trio.Event()
         self._scope = trio.CancelScope()
@@ -69,12 +69,13 @@ class LinkStream:
         """Write or queue bytes. A queue beyond its bound means that a peer takes nothing: cut."""
         if self._is_closing:
             return
+        rest: bytes | memoryview = data
         if not (self._queue or self._is_writing):
-            data = self._without_written(data)
-            if not data:
+            rest = self._without_written(data)
+            if not rest:
                 return
-        self._queue.append(data)
-        self._queued_bytes += len(data)
+        self._queue.append(rest)
+        self._queued_bytes += len(rest)
         if self._queued_bytes > STREAM_QUEUE_BYTES_MAX:
             self._scope.cancel()
         self._wake.set()
@@ -89,7 +90,7 @@ class LinkStream:
             self._scope.deadline = trio.current_time() + STREAM_CLOSING_MS / 1_000
             self._wake.set()
 
-    def _without_written(self, data: bytes) -> bytes:
+    def _without_written(self, data: bytes) -> bytes | memoryview:
         """Write what the socket takes at once; return the rest."""
         try:
             count = self._socket.send(data)
@@ -97,7 +98,7 @@ class LinkStream:
             # It takes nothing now, or is broken, which whoever reads or writes next will see.
             return data
         self._report(count)
-        return data[count:]
+        return memoryview(data)[count:]
 
     def _report(self, count: int) -> None:
         """The engine has room for many reports, so only much is worth a batch."""
@@ -138,7 +139,7 @@ class LinkStream:
         except trio.BrokenResourceError:
             self._scope.cancel()
 
-    async def _next_piece(self) -> bytes:
+    async def _next_piece(self) -> bytes | memoryview:
         """Return what to write now; empty when the stream is closing and nothing is left."""
         while not self._queue:
             if self._is_closing:
@@ -151,4 +152,4 @@ class LinkStream:
             pieces.append(self._queue.popleft())
             size += len(pieces[-1])
         self._queued_bytes -= size
-        return b"".join(pieces)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
