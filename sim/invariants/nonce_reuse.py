@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mesh.crypto import aead
-from mesh.inputs import Connection
+from mesh.database import Connection
 from mesh.wire.envelope import decode_envelope
 from sim.invariants.invariants import S8, BrokenInvariant
 
