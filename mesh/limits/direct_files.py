@@ -27,7 +27,7 @@ FILES_WINDOW_BLOCKS = 256
 FILE_SENDING_MS = 40
 """For so long at most mail that comes meanwhile waits for blocks that left before it."""
 
-FILE_SENDING_BYTES = (400 * 1024, 640 * 1024)
+FILE_SENDING_BYTES = (400 * 1024, 768 * 1024)
 """Bytes of a link that are not written yet, beyond which no block leaves: what the link took within
 `FILE_SENDING_MS` lately. At least the first, which takes 33 ms at 100 Mbit/s; at most the second:
 what is made of so much fits the memory that is kept when it is freed (`FREED_BYTES_MAX`)."""

@@ -5,8 +5,8 @@ from mesh.limits.direct_files import FILE_SENDING_BYTES, FILE_SENDING_MS
 
 
 class Pace:
-    """What one link has taken lately. A faster one is given more at a time: each turn of the engine
-    costs as much as several blocks.
+    """The bytes that one link has taken lately. A faster one is given more at a time: each turn of
+    the engine costs as much as several blocks.
     """
 
     def __init__(self, written_bytes: int, now: Monotonic) -> None:

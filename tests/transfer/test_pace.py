@@ -1,4 +1,4 @@
-"""How much of a file may lie before mail on a link: by what the link takes."""
+"""Blocks that may lie before mail on a link, by what the link takes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One stream: what it takes from the system at once, and what it reports."""
+"""One stream: its reports, and the room that the system gives it."""
 
 import socket
 import sys
