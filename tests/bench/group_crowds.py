@@ -48,12 +48,15 @@ class Crowd:
         """Let everybody do what is due, and carry what was posted to all of its side."""
         for side in sides:
             posted = [(person, person.post()) for person in side]
-            for author, envelopes in posted:
+            for _, envelopes in posted:
                 self.bytes_count += sum(map(_bytes, envelopes))
-                if envelopes:
-                    for person in side:
-                        if person is not author:
-                            person.receive(envelopes)
+            for person in side:
+                person.receive(
+                    envelope
+                    for author, envelopes in posted
+                    for envelope in envelopes
+                    if author is not person
+                )
         self.people[0].clock.pass_by(STEP_S)
         for side in sides:
             for person in side:
