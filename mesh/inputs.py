@@ -1,11 +1,10 @@
 """All that can happen to a node. Names say what happened."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from mesh.commands.carry import CarryCommand
 from mesh.commands.command import Command
+from mesh.database import Connection
 from mesh.ids import Address, DialId, LinkId, PostingKey, RequestId
 from mesh.limits.retention import (
     CONTACTS_SHARE_PERCENT,
@@ -13,26 +12,6 @@ from mesh.limits.retention import (
     OWN_SHARE_PERCENT,
     STRANGERS_SHARE_PERCENT,
 )
-
-
-class Cursor(Protocol):
-    """The rows of one statement."""
-
-    @property
-    def rowcount(self) -> int: ...
-    @property
-    def lastrowid(self) -> int | None: ...
-    def fetchone(self) -> tuple[object, ...] | None: ...
-    def fetchall(self) -> list[tuple[object, ...]]: ...
-    def fetchmany(self, size: int) -> list[tuple[object, ...]]: ...
-
-
-class Connection(Protocol):
-    """A database handed in by the driver: SQLCipher on disk, in memory, or behind faults."""
-
-    def execute(self, sql: str, parameters: Sequence[object] = (), /) -> Cursor: ...
-    def executemany(self, sql: str, rows: Iterable[Sequence[object]], /) -> Cursor: ...
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

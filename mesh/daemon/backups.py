@@ -16,9 +16,9 @@ import trio
 
 from mesh.commands.backup import BackupAnswer
 from mesh.crypto.entropy import Entropy
+from mesh.database import Connection
 from mesh.errors import StorageError, UserError
 from mesh.ids import UnixSeconds
-from mesh.inputs import Connection
 from mesh.limits.backup import (
     COPY_AGE_SECONDS_MAX,
     COPY_DELETED_SECONDS_MAX,

@@ -20,6 +20,7 @@ from mesh.commands.status import AskStatus, KnownKeysAnswer, StatusAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
 from mesh.crypto.signing import Verify
+from mesh.database import Connection
 from mesh.effects import Effect, Emit, Reply
 from mesh.engine.carrier_words import Holder
 from mesh.engine.counters import Counters
@@ -51,7 +52,6 @@ from mesh.inputs import (
     BytesSent,
     CarryAsked,
     Connected,
-    Connection,
     DialFailed,
     Disconnected,
     DiskMeasured,

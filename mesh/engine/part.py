@@ -9,10 +9,10 @@ from typing import ClassVar, Final
 
 from mesh.commands.answer import Answer
 from mesh.commands.command import Command
+from mesh.database import Connection
 from mesh.effects import Effect
 from mesh.errors import PeerError, UserError
 from mesh.ids import Instant, LinkId, Monotonic, earliest
-from mesh.inputs import Connection
 from mesh.messenger.messenger import Messenger
 from mesh.wire.frames import Frame
 

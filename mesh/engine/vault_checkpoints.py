@@ -7,8 +7,8 @@ until a truncating checkpoint. One after every commit would cost more than the c
 commit since the last checkpoint sets a term within which the next one comes.
 """
 
+from mesh.database import Connection
 from mesh.ids import Instant, Monotonic
-from mesh.inputs import Connection
 from mesh.limits.storage import VAULT_CHECKPOINT_MS
 from mesh.storage.connection import changes_count, checkpoint
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from mesh.commands.answer import Answer
 from mesh.commands.command import SAYS, Command, only_reading
+from mesh.database import Connection
 from mesh.effects import Effect, Emit, Reply
 from mesh.engine.arrivals import Arrivals
 from mesh.engine.carrier_words import CarrierWords, Holder, Word
@@ -28,7 +29,7 @@ from mesh.ids import (
     Tag,
     earliest,
 )
-from mesh.inputs import Asked, Connection, StampMinted
+from mesh.inputs import Asked, StampMinted
 from mesh.limits.engine import POSTED_PER_BATCH
 from mesh.limits.retirements import RETIREMENTS_PER_BATCH
 from mesh.messenger.account import Environment

@@ -14,9 +14,9 @@ from mesh.crypto.aead import KEY_BYTES, NONCE_BYTES, open_sealed, seal
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b
 from mesh.crypto.kem import PycaKem
+from mesh.database import Connection
 from mesh.errors import PeerError, StorageError, UserError
 from mesh.ids import UnixSeconds
-from mesh.inputs import Connection
 from mesh.limits.backup import BACKUP_FILE_BYTES_MAX
 from mesh.limits.passphrase import PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES
 from mesh.node.folders import ProfileFolders

@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+from mesh.database import Connection
 from mesh.errors import DiskFullError, StorageError
-from mesh.inputs import Connection
 from mesh.node.private_files import make_private_file, storage_error, sync_folder
 from mesh.storage.connection import checkpoint, connect
 

@@ -15,9 +15,9 @@ from contextlib import closing
 from pathlib import Path
 
 from mesh.crypto.entropy import Entropy
+from mesh.database import Connection
 from mesh.errors import DamagedError, StorageError, UserError
 from mesh.ids import UnixSeconds
-from mesh.inputs import Connection
 from mesh.limits.backup import FORMER_VAULT_SECONDS
 from mesh.node.database_files import (
     give_name,

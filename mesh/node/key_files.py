@@ -10,7 +10,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import Final
 
-from mesh.crypto.aead import NONCE_BYTES, TAG_BYTES, open_sealed_key, seal
+from mesh.crypto.aead import KEY_BYTES, NONCE_BYTES, TAG_BYTES, open_sealed_key, seal
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import ARGON2_SALT_BYTES, blake2b_128
 from mesh.crypto.passphrase import derive_key
@@ -21,7 +21,6 @@ from mesh.limits.passphrase import (
     PASSPHRASE_MEMORY_BYTES_MAX,
     PASSPHRASE_PASSES_MAX,
 )
-from mesh.storage.connection import KEY_BYTES
 from mesh.wire.parameters import FORMER_STAMP_BITS, STAMP_BITS_DEFAULT, MeshParameters
 
 VERSION: Final = 1

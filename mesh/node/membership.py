@@ -2,32 +2,21 @@
 
 Implements `docs/protocol/storage.md`, section "The mesh of a profile". The mesh stands in a private
 file beside the keys. The settings are taken over once; later they may repeat what stands there, and
-one that says something else is refused. The store bears the mark of the mesh whose mail it
-holds, so that a file that is lost is noticed, and no mail of one mesh enters another.
+one that says something else is refused.
 """
 
 import logging
-from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from mesh.config import Config
-from mesh.crypto.hashing import blake2b
-from mesh.errors import StorageError, UserError
-from mesh.inputs import Connection
+from mesh.errors import UserError
 from mesh.node.config_file import mesh_parameters, mesh_psk
 from mesh.node.folders import ProfileFolders
 from mesh.node.key_files import MESH_FILE_BYTES_MAX, decode_mesh, encode_mesh
 from mesh.node.private_files import find_private_bytes, replace_private_bytes
-from mesh.storage.connection import transaction
-from mesh.storage.store.emptying import empty
-from mesh.storage.store.link_state import LinkStateRows
-from mesh.wire.parameters import FORMER_STAMP_BITS, STAMP_BITS_DEFAULT, MeshParameters
+from mesh.wire.parameters import MeshParameters
 
 _log = logging.getLogger("mesh.node")
-
-_MARK: Final = "mesh"
-_MARK_BYTES: Final = 16
 
 
 def find_mesh(folders: ProfileFolders) -> MeshParameters | None:
@@ -70,30 +59,6 @@ def require_same_mesh(mesh: MeshParameters, config: Config, profile: str) -> Non
         raise _other_mesh(mesh, profile, secret)
 
 
-def settle_store(folders: ProfileFolders, store: Connection, mesh: MeshParameters) -> None:
-    """Let profile and store be of this mesh before a node runs over them.
-
-    Raises StorageError if the profile had a mesh and its file is gone.
-    """
-    rows = LinkStateRows(store)
-    mark, found = _mark_of(mesh), rows.find_setting(_MARK)
-    if not folders.mesh_file.exists():
-        if found is not None:
-            raise StorageError(
-                f"The file {folders.mesh_file} is gone, which says what mesh this profile belongs "
-                "to: put it back from a backup, or say it again: mesh join --help."
-            )
-        keep_mesh(folders, mesh)
-        _log.info("the profile belongs to the %s from now on", words_of(mesh))
-    if found == mark:
-        return
-    with transaction(store):
-        if found is not None and found != _mark_of(_former(mesh)):
-            empty(store)
-            _log.info("what was carried for another mesh was dropped")
-        rows.put_setting(_MARK, mark)
-
-
 def words_of(mesh: MeshParameters) -> str:
     """Return a mesh as sentences name it."""
     return words_for(mesh.name, is_closed=mesh.is_closed)
@@ -122,14 +87,3 @@ def _other_mesh(mesh: MeshParameters, profile: str, difference: str) -> UserErro
         "setting out (option, environment or config.toml), take another profile, or move this one "
         "with: mesh join --help.",
     )
-
-
-def _former(mesh: MeshParameters) -> MeshParameters:
-    """Return the rules under which an earlier release carried the mail of this mesh."""
-    is_usual = mesh.stamp_bits == STAMP_BITS_DEFAULT
-    return replace(mesh, stamp_bits=FORMER_STAMP_BITS) if is_usual else mesh
-
-
-def _mark_of(mesh: MeshParameters) -> bytes:
-    """Return what the store keeps of the mesh whose mail it holds."""
-    return blake2b(b"", mesh.mesh_id + mesh.psk, b"mesh/store", _MARK_BYTES)

@@ -22,6 +22,7 @@ from mesh.commands.status import Situation, StatusAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
+from mesh.database import Connection
 from mesh.effects import (
     Announce,
     Dial,
@@ -39,7 +40,7 @@ from mesh.engine.settings import EngineSettings
 from mesh.errors import DamagedError, UserError
 from mesh.events import NoticeRaised
 from mesh.ids import Address, Instant
-from mesh.inputs import Connection, NetworksSeen, SettingsChanged, VaultClosing, VaultOpened
+from mesh.inputs import NetworksSeen, SettingsChanged, VaultClosing, VaultOpened
 from mesh.limits.invites import INVITE_ADDRESSES_MAX
 from mesh.messenger.messenger import NOBODYS, Ours
 from mesh.node.blob_store import FILES_FOLDER, BlobStore

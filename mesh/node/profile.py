@@ -17,9 +17,9 @@ from typing import Final
 
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b
+from mesh.database import Connection
 from mesh.errors import DamagedError, StorageError, UserError
 from mesh.ids import UnixSeconds
-from mesh.inputs import Connection
 from mesh.limits.passphrase import PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES
 from mesh.limits.storage import VAULT_REBUILT_BYTES_MAX
 from mesh.node.database_files import (

@@ -17,9 +17,9 @@ from mesh.commands.backup import Restored
 from mesh.config import Config, parse_config
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import PycaKem
+from mesh.database import Connection
 from mesh.errors import PeerError, StorageError, UserError
 from mesh.ids import UnixSeconds
-from mesh.inputs import Connection
 from mesh.node.backups import CONFIG_NAME, MESH_NAME, remove_copy, write_lock
 from mesh.node.folders import ProfileFolders
 from mesh.node.key_files import PassphraseCost, decode_mesh

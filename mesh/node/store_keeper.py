@@ -10,15 +10,15 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
+from mesh.database import Connection
 from mesh.errors import DamagedError, MeshError
-from mesh.inputs import Connection
 from mesh.node.database_files import aside_of
 from mesh.node.folders import ProfileFolders
 from mesh.node.key_files import decode_store_key
-from mesh.node.membership import settle_store
 from mesh.node.node import OpenStore
 from mesh.node.private_files import find_private_bytes
 from mesh.node.profile import Profile, vault_damage
+from mesh.node.store_mark import settle_store
 from mesh.storage.connection import transaction
 from mesh.storage.salvage import DamagedDatabase, Row
 from mesh.wire.parameters import MeshParameters

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from mesh.database import Connection
 from mesh.errors import DamagedError, StorageError
-from mesh.inputs import Connection
 from mesh.node.database_files import (
     aside_of,
     remove_database,

@@ -13,8 +13,8 @@ from typing import Final, NoReturn, Protocol
 
 from sqlcipher3 import dbapi2
 
+from mesh.database import Connection, Cursor
 from mesh.errors import DamagedError, DiskFullError, StorageError
-from mesh.inputs import Connection, Cursor
 from mesh.limits.storage import (
     DATABASE_BUSY_TIMEOUT_MS,
     DATABASE_CACHE_BYTES,

@@ -4,8 +4,8 @@ Version n of a schema is what the first n migrations make; the number stands in 
 `user_version`. Each step is one transaction with its number, so a crash leaves a whole version.
 """
 
+from mesh.database import Connection
 from mesh.errors import StorageError
-from mesh.inputs import Connection
 from mesh.storage.connection import transaction
 from mesh.storage.store.schema import STORE_MIGRATIONS
 from mesh.storage.vault.schema import VAULT_MIGRATIONS

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from mesh.database import Connection
 from mesh.errors import DamagedError, StorageError
-from mesh.inputs import Connection
 from mesh.storage.connection import connect_to_read, damaged, transaction
 
 Row = tuple[object, ...]

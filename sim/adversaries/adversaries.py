@@ -12,9 +12,10 @@ from typing import Final
 import msgspec
 
 from mesh.crypto.kem import Kem
+from mesh.database import Connection
 from mesh.effects import MintStamp
 from mesh.ids import Instant
-from mesh.inputs import Connection, Input, StampMinted
+from mesh.inputs import Input, StampMinted
 from mesh.limits.link import HANDSHAKE_MESSAGE_BYTES_MAX
 from mesh.link.link import BeginHandshake
 from mesh.posting.stamp import NO_STAMP

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mesh.crypto.signing import SEED_BYTES, verify_key_of
+from mesh.database import Connection
 from mesh.effects import Effect
 from mesh.engine.engine import Engine
 from mesh.engine.parts.vouching import VouchExchange
 from mesh.ids import EnvelopeId, Instant, Monotonic, PostingKey, UnixSeconds
-from mesh.inputs import Connection, Input
+from mesh.inputs import Input
 from mesh.limits.trust import FAR_PER_CONTACT_DAY_MAX, VOUCHED_PER_CONTACT_DAY_MAX
 from mesh.messenger.messenger import Messenger
 from mesh.trust.distance import vouch_hash

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mesh.commands.messages import AskMessages, MessagesAnswer
+from mesh.database import Connection, Cursor
 from mesh.effects import Disconnect, Effect, Emit, Reply, SendBytes
 from mesh.engine.engine import Engine
 from mesh.events import MessageReceived
@@ -18,15 +19,7 @@ from mesh.ids import (
     RequestId,
     UnixSeconds,
 )
-from mesh.inputs import (
-    Asked,
-    BytesSent,
-    Connection,
-    Cursor,
-    Disconnected,
-    Input,
-    VaultOpened,
-)
+from mesh.inputs import Asked, BytesSent, Disconnected, Input, VaultOpened
 from mesh.peering.dials import Dials
 from mesh.peering.targets import Target
 from mesh.posting.admission import Admission, Verdict

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from sqlcipher3 import dbapi2
 
-from mesh.inputs import Cursor
+from mesh.database import Cursor
 from mesh.limits.storage import STATEMENTS_CACHED
 from mesh.storage.connection import SqlcipherConnection
 from mesh.storage.migrations import migrate_store, migrate_vault

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from mesh.database import Connection
 from mesh.effects import Effect, Reply
 from mesh.errors import UserError
 from mesh.ids import Instant, Monotonic
-from mesh.inputs import Connection, Input, VaultOpened
+from mesh.inputs import Input, VaultOpened
 from sim.hosts.driver_protocol import AnyEngine
 from sim.invariants.invariants import S15, BrokenInvariant
 from sim.invariants.purity_guards import PURITY_GUARDS

@@ -6,10 +6,11 @@ The real engine on a `sim.hosts.host.Host` fits these, and in tests whatever els
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from mesh.database import Connection
 from mesh.effects import Effect, MintStamp
 from mesh.engine.engine import Engine
 from mesh.ids import Instant, Monotonic
-from mesh.inputs import Connection, Input
+from mesh.inputs import Input
 from sim.hosts.blobs import Blobs
 
 

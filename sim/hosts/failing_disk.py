@@ -21,7 +21,7 @@ from typing import Final, Literal, NoReturn
 
 from sqlcipher3 import dbapi2
 
-from mesh.inputs import Connection, Cursor
+from mesh.database import Connection, Cursor
 from mesh.storage.connection import SqlcipherConnection
 from sim.hosts.databases import MemoryDatabase
 from sim.kernel.entropy import Chance

@@ -9,7 +9,7 @@ the engine. What was not committed is rolled back, as the journal of a database 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mesh.inputs import Connection, Cursor
+from mesh.database import Connection, Cursor
 
 
 class PowerCut(BaseException):
@@ -31,7 +31,7 @@ class Fuse:
 
 
 class FragileConnection:
-    """A `mesh.inputs.Connection` behind a fuse."""
+    """A `mesh.database.Connection` behind a fuse."""
 
     def __init__(self, connection: Connection, fuse: Fuse) -> None:
         self._connection = connection

@@ -14,13 +14,14 @@ from typing import Literal
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
 from mesh.crypto.signing import Verify
+from mesh.database import Connection
 from mesh.effects import MintStamp
 from mesh.engine.engine import Engine
 from mesh.engine.lasting import LastingEngine
 from mesh.engine.settings import EngineSettings
 from mesh.errors import StorageError
 from mesh.ids import Instant
-from mesh.inputs import Connection, DiskMeasured, Input, StampMinted, VaultOpened
+from mesh.inputs import DiskMeasured, Input, StampMinted, VaultOpened
 from mesh.limits.posting_keys import STAMP_TRY_MS
 from mesh.link.link import BeginHandshake, begin_noise
 from mesh.posting.stamp import mint

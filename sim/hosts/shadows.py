@@ -21,11 +21,12 @@ from typing import Final
 import mesh.link.link as link_module
 from mesh.commands.status import AskStatus
 from mesh.crypto.entropy import Entropy
+from mesh.database import Connection
 from mesh.effects import Announce, Dial, Disconnect, Effect, SendBytes
 from mesh.engine.engine import Engine
 from mesh.engine.vault_half import VaultHalf
 from mesh.ids import Instant, Monotonic
-from mesh.inputs import Asked, Connection, Input, StampMinted, VaultClosing, VaultOpened
+from mesh.inputs import Asked, Input, StampMinted, VaultClosing, VaultOpened
 from mesh.wire.envelope import Envelope
 from mesh.wire.frames import Frame, Vouches, Who
 from mesh.wire.retirement import Retirement

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from types import FunctionType, MethodType
 from typing import Final
 
+from mesh.database import Connection
 from mesh.engine.engine import Engine
-from mesh.inputs import Connection
 from mesh.limits.admission import SIGNATURES_REMEMBERED, STAMP_VERDICTS_REMEMBERED
 from mesh.limits.contacts import CONTACTS_MAX
 from mesh.limits.invites import INVITE_TAGS, INVITES_MAX

@@ -7,7 +7,7 @@ nothing.
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from mesh.inputs import Connection
+from mesh.database import Connection
 
 INJECTED: Final = "planted"
 _TABLES: Final = """

@@ -8,7 +8,7 @@ import hashlib
 from typing import Final
 
 from mesh.content.file_tree import split_blocks
-from mesh.inputs import Connection
+from mesh.database import Connection
 from sim.invariants.invariants import S3, S12, BrokenInvariant
 
 PARTS: Final = ("file_blocks", "postings", "block_envelopes")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mesh.commands.items import ItemAnswer
-from mesh.inputs import Connection
+from mesh.database import Connection
 from sim.invariants.invariants import S20, BrokenInvariant
 
 

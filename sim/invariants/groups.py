@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from mesh.commands.groups import GroupAnswer, MemberAnswer, MembershipAnswer
 from mesh.commands.items import CheckedAnswer, ItemAnswer
 from mesh.content.entry import OperationId
+from mesh.database import Connection
 from mesh.engine.engine import Engine
 from mesh.group.members import View
 from mesh.group.membership import Membership
 from mesh.group.operations import Operation
 from mesh.group.solving import solve
 from mesh.ids import VerifyKey
-from mesh.inputs import Connection
 from mesh.limits.api import PEOPLE_NAMED_MAX
 from mesh.messenger.conversations.history import split_ids
 from mesh.messenger.groups.group import Group, HeldEpoch

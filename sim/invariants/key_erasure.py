@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from mesh.database import Connection
 from mesh.engine.engine import Engine
-from mesh.inputs import Connection
 from mesh.ratchet import double_ratchet
 from sim.invariants.database_search import search
 from sim.invariants.invariants import S9, BrokenInvariant

@@ -14,9 +14,9 @@ from typing import Final
 
 import msgspec
 
+from mesh.database import Connection
 from mesh.errors import PeerError
 from mesh.ids import UnixSeconds
-from mesh.inputs import Connection
 from mesh.limits.messages import CHORES_INTERVAL_MS
 from mesh.limits.timekeeping import STEADY_MS
 from mesh.replication.replicator import Replicator

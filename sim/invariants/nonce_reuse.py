@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mesh.crypto import aead
+from mesh.database import Connection
 from mesh.ids import Tag
-from mesh.inputs import Connection
 from mesh.messenger.groups.link_door import link_tags
 from mesh.wire.envelope import decode_envelope
 from sim.invariants.invariants import S8, BrokenInvariant

@@ -7,7 +7,7 @@ answers to.
 
 from collections.abc import Mapping, Sequence
 
-from mesh.inputs import Connection
+from mesh.database import Connection
 from mesh.messenger.conversations.history import split_parents
 from sim.invariants.invariants import S5, BrokenInvariant
 

@@ -7,9 +7,9 @@ hostile nodes only L2 and L6 are demanded, of its honest ones: the hostile ones 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from mesh.database import Connection
 from mesh.engine.engine import Engine
 from mesh.ids import UnixSeconds
-from mesh.inputs import Connection
 from mesh.limits.replication import EAGER_LINKS_MIN
 from mesh.replication.eager_links import EagerLinks
 from mesh.replication.seen_sets import Element

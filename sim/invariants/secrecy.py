@@ -9,7 +9,7 @@ must also find a marker that is planted in it for the search, or it proves nothi
 import re
 from collections.abc import Iterator
 
-from mesh.inputs import Connection
+from mesh.database import Connection
 from sim.invariants.database_search import search
 from sim.invariants.group_log import GroupLog
 from sim.invariants.invariants import S6, BrokenInvariant

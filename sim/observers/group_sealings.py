@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
 from mesh.content.entry import Kind, OperationId, Scope, decode_entry, entry_id
+from mesh.database import Connection
 from mesh.group.making import MadeEpoch, MadePages, Recipient, make_pages
 from mesh.group.placed_posts import Hello, KeyPage, Supply, decode_placed, removed_by
 from mesh.group.wraps import EpochMaker
 from mesh.ids import VerifyKey
-from mesh.inputs import Connection
 from mesh.messenger.groups import epochs_keeper
 from mesh.messenger.groups.epochs_keeper import EpochsKeeper, Made
 from mesh.messenger.groups.group import Group, HeldEpoch

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from mesh.inputs import Connection
+from mesh.database import Connection
 from sim.hosts.host import Host
 from sim.invariants.message_log import LoggedMessage
 

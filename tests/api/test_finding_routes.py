@@ -35,3 +35,11 @@ def test_a_command_that_asks_for_the_status_loads_little_else() -> None:
     told = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True)
     assert "mesh.client" in told.stdout.split()
     assert [name for name in NOT_FOR_A_STATUS if name in told.stdout.split()] == []
+
+
+def test_a_status_without_a_node_loads_no_database_and_no_other_command() -> None:
+    ask = "import sys, mesh.node.membership; print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    loaded = told.stdout.split()
+    assert "mesh.node.membership" in loaded
+    assert [name for name in ("mesh.inputs", "mesh.storage", "sqlcipher3") if name in loaded] == []

@@ -18,9 +18,9 @@ from mesh.commands.identity import CreateIdentity
 from mesh.commands.invites import CreateInvite, InviteAnswer
 from mesh.commands.messages import SendMessage
 from mesh.commands.peers import AddPeer
+from mesh.database import Connection
 from mesh.engine.settings import EngineSettings
 from mesh.events import MessageReceived
-from mesh.inputs import Connection
 from mesh.node.node import Node
 from mesh.storage.connection import connect
 from mesh.storage.migrations import migrate_store, migrate_vault

@@ -11,7 +11,8 @@ from pathlib import Path
 from statistics import median
 
 from mesh.commands.messages import SendMessage
-from mesh.inputs import Connection, VaultOpened
+from mesh.database import Connection
+from mesh.inputs import VaultOpened
 from mesh.storage.connection import KEY_BYTES, connect
 from mesh.storage.migrations import migrate_store, migrate_vault
 from mesh.wire.frames import Ping, Push

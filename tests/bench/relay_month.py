@@ -17,7 +17,7 @@ from typing import Final
 from mesh.commands.groups import AcceptGroup, ChangeGroup, InviteToGroup, MakeGroup, RotateGroup
 from mesh.commands.item_commands import ReactToItem, WriteItem
 from mesh.commands.items import ItemAnswer
-from mesh.inputs import Connection
+from mesh.database import Connection
 from mesh.messenger.sessions.sealing import Sealed, Sealing
 from mesh.storage.connection import transaction
 from mesh.storage.store.rows import joined

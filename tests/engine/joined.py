@@ -8,6 +8,7 @@ from mesh.commands.carry import CarryCommand
 from mesh.commands.command import Command
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import Verify, is_signature_valid
+from mesh.database import Connection
 from mesh.effects import (
     Dial,
     Disconnect,
@@ -32,7 +33,6 @@ from mesh.inputs import (
     BytesSent,
     CarryAsked,
     Connected,
-    Connection,
     DialFailed,
     Disconnected,
     Input,

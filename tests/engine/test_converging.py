@@ -12,12 +12,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from mesh.crypto.hashing import blake2b_128
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid, verify_key_of
+from mesh.database import Connection
 from mesh.engine.counters import Counters
 from mesh.engine.forwarding.forwarder import Authors, Forwarder
 from mesh.engine.settings import EngineSettings, Primitives
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, LinkKey, Monotonic, PostingKey, Tag, UnixSeconds
-from mesh.inputs import Connection
 from mesh.limits.replication import ROUND_TRIP_FIRST_MS
 from mesh.posting.stamp import NO_STAMP, mint, proof_bits
 from mesh.storage.connection import connect, transaction

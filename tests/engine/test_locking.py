@@ -5,8 +5,9 @@ from collections import deque
 from types import CodeType, FunctionType, ModuleType
 
 from mesh.commands.messages import SendMessage
+from mesh.database import Connection
 from mesh.events import VaultLocked, VaultUnlocked
-from mesh.inputs import Connection, VaultClosing, VaultOpened
+from mesh.inputs import VaultClosing, VaultOpened
 from mesh.storage.connection import transaction
 from sim.hosts.databases import new_store
 from tests.engine.joined import Joined, Seat

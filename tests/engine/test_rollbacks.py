@@ -6,7 +6,7 @@ from mesh.commands.contacts import AddContact, RenewSession
 from mesh.commands.identity import CreateIdentity
 from mesh.commands.invites import CreateInvite, InviteAnswer
 from mesh.commands.messages import AskMessages, MessagesAnswer, SendMessage
-from mesh.inputs import Connection
+from mesh.database import Connection
 from tests.engine.joined import Joined
 from tests.messenger.people import copied
 

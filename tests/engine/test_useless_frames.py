@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from mesh.crypto.signing import is_signature_valid
-from mesh.inputs import Connection, Cursor
+from mesh.database import Connection, Cursor
 from mesh.limits.replication import IDS_PER_FRAME_MAX
 from mesh.limits.retirements import RETIREMENTS_GATHERED_MS
 from mesh.posting.admission import Admission

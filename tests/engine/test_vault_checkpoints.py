@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from mesh.commands.messages import SendMessage
+from mesh.database import Connection
 from mesh.engine.vault_checkpoints import VaultCheckpoints
 from mesh.ids import Instant, Monotonic
-from mesh.inputs import Connection
 from mesh.limits.storage import VAULT_CHECKPOINT_MS
 from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import migrate_vault

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import pytest
 
 from mesh.commands.messages import SendMessage
+from mesh.database import Connection
 from mesh.ids import EnvelopeId, Tag
-from mesh.inputs import Connection, DiskMeasured, VaultClosing, VaultOpened
+from mesh.inputs import DiskMeasured, VaultClosing, VaultOpened
 from mesh.limits.storage import DISK_SCARCE_BYTES
 from mesh.wire.envelope import decode_envelope, decode_stub
 from mesh.wire.frames import (

@@ -12,7 +12,7 @@ import pytest
 from mesh.commands.identity import IdentityAnswer
 from mesh.commands.messages import MessageAnswer, MessagesAnswer
 from mesh.commands.peers import PeerAnswer, PeersAnswer
-from mesh.inputs import Connection
+from mesh.database import Connection
 from mesh.node.profile import Profile
 from tests.integration.networks import Desk, socket_in
 from tests.integration.nodes import PASSPHRASE, Node, befriend, eventually, hear, start_all

@@ -9,10 +9,10 @@ import msgspec
 from mesh.commands.item_commands import AskItems
 from mesh.content.entry import Entry, EntryId, Scope, entry_id
 from mesh.crypto.signing import SigningKey
+from mesh.database import Connection
 from mesh.group.membership import Membership
 from mesh.group.operations import Operation
 from mesh.ids import MessageId, VerifyKey
-from mesh.inputs import Connection
 from mesh.messenger.account import Account
 from mesh.messenger.conversations.entries import Entries
 from mesh.messenger.conversations.erasing import Erasing

@@ -18,10 +18,11 @@ from mesh.commands.identity import CreateIdentity
 from mesh.commands.invites import CreateInvite, InviteAnswer
 from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer, SendMessage
 from mesh.crypto.kem import Kem, PycaKem
+from mesh.database import Connection
 from mesh.effects import Effect, Emit, MintStamp
 from mesh.events import Event
 from mesh.ids import Instant, LinkKey, Monotonic, PostingKey, Tag, UnixSeconds
-from mesh.inputs import Connection, StampMinted
+from mesh.inputs import StampMinted
 from mesh.messenger import wiring
 from mesh.messenger.account import Environment
 from mesh.messenger.messenger import Messenger

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from mesh.commands.item_commands import AskBoard, AskItems, AskPins
 from mesh.commands.items import BoardAnswer, ItemAnswer, ItemsAnswer
 from mesh.content.entry import Entry, EntryId, direct_scope, entry_id
+from mesh.database import Connection
 from mesh.ids import VerifyKey
-from mesh.inputs import Connection
 from mesh.messenger.account import Account
 from mesh.messenger.conversations.entries import Entries
 from mesh.messenger.conversations.erasing import Erasing

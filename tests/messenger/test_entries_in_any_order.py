@@ -19,8 +19,8 @@ from mesh.content.settings import Pin, Timer
 from mesh.content.task import Change, State, Task
 from mesh.content.task import Field as TaskField
 from mesh.content.text import Edit, Text
+from mesh.database import Connection
 from mesh.ids import VerifyKey
-from mesh.inputs import Connection
 from tests.messenger.people import START_S, Clock, Person, acquainted, exchange
 from tests.messenger.replicas import Replica, Said
 

@@ -24,13 +24,13 @@ from mesh.limits.groups import (
     OPERATIONS_MAX,
     WAITING_BYTES_MAX,
 )
-from mesh.messenger.groups import group_links, invitations, waiting_posts
+from mesh.messenger.groups import group_links, invitations, knocks, waiting_posts
 from mesh.messenger.groups.waiting_posts import WaitingPosts
 from mesh.storage.vault.vault import Vault
 from tests.messenger.doing import refused
-from tests.messenger.in_groups import acquainted_all, groups_of, inside, told
+from tests.messenger.in_groups import acquainted_all, groups_of, inside, names_of, told
 from tests.messenger.people import Clock, Person, exchange
-from tests.messenger.test_group_links import link_of
+from tests.messenger.test_group_links import group_of, link_of, pass_by
 
 Patch = pytest.MonkeyPatch
 
@@ -66,6 +66,21 @@ def test_a_group_has_so_many_open_links_of_one_member(monkeypatch: Patch) -> Non
     assert refused(ann, CreateGroupLink("Crew")) == "too-many"
     monkeypatch.setattr(group_links, "GROUP_LINKS_MAX", GROUP_LINKS_MAX + 1)
     link_of(ann)
+
+
+def test_at_a_link_that_admits_by_itself_wait_as_many_as_it_still_admits(
+    monkeypatch: Patch,
+) -> None:
+    monkeypatch.setattr(knocks, "KNOCKS_OF_ONE_MAX", 1)
+    people = group_of("Ann", "Bob", "Cem", "Dan", "Eve")
+    ann, *others = people
+    link = link_of(ann, uses_max=3)
+    # They come in one moment, as after a cut: who finds no place knocks again after days.
+    for one in others:
+        one.ask(JoinGroup(link.link))
+    pass_by(*people)
+    assert len(names_of(ann)) == 4
+    assert sorted(told(one).state for one in others) == ["in", "in", "in", "joining"]
 
 
 def test_what_waits_in_one_group_has_so_many_bytes_in_all(monkeypatch: Patch) -> None:

@@ -498,18 +498,3 @@ def test_whom_another_admin_admits_is_a_use_of_the_link() -> None:
     # Nobody is asked any more about who came too late.
     assert knocks_of(ann) == knocks_of(bob) == []
     assert sorted(told(one).state for one in people[2:]) == ["in", "joining"]
-
-
-def test_at_a_link_that_admits_by_itself_wait_as_many_as_it_still_admits(
-    monkeypatch: Patch,
-) -> None:
-    monkeypatch.setattr(knocks, "KNOCKS_OF_ONE_MAX", 1)
-    people = group_of("Ann", "Bob", "Cem", "Dan", "Eve")
-    ann, *others = people
-    link = link_of(ann, uses_max=3)
-    # They come in one moment, as after a cut: who finds no place knocks again after days.
-    for one in others:
-        one.ask(JoinGroup(link.link))
-    pass_by(*people)
-    assert len(names_of(ann)) == 4
-    assert sorted(told(one).state for one in others) == ["in", "in", "in", "joining"]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mesh.database import Connection
 from mesh.ids import ConversationId, MessageId, UnixSeconds, VerifyKey, direct_conversation
-from mesh.inputs import Connection
 from mesh.limits.messages import HEADS_OF_AUTHOR_MAX
 from mesh.messenger.conversations import history as module
 from mesh.messenger.conversations.history import History

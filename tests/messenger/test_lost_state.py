@@ -11,8 +11,8 @@ from random import Random
 import pytest
 
 from mesh.commands.contacts import RenewSession
+from mesh.database import Connection
 from mesh.ids import ContactId
-from mesh.inputs import Connection
 from mesh.limits.sessions import (
     EXPIRED_BEFORE_PROBE,
     PROBE_RENDEZVOUS_TAGS,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mesh.inputs import Connection, Cursor
+from mesh.database import Connection, Cursor
 from mesh.limits.sessions import RENDEZVOUS_TAGS, TAG_WINDOW
 from tests.entropy import SeededEntropy
 from tests.messenger.mallory import Mallory, payload

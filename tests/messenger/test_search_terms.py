@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mesh.database import Connection
 from mesh.errors import UserError
-from mesh.inputs import Connection
 from mesh.limits.search import SEARCH_CHARACTERS_MAX, SEARCH_WORDS_MAX, SPANS_PER_HIT_MAX
 from mesh.messenger.conversations.search_terms import terms_of
 from mesh.storage.connection import connect, transaction

@@ -11,8 +11,8 @@ import pytest
 from sqlcipher3 import dbapi2
 
 from mesh.crypto.kem import PycaKem
+from mesh.database import Connection
 from mesh.ids import EnvelopeId, UnixSeconds
-from mesh.inputs import Connection
 from mesh.ratchet.double_ratchet import Ratchet
 from mesh.storage.connection import SqlcipherConnection, _set_up, checkpoint, transaction
 from tests.entropy import SeededEntropy

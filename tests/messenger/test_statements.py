@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from mesh.inputs import Connection, Cursor
+from mesh.database import Connection, Cursor
 from mesh.limits.storage import STATEMENTS_CACHED
 from tests.messenger.doing import both
 from tests.messenger.people import Person

@@ -14,9 +14,9 @@ from random import Random
 import pytest
 
 from mesh.commands.contacts import RenewSession
+from mesh.database import Connection
 from mesh.errors import UserError
 from mesh.ids import ContactId, Instant, LinkId, Monotonic, Tag
-from mesh.inputs import Connection
 from mesh.limits.peering import UNPROVED_LISTS_MAX
 from mesh.limits.sessions import MAIL_LIVES_SECONDS, RENDEZVOUS_TAGS, TAG_WINDOW
 from mesh.messenger.sessions.session import Session

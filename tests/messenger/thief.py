@@ -7,8 +7,8 @@ from mesh.crypto.agreement import x25519, x25519_public
 from mesh.crypto.hashing import blake2b
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import verify_key_of
+from mesh.database import Connection
 from mesh.ids import PostingKey, Tag, UnixSeconds
-from mesh.inputs import Connection
 from mesh.messenger.sessions.tag_generations import generation_of
 from mesh.ratchet import first_contact
 from mesh.ratchet.double_ratchet import Ratchet

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mesh.commands.backup import Restored
+from mesh.database import Connection
 from mesh.ids import UnixSeconds
-from mesh.inputs import Connection
 from mesh.node.backups import (
     content_of,
     find_lock,

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from mesh.inputs import Connection
+from mesh.database import Connection
 from mesh.node.folders import ProfileFolders, profile_folders
 from mesh.node.key_files import PassphraseCost
 from mesh.node.private_files import make_private_file

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from mesh.database import Connection
 from mesh.errors import StorageError, UserError
 from mesh.ids import UnixSeconds
-from mesh.inputs import Connection
 from mesh.limits.backup import BACKUP_CHUNK_BYTES
 from mesh.node.backups import (
     find_lock,

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from mesh.database import Connection
 from mesh.errors import StorageError, UserError
-from mesh.inputs import Connection
 from mesh.limits.backup import FORMER_VAULT_SECONDS
 from mesh.node import former_vault
 from mesh.node.database_files import aside_of, unfinished

@@ -10,7 +10,8 @@ from mesh.crypto.hashing import blake2b, blake2b_128
 from mesh.errors import StorageError
 from mesh.node.folders import profile_folders
 from mesh.node.key_files import decode_mesh, encode_mesh
-from mesh.node.membership import find_mesh, keep_mesh, settle_store
+from mesh.node.membership import find_mesh, keep_mesh
+from mesh.node.store_mark import settle_store
 from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import migrate_store
 from mesh.storage.store.store import Store

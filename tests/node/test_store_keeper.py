@@ -2,8 +2,8 @@
 
 import pytest
 
+from mesh.database import Connection
 from mesh.errors import DamagedError, StorageError
-from mesh.inputs import Connection
 from mesh.node.database_files import unfinished
 from mesh.node.folders import ProfileFolders
 from mesh.node.profile import Profile

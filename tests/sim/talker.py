@@ -7,18 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from mesh.database import Connection
 from mesh.effects import Announce, Dial, Effect, MintStamp, SendBytes
 from mesh.events import Event
 from mesh.ids import Address, DialId, Instant, LinkId, Monotonic
-from mesh.inputs import (
-    BytesReceived,
-    Connected,
-    Connection,
-    Input,
-    PeerSeen,
-    StampMinted,
-    VaultClosing,
-)
+from mesh.inputs import BytesReceived, Connected, Input, PeerSeen, StampMinted, VaultClosing
 from sim.hosts.blobs import Blobs
 from sim.hosts.virtual_node import Surroundings, VirtualNode
 from sim.kernel.entropy import Draws

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlcipher3 import dbapi2
 
-from mesh.inputs import Connection
+from mesh.database import Connection
 from mesh.storage.connection import SqlcipherConnection, _set_up
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from mesh.database import Connection
 from mesh.errors import StorageError
-from mesh.inputs import Connection
 from mesh.storage.connection import checkpoint, connect, savepoint, transaction
 from tests.mounts import run_on_disk
 

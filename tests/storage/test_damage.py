@@ -20,12 +20,13 @@ from mesh.commands.messages import AskMessages
 from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
+from mesh.database import Connection
 from mesh.effects import Reply
 from mesh.engine.engine import Engine
 from mesh.engine.settings import EngineSettings
 from mesh.errors import StorageError
 from mesh.ids import Instant, Monotonic, RequestId
-from mesh.inputs import Asked, Connection, VaultOpened
+from mesh.inputs import Asked, VaultOpened
 from mesh.storage.connection import checkpoint, connect, transaction
 from mesh.storage.migrations import migrate_store, migrate_vault
 from sim.hosts.host import Snapshot

@@ -15,6 +15,7 @@ import pytest
 from mesh.commands.conversations import ReadItems
 from mesh.commands.item_commands import EditItem, RetractItem, WriteItem
 from mesh.commands.items import ItemAnswer
+from mesh.database import Connection
 from mesh.ids import (
     ContactId,
     EnvelopeId,
@@ -25,7 +26,6 @@ from mesh.ids import (
     VerifyKey,
     direct_conversation,
 )
-from mesh.inputs import Connection
 from mesh.storage.connection import checkpoint, connect, rebuild, transaction
 from mesh.storage.migrations import migrate_vault
 from mesh.storage.vault.contents import ContentRow

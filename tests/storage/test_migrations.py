@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from mesh.database import Connection, Cursor
 from mesh.errors import StorageError
 from mesh.ids import PostingKey
-from mesh.inputs import Connection, Cursor
 from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import (
     Migrations,

@@ -4,8 +4,8 @@ import pytest
 
 from mesh.commands.item_commands import EditItem, WriteItem
 from mesh.commands.items import ItemAnswer
+from mesh.database import Connection
 from mesh.errors import PeerError
-from mesh.inputs import Connection
 from mesh.ratchet.double_ratchet import Ratchet
 from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import migrate, migrate_vault

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mesh.inputs import Connection
+from mesh.database import Connection
 from mesh.storage.connection import checkpoint, transaction
 from mesh.storage.vault.search import TEXT_INDEX, SearchRows
 from tests.storage.plain import all_bytes, connect_plainly

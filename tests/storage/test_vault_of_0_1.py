@@ -11,8 +11,8 @@ import pytest
 
 from mesh.commands.item_commands import EditItem
 from mesh.commands.messages import MessageAnswer
+from mesh.database import Connection
 from mesh.errors import UserError
-from mesh.inputs import Connection
 from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import migrate_vault, schema_version
 from mesh.storage.vault.schema import VAULT_MIGRATIONS

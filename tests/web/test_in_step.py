@@ -9,6 +9,7 @@ from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from mesh.commands.contacts import AskContacts, ContactAnswer, ContactsAnswer, RenameContact
 from mesh.commands.groups import AskGroup, GroupAnswer
+from mesh.commands.messages import MessageAnswer, SendMessage
 from tests.integration.nodes import Node, eventually
 from tests.web import conftest
 from tests.web.chatting import begin_anew, bubble
@@ -38,6 +39,17 @@ HOLDS = """(path) => {
     const older = new Response(await answer.blob(), answer);
     await new Promise((go) => { held.push(go); });
     return older; };
+}"""
+
+
+NAMES_A_LATER_ONE = """() => {
+  const plain = window.fetch;
+  window.fetch = async (address, options) => {
+    const answer = await plain(address, options);
+    if (!/status$/.test(address)) return answer;
+    const told = await answer.json();
+    told.version += localStorage.later ?? "";
+    return new Response(JSON.stringify(told), answer); };
 }"""
 
 
@@ -169,6 +181,89 @@ def test_what_is_deleted_while_the_order_is_asked_for_does_not_come_back(
     expect(bubble(page, "I will look.")).to_have_count(0)
 
 
+NUMBERS = """async () => {
+  const { state } = await import("/app/state.js");
+  return state.streams.get(state.route.conversation).items.map(({ number }) => number); }"""
+"""Of the messages that the open chat holds, from above."""
+
+
+def fill(anna: Node, ben: Node, count: int) -> None:
+    """Let somebody say much in a chat that begins anew."""
+    begin_anew(anna, ben)
+    for at in range(count):
+        anna.client.ask(SendMessage(ben.name, f"Word {at}"), MessageAnswer)
+
+
+def test_what_is_deleted_while_one_scrolls_up_does_not_come_back(
+    pair: tuple[Node, Node], laptops: Laptops
+) -> None:
+    anna, ben = pair
+    fill(anna, ben, 160)
+    page = laptops.beside(anna).page()
+    open_chat(page, ben.name)
+    expect(bubble(page, "Word 159")).to_be_visible()
+    page.evaluate(HOLDS, r"items\?.*before=")
+    page.locator(".message").first.scroll_into_view_if_needed()
+    until_held(page)
+    [first, *_] = page.evaluate(NUMBERS)
+    anna.run("delete", str(first - 2), "--for-me", "--yes")
+    page.wait_for_timeout(1000)
+    let_go(page)
+    until(page, lambda: first - 1 in page.evaluate(NUMBERS), "what was said before")
+    assert first - 2 not in page.evaluate(NUMBERS)
+
+
+def test_a_late_look_at_the_order_leaves_no_hole_where_one_has_gone_elsewhere(
+    pair: tuple[Node, Node], laptops: Laptops
+) -> None:
+    anna, ben = pair
+    fill(anna, ben, 160)
+    page = laptops.beside(anna).page()
+    open_chat(page, ben.name)
+    expect(bubble(page, "Word 159")).to_be_visible()
+    last = page.evaluate(NUMBERS)[-1]
+    page.evaluate(HOLDS, r"/v1/conversations/\d+/items\?limit=\d+$")
+    ben.run("send", anna.name, "It came meanwhile")
+    until_held(page)
+    # As a quote does that somebody presses.
+    page.evaluate(
+        """async (number) => {
+          const { load } = await import("/app/stream.js");
+          const { state } = await import("/app/state.js");
+          await load(state.route.conversation, number); }""",
+        last - 130,
+    )
+    let_go(page)
+    page.wait_for_timeout(500)
+    numbers = page.evaluate(NUMBERS)
+    assert numbers == list(range(numbers[0], numbers[-1] + 1))
+    assert last not in numbers
+
+
+def test_members_whose_answer_was_lost_are_asked_for_again(
+    pair: tuple[Node, Node], laptops: Laptops
+) -> None:
+    """Nothing happens in the group meanwhile that would have them asked for."""
+    begin_anew(*pair)
+    anna, ben = pair
+    made = anna.answer(GroupAnswer, "group", "create", "Quay", "--with", ben.name)
+    lost: list[Route] = []
+
+    def lose_once(route: Route) -> None:
+        if lost:
+            route.continue_()
+            return
+        lost.append(route)
+        route.abort("internetdisconnected")
+
+    page = laptops.beside(anna).page(
+        before=lambda one: one.route(f"**/v1/groups/{made.conversation}/members", lose_once)
+    )
+    go(page, f"#/c/{made.conversation}/group")
+    expect(page.locator(".details button.row, .members .row").first).to_be_visible()
+    assert len(lost) == 1
+
+
 def test_what_an_event_tells_is_not_undone_by_an_older_answer(
     pair: tuple[Node, Node],
     laptops: Laptops,
@@ -236,6 +331,42 @@ def test_who_comes_into_a_group_while_its_members_are_asked_for_is_shown(
     expect(page.get_by_role("heading", name="2 members")).to_be_visible()
     let_go(page)
     expect(page.locator(".details button.row").filter(has_text=ben.name)).to_be_visible()
+
+
+def test_a_page_that_stands_open_over_an_upgrade_is_loaded_anew_once_nothing_is_written_in_it(
+    pair: tuple[Node, Node], laptops: Laptops
+) -> None:
+    """The daemon answers as it does; only the version that it names is that of a later release."""
+    anna, ben = pair
+    begin_anew(anna, ben)
+    streams: list[WebSocketRoute] = []
+
+    def follow(stream: WebSocketRoute) -> None:
+        streams.append(stream)
+        stream.connect_to_server()
+
+    def before(page: Page) -> None:
+        page.route_web_socket(re.compile("/v1/events"), follow)
+        page.add_init_script(f"({NAMES_A_LATER_ONE})()")
+
+    def begin_another_run() -> None:
+        """Let the stream end, and the next begin as that of a daemon that was started since."""
+        count = len(streams)
+        streams[-1].close(code=1001)
+        until(page, lambda: len(streams) > count, "another stream")
+        streams[-1].send(json.dumps({"type": "hello", "epoch": f"{count:032x}", "seq": 0}))
+
+    page = laptops.beside(anna).page(before=before)
+    open_chat(page, ben.name)
+    page.evaluate("window.isOld = true")
+    begin_another_run()
+    page.wait_for_timeout(1000)
+    assert page.evaluate("window.isOld")
+    page.evaluate("localStorage.later = '.1'")
+    page.get_by_role("textbox", name="Message").press_sequentially("*")
+    begin_another_run()
+    page.wait_for_function("!window.isOld")
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("*")
 
 
 def test_what_waits_is_asked_for_after_pauses_while_it_fails(

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mesh.database import Connection
 from mesh.engine.forwarding.apart import Apart, IsOurs
 from mesh.engine.forwarding.disk_room import DiskRoom
 from mesh.ids import EnvelopeId, UnixSeconds
-from mesh.inputs import Connection
 from mesh.limits.replication import RECENT_BODIES_BYTES_MAX
 from mesh.limits.retention import EVICTED_PER_BATCH, EVICTION_ROWS_PER_STEP
 from mesh.limits.storage import EXPIRED_ROWS_PER_BATCH

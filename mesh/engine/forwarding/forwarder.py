@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mesh.commands.status import CarriedAnswer, Disk
+from mesh.database import Connection
 from mesh.engine.counters import Counters
 from mesh.engine.forwarding.apart import IsOurs
 from mesh.engine.forwarding.body_sender import BodySender
@@ -26,7 +27,6 @@ from mesh.engine.forwarding.stemming import Stemming
 from mesh.engine.forwarding.usage import carried, own_share_bytes
 from mesh.engine.settings import EngineSettings, Primitives
 from mesh.ids import EnvelopeId, Instant, LinkId, LinkKey, Monotonic, UnixSeconds, earliest
-from mesh.inputs import Connection
 from mesh.limits.retention import EXPIRY_INTERVAL_MS
 from mesh.limits.timekeeping import CLOCK_JUMP_SECONDS
 from mesh.posting.admission import Admission

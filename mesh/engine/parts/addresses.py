@@ -14,12 +14,12 @@ from mesh.commands.command import Command
 from mesh.commands.contacts import AddContact, ContactAnswer
 from mesh.commands.peers import AddPeer, AskPeers, PeerAnswer, PeersAnswer, RemovePeer
 from mesh.crypto.signing import is_signature_valid
+from mesh.database import Connection
 from mesh.engine.forwarding.envelope_buffer import EnvelopeBuffer
 from mesh.engine.link_streams import Streams
 from mesh.engine.part import Part
 from mesh.errors import UserError
 from mesh.ids import Address, Instant, LinkId, Monotonic
-from mesh.inputs import Connection
 from mesh.limits.peering import (
     CONFIGURED_PEERS_MAX,
     PORT_MIN,

@@ -28,6 +28,7 @@ from mesh.commands.carry import (
     MailForAnswer,
 )
 from mesh.commands.command import Command
+from mesh.database import Connection
 from mesh.effects import Effect, Reply
 from mesh.engine.forwarding.forwarder import Forwarder
 from mesh.engine.part import Part
@@ -40,7 +41,6 @@ from mesh.ids import (
     RequestId,
     UnixSeconds,
 )
-from mesh.inputs import Connection
 from mesh.limits.carry import CARRY_BLOCK_BYTES_MAX, CARRY_CHUNKS_PENDING_MAX, CARRY_ROWS_PER_CHUNK
 from mesh.messenger.messenger import Messenger
 from mesh.posting.admission import Defer, Refuse

@@ -9,12 +9,13 @@ wanted, and whoever asks is refused as by a stranger. Blocks leave when no mail 
 from collections.abc import Callable, Mapping, Sequence
 
 from mesh.content.file_tree import HashTree, is_carried
+from mesh.database import Connection
 from mesh.effects import DropBlobs, Effect, Emit, KeepBlobs
 from mesh.engine.link_streams import Peer
 from mesh.engine.part import Part
 from mesh.events import FileChanged, GroupAdded, GroupChanged, GroupLeft
 from mesh.ids import ContactId, Instant, LinkId, Monotonic, earliest
-from mesh.inputs import BlobFailed, BlocksRead, BlocksWritten, Connection
+from mesh.inputs import BlobFailed, BlocksRead, BlocksWritten
 from mesh.limits.direct_files import FILE_NOTE_MS, FILE_SENDING_BYTES_MAX
 from mesh.messenger.conversations.direct_files import DirectFiles
 from mesh.messenger.messenger import Messenger

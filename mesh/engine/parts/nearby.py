@@ -13,13 +13,13 @@ from mesh.commands.answer import Answer
 from mesh.commands.command import Command
 from mesh.commands.nearby import AskNearby, CompareNearby, ConfirmNearby, NearbyAnswer, SetNearby
 from mesh.crypto.entropy import Entropy
+from mesh.database import Connection
 from mesh.effects import Effect, Emit
 from mesh.engine.link_keys import LinkKeys
 from mesh.engine.part import Part
 from mesh.errors import UserError
 from mesh.events import NearbyChanged
 from mesh.ids import Instant, LinkId, LinkKey, Monotonic
-from mesh.inputs import Connection
 from mesh.messenger.messenger import Messenger
 from mesh.messenger.names import is_fair_name
 from mesh.messenger.onboarding.nearby_contacts import NearbyContacts

@@ -9,12 +9,12 @@ part of the mesh behind them.
 from collections.abc import Callable, Mapping, Sequence
 
 from mesh.crypto.entropy import Entropy
+from mesh.database import Connection
 from mesh.effects import Effect, Emit
 from mesh.engine.link_streams import Streams
 from mesh.engine.part import Part
 from mesh.events import ContactAdded, ContactChanged, ContactRemoved
 from mesh.ids import ContactId, Instant, LinkId, Monotonic, earliest
-from mesh.inputs import Connection
 from mesh.limits.peering import BACKLOG_SHOWS_PARTITION, PEX_RECORDS_MAX
 from mesh.messenger.messenger import Messenger
 from mesh.peering.dialer import Dialer

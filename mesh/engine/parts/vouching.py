@@ -8,10 +8,10 @@ without lists leave at the same times, nothing is heard, and what was known befo
 from collections.abc import Callable, Mapping, Sequence
 
 from mesh.crypto.entropy import Entropy
+from mesh.database import Connection
 from mesh.engine.counters import Counters
 from mesh.engine.part import Part
 from mesh.ids import ContactId, Instant, LinkId, Monotonic
-from mesh.inputs import Connection
 from mesh.messenger.messenger import Messenger
 from mesh.peering.vouching import Vouching
 from mesh.wire.frames import Frame, Vouches

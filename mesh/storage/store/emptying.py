@@ -4,7 +4,7 @@ Implements `docs/protocol/storage.md`, section "The mesh of a profile". What a p
 stays; so does the last arrival number, since a reader remembers how far it read.
 """
 
-from mesh.inputs import Connection
+from mesh.database import Connection
 
 
 def empty(connection: Connection) -> None:

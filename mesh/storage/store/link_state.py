@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mesh.inputs import Connection
+from mesh.database import Connection
 from mesh.limits.link import FIRST_MESSAGES_REMEMBERED
 from mesh.storage.store.rows import blob, text
 

@@ -7,8 +7,8 @@ far as here. Tuples rather than records, because a start reads a million of them
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from mesh.database import Connection
 from mesh.ids import EnvelopeId, PostingKey, Tag, UnixSeconds
-from mesh.inputs import Connection
 from mesh.wire.envelope import (
     HEADER_BYTES,
     LIFETIME_SECONDS,

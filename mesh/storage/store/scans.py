@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from mesh.database import Connection
 from mesh.ids import EnvelopeId, Tag, UnixSeconds
-from mesh.inputs import Connection
 from mesh.storage.store.rows import (
     ArrivedTag,
     CarriedRow,

@@ -7,8 +7,8 @@ transaction.
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from mesh.database import Connection
 from mesh.ids import EnvelopeId, PostingKey
-from mesh.inputs import Connection
 from mesh.storage.store.rows import blob, integer
 
 

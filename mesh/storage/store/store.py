@@ -12,8 +12,8 @@ its stub gets a new one, so that a reader who remembers the last number that he 
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from mesh.database import Connection
 from mesh.ids import EnvelopeId, PostingKey, Tag, UnixSeconds
-from mesh.inputs import Connection
 from mesh.limits.storage import EXPIRED_ROWS_PER_BATCH
 from mesh.storage.store.link_state import LinkStateRows
 from mesh.storage.store.rows import (

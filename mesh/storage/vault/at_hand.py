@@ -6,8 +6,8 @@ through an index of their own, which is kept up as changes come.
 
 from typing import Final
 
+from mesh.database import Connection
 from mesh.ids import ConversationId
-from mesh.inputs import Connection
 from mesh.limits.content import CLOCK_BITS
 from mesh.storage.vault.entries import BEYOND_ALL, ENTRY, Place
 from mesh.storage.vault.rows import EntryRow, Row, all_of

@@ -6,8 +6,8 @@ side's bear 1. Members of groups have numbers of their own, which they keep when
 
 from typing import Final
 
+from mesh.database import Connection
 from mesh.ids import ConversationId, UnixSeconds, VerifyKey
-from mesh.inputs import Connection
 from mesh.storage.vault.entries import ENTRY
 from mesh.storage.vault.kept_rows import KeptRows
 from mesh.storage.vault.rows import (

@@ -3,8 +3,8 @@
 from typing import Final
 
 from mesh.content.entry import CHANGE_BIT
+from mesh.database import Connection
 from mesh.ids import ConversationId
-from mesh.inputs import Connection
 from mesh.storage.vault.entries import ENTRY, Place
 from mesh.storage.vault.rows import EntryRow, Verdict, all_of, find_one, integer, integers
 

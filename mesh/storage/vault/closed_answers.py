@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from mesh.database import Connection
 from mesh.ids import InviteId, UnixSeconds, VerifyKey
-from mesh.inputs import Connection
 from mesh.storage.vault.rows import (
     ClosedAnswerRow,
     all_of,

@@ -3,8 +3,8 @@
 from typing import Final
 
 from mesh.commands.contacts import Trust
+from mesh.database import Connection
 from mesh.ids import ContactId, UnixSeconds, VerifyKey
-from mesh.inputs import Connection
 from mesh.storage.vault.kept_rows import KeptRows
 from mesh.storage.vault.rows import (
     ContactRow,

@@ -3,8 +3,8 @@
 from typing import Literal
 
 from mesh.content.entry import CHANGE_BIT
+from mesh.database import Connection
 from mesh.ids import ConversationId
-from mesh.inputs import Connection
 from mesh.storage.vault.rows import EntryGone, Row, find_one, insert, integers
 
 _ABOUT = (

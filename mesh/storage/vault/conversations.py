@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+from mesh.database import Connection
 from mesh.ids import ContactId, ConversationId, direct_conversation
-from mesh.inputs import Connection
 from mesh.storage.vault.kept_rows import KeptRows
 from mesh.storage.vault.rows import (
     ConversationRow,

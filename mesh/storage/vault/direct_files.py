@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from mesh.commands.file_places import BlobPlace, DiskPlace
+from mesh.database import Connection
 from mesh.ids import ConversationId
-from mesh.inputs import Connection
 from mesh.limits.direct_files import FILES_OFFERED_MAX
 from mesh.limits.files import CARRIED_BYTES_MAX
 from mesh.storage.vault.files import FileRow

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mesh.commands.messages import MessageState
+from mesh.database import Connection
 from mesh.ids import ConversationId, MessageId, UnixSeconds
-from mesh.inputs import Connection
 from mesh.limits.api import NUMBER_MAX
 from mesh.storage.vault.rows import (
     EntryRow,

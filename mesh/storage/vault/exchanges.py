@@ -1,7 +1,7 @@
 """Rows of the vault about what is counted of the sessions with each contact."""
 
+from mesh.database import Connection
 from mesh.ids import ContactId, UnixSeconds
-from mesh.inputs import Connection
 from mesh.storage.vault.kept_rows import KeptRows
 from mesh.storage.vault.rows import ExchangeRow, find_one, integer
 

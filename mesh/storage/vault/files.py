@@ -2,8 +2,8 @@
 
 from typing import Final, Literal
 
+from mesh.database import Connection
 from mesh.ids import ConversationId, EnvelopeId, UnixSeconds
-from mesh.inputs import Connection
 from mesh.limits.files import CARRIED_BYTES_MAX
 from mesh.storage.vault.rows import (
     Row,

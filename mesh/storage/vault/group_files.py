@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from mesh.database import Connection
 from mesh.ids import UnixSeconds, VerifyKey
-from mesh.inputs import Connection
 from mesh.storage.vault.rows import Row, all_of, blobs, find_one
 
 GROUP_FILES: Final = (

@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
+from mesh.database import Connection
 from mesh.ids import ConversationId, Tag, UnixSeconds, VerifyKey
-from mesh.inputs import Connection
 from mesh.storage.vault.rows import (
     Row,
     all_of,

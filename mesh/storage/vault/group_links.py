@@ -5,8 +5,8 @@ A group is named by its conversation.
 
 from typing import Final
 
+from mesh.database import Connection
 from mesh.ids import ConversationId, UnixSeconds, VerifyKey
-from mesh.inputs import Connection
 from mesh.storage.vault.rows import Row, all_of, find_one, insert, insert_numbered, integers
 
 GROUP_LINKS: Final = (

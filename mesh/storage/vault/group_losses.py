@@ -4,8 +4,8 @@ from typing import Final
 
 import msgspec
 
+from mesh.database import Connection
 from mesh.ids import ConversationId, UnixSeconds
-from mesh.inputs import Connection
 from mesh.storage.vault.rows import Row, all_of
 
 GROUP_LOSSES: Final = (

@@ -5,8 +5,8 @@ Times are mesh time. A group is named by its conversation.
 
 from typing import Final
 
+from mesh.database import Connection
 from mesh.ids import ConversationId, UnixSeconds, VerifyKey
-from mesh.inputs import Connection
 from mesh.storage.vault.rows import Row, all_of, blobs, insert_numbered
 
 GROUP_NEEDS: Final = (

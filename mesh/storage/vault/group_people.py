@@ -9,9 +9,9 @@ from typing import Final
 
 import msgspec
 
+from mesh.database import Connection
 from mesh.group.cuts import RunHad
 from mesh.ids import ContactId, ConversationId, UnixSeconds, VerifyKey
-from mesh.inputs import Connection
 from mesh.storage.vault.rows import Row, all_of, blobs, find_one, insert_numbered
 
 GROUP_PEOPLE: Final = (

@@ -4,9 +4,9 @@ from typing import Final
 
 from mesh.commands.groups import TellsReceipts
 from mesh.content.entry import Kind
+from mesh.database import Connection
 from mesh.group.receipts import Range, ToldAt, decode_ranges, encode_ranges
 from mesh.ids import ConversationId, UnixSeconds, VerifyKey
-from mesh.inputs import Connection
 from mesh.limits.group_receipts import OWED_RUNS_MAX
 from mesh.storage.vault.rows import Row, all_of, blobs, find_one, integer
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from mesh.content.entry import OperationId
+from mesh.database import Connection
 from mesh.errors import PeerError
 from mesh.group.membership import Change, Membership
 from mesh.group.operations import Create, Operation, decode_operation
 from mesh.group.posts import GroupId, SignedPost
 from mesh.ids import ConversationId, MessageId, UnixSeconds, VerifyKey
-from mesh.inputs import Connection
 from mesh.storage.vault.rows import Row, all_of, blobs, find_one, insert, insert_numbered
 
 GROUPS: Final = (

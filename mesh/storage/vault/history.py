@@ -5,8 +5,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from mesh.content.entry import is_change
+from mesh.database import Connection
 from mesh.ids import ConversationId, MessageId
-from mesh.inputs import Connection
 from mesh.storage.vault.entries import ENTRY, EntryRows, Place
 from mesh.storage.vault.kept_rows import KeptRows
 from mesh.storage.vault.rows import OURSELVES, EntryRow, Row, all_of, blobs, find_one, integers

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+from mesh.database import Connection
 from mesh.ids import ContactId
-from mesh.inputs import Connection
 from mesh.storage.vault.rows import Row, all_of, blobs, find_one
 
 _GIVEN: Final = "SELECT contact, until_day, newest, sent_day, seen_count FROM keys_given"

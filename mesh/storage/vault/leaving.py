@@ -5,8 +5,8 @@ Every table that speaks of contacts is named here; a test holds the list against
 
 from typing import Final
 
+from mesh.database import Connection
 from mesh.ids import ContactId, ConversationId, UnixSeconds
-from mesh.inputs import Connection
 from mesh.storage.vault.files import TABLES
 from mesh.storage.vault.rows import ContactRow
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from mesh.database import Connection
 from mesh.ids import ContactId, ConversationId, EnvelopeId, UnixSeconds
-from mesh.inputs import Connection
 from mesh.storage.vault.rows import (
     OutboxRow,
     RetirementRow,

@@ -1,7 +1,7 @@
 """Rows of the vault about what was written here, until it is known to be opened."""
 
+from mesh.database import Connection
 from mesh.ids import ContactId, UnixSeconds
-from mesh.inputs import Connection
 from mesh.limits.messages import MOMENT_MAX
 from mesh.storage.vault.rows import PayloadRow, all_of, find_one
 

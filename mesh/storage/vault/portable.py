@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from mesh.database import Connection
 from mesh.errors import PeerError
 from mesh.ids import UnixSeconds
-from mesh.inputs import Connection
 from mesh.limits.backup import BACKUP_CHUNK_BYTES, BACKUP_ROWS_PER_PIECE
 from mesh.limits.files import CARRIED_BYTES_MAX
 from mesh.ratchet.double_ratchet import blank_ratchet

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+from mesh.database import Connection
 from mesh.ids import PostingKey
-from mesh.inputs import Connection
 from mesh.storage.vault.rows import (
     PostingKeyRow,
     all_of,

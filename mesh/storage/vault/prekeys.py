@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from mesh.database import Connection
 from mesh.ids import ContactId, UnixSeconds
-from mesh.inputs import Connection
 from mesh.storage.vault.rows import (
     OpeningRow,
     PrekeyRow,

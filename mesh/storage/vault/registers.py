@@ -11,8 +11,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from mesh.content.kinds import Field
+from mesh.database import Connection
 from mesh.ids import ConversationId, MessageId, UnixSeconds
-from mesh.inputs import Connection
 from mesh.storage.vault.entries import ENTRY
 from mesh.storage.vault.rows import (
     OURSELVES,

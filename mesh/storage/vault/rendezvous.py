@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mesh.inputs import Connection
+from mesh.database import Connection
 from mesh.storage.vault.rows import RendezvousRow, all_of, insert_numbered
 
 _RENDEZVOUS: Final = (

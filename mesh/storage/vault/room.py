@@ -3,8 +3,8 @@
 from typing import Final
 
 from mesh.content.entry import CHANGE_BIT, Kind
+from mesh.database import Connection
 from mesh.ids import ConversationId
-from mesh.inputs import Connection
 from mesh.storage.vault.rows import Row, all_of
 
 MESSAGE_ROW_BYTES: Final = 250

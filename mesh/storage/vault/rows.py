@@ -13,6 +13,7 @@ from mesh.commands.contacts import Trust
 from mesh.commands.conversations import ConversationKind
 from mesh.commands.fields import KeepFor
 from mesh.commands.messages import MessageState
+from mesh.database import Connection, Cursor
 from mesh.errors import StorageError
 from mesh.ids import (
     ContactId,
@@ -24,7 +25,6 @@ from mesh.ids import (
     UnixSeconds,
     VerifyKey,
 )
-from mesh.inputs import Connection, Cursor
 
 Verdict = Literal["valid", "waiting", "unknown", "invalid"]
 """The judgement of an entry; `valid` and `invalid` are final."""

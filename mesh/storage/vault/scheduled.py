@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from mesh.database import Connection
 from mesh.ids import ConversationId, UnixSeconds
-from mesh.inputs import Connection
 from mesh.storage.vault.rows import Row, all_of, find_one, insert_numbered, integer
 
 SCHEDULED: Final = (

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+from mesh.database import Connection
 from mesh.ids import ContactId, Tag, UnixSeconds
-from mesh.inputs import Connection
 from mesh.storage.vault.kept_rows import KeptRows
 from mesh.storage.vault.rows import Row, all_of, blobs, find_one, insert, integer
 from mesh.wire.envelope import SECONDS_PER_DAY

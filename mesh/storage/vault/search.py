@@ -9,8 +9,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Final
 
+from mesh.database import Connection
 from mesh.ids import ConversationId
-from mesh.inputs import Connection
 from mesh.storage.vault.rows import integer, integers
 
 TEXT_INDEX: Final = (

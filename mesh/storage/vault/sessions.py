@@ -5,8 +5,8 @@ from typing import Final
 
 import msgspec
 
+from mesh.database import Connection
 from mesh.ids import ContactId, EnvelopeId, Tag, UnixSeconds
-from mesh.inputs import Connection
 from mesh.storage.vault.rendezvous import RendezvousRows
 from mesh.storage.vault.rows import (
     GenerationRow,

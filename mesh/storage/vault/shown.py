@@ -2,8 +2,8 @@
 
 from typing import Final, Literal
 
+from mesh.database import Connection
 from mesh.ids import UnixSeconds
-from mesh.inputs import Connection
 from mesh.storage.vault.rows import EntryRow, Row, find_one
 
 _WORDS: Final = (

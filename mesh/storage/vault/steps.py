@@ -1,7 +1,7 @@
 """Rows of the vault about the states in which messages of ours were."""
 
+from mesh.database import Connection
 from mesh.ids import UnixSeconds
-from mesh.inputs import Connection
 
 
 class StepRows:

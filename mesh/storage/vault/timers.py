@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from mesh.database import Connection
 from mesh.ids import ConversationId, UnixSeconds
-from mesh.inputs import Connection
 from mesh.limits.content import TIMER_GAPS_MAX
 from mesh.storage.vault.entries import ENTRY
 from mesh.storage.vault.rows import EntryRow, all_of, integer

@@ -3,8 +3,8 @@
 from typing import Final, Literal
 
 from mesh.commands.contacts import NoteKind
+from mesh.database import Connection
 from mesh.ids import ContactId, InviteId, UnixSeconds, VerifyKey
-from mesh.inputs import Connection
 from mesh.storage.vault.rows import Row, all_of, blobs, find_one, insert_numbered, integer
 
 IntroductionState = Literal["waiting", "accepted", "declined", "done"]

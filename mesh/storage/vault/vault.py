@@ -8,8 +8,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from mesh.database import Connection
 from mesh.ids import ContactId, UnixSeconds
-from mesh.inputs import Connection
 from mesh.storage.vault.at_hand import AtHandRows
 from mesh.storage.vault.authors import AuthorRows
 from mesh.storage.vault.changes import ChangeRows

@@ -13,9 +13,10 @@ from sqlcipher3 import dbapi2
 from mesh.commands.carry import ImportCarried, ImportedAnswer
 from mesh.commands.messages import AskMessages, MessagesAnswer, SendMessage
 from mesh.crypto.signing import verify_key_of
+from mesh.database import Connection
 from mesh.errors import UserError
 from mesh.ids import PostingKey, RequestId, Tag, UnixSeconds
-from mesh.inputs import CarryAsked, Connection, VaultClosing, VaultOpened
+from mesh.inputs import CarryAsked, VaultClosing, VaultOpened
 from mesh.limits.admission import STAMP_CHECKS_PER_SECOND
 from mesh.limits.carry import CARRY_BLOCK_BYTES_MAX, CARRY_CHUNKS_PENDING_MAX, CARRY_ROWS_PER_CHUNK
 from mesh.posting.stamp import NO_STAMP, mint

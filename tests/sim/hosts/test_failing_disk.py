@@ -4,8 +4,8 @@ import contextlib
 
 import pytest
 
+from mesh.database import Connection
 from mesh.errors import StorageError
-from mesh.inputs import Connection
 from mesh.storage.connection import checkpoint, transaction
 from sim.hosts.databases import MemoryDatabase
 from sim.hosts.failing_disk import Disk

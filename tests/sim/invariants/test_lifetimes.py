@@ -2,8 +2,8 @@
 
 import pytest
 
+from mesh.database import Connection
 from mesh.ids import EnvelopeId, Instant, Monotonic, PostingKey, Tag, UnixSeconds
-from mesh.inputs import Connection
 from mesh.replication.seen_sets import Element
 from mesh.storage.connection import transaction
 from mesh.wire.envelope import SIZE_BYTES, Header

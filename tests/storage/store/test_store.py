@@ -11,8 +11,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
+from mesh.database import Connection
 from mesh.ids import EnvelopeId, Tag, UnixSeconds
-from mesh.inputs import Connection
 from mesh.limits.link import FIRST_MESSAGES_REMEMBERED
 from mesh.limits.storage import EXPIRED_ROWS_PER_BATCH
 from mesh.storage.connection import connect, transaction

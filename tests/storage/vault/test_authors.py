@@ -7,8 +7,8 @@ import pytest
 
 from mesh.content.entry import EntryId
 from mesh.content.register import Value, fold, last_words
+from mesh.database import Connection
 from mesh.ids import ConversationId, MessageId, UnixSeconds, VerifyKey, direct_conversation
-from mesh.inputs import Connection
 from mesh.storage import migrations
 from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import migrate_vault

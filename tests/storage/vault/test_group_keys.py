@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from mesh.database import Connection
 from mesh.ids import ConversationId, Tag, UnixSeconds, VerifyKey
-from mesh.inputs import Connection
 from mesh.storage.connection import checkpoint, transaction
 from mesh.storage.migrations import migrate_vault
 from mesh.storage.vault.group_keys import (

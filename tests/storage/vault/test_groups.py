@@ -10,6 +10,7 @@ import pytest
 
 from mesh.content.entry import OperationId
 from mesh.crypto.signing import SigningKey
+from mesh.database import Connection
 from mesh.errors import PeerError
 from mesh.group.membership import Change
 from mesh.group.operations import (
@@ -27,7 +28,6 @@ from mesh.group.operations import (
 from mesh.group.posts import NO_GROUP, GroupId, SignedPost, sign_post
 from mesh.group.settings import SettingsChange
 from mesh.ids import ConversationId, UnixSeconds
-from mesh.inputs import Connection
 from mesh.storage.connection import transaction
 from mesh.storage.migrations import migrate_vault
 from mesh.storage.vault.groups import GroupRow, GroupRows

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from mesh.database import Connection
 from mesh.errors import StorageError
 from mesh.ids import (
     ContactId,
@@ -14,7 +15,6 @@ from mesh.ids import (
     VerifyKey,
     direct_conversation,
 )
-from mesh.inputs import Connection
 from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import migrate_vault
 from mesh.storage.vault.entries import BEFORE_ALL, BEYOND_ALL, Selection

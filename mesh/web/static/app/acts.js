@@ -26,9 +26,8 @@ export const canWithdraw = (item) => isText(item) && item.isMine && !item.device
 export const canEdit = (item) => isText(item) && item.isMine && nowSeconds() - item.sent < EDIT_OFFERED_S;
 
 /** Whether nothing can be done with messages of a conversation; that their Mesh reads texts only is said in words. */
-function isClosed(each) {
-  if (each.is_blocked || each.is_request) return true;
-  if (!canChange(each)) return true;
+export function isClosed(each) {
+  if (each.is_blocked || each.is_request || !canChange(each)) return true;
   if (each.reads !== 1) return false;
   failed({ type: "older-mesh" }, { name: each.title });
   return true;

@@ -1,4 +1,5 @@
 // Asks the daemon behind this page. The token lives as long as the tab.
+import { pause } from "./patience.js";
 import { state } from "./state.js";
 
 const TOKEN = "mesh-token";
@@ -30,14 +31,15 @@ export const signOff = () => keep(null);
 export async function signIn() {
   const code = new URLSearchParams(location.hash.slice(1)).get("code");
   if (!code) return;
-  history.replaceState(null, "", `${location.pathname}#/chats`);
-  // A network that comes or goes uses up no code.
-  for (let tries = 0; ; tries += 1) {
-    try { return keep((await ask("POST", "/v1/session", { body: { code } })).token); } catch (problem) {
-      if (problem.type !== "silent" || tries === 9) throw problem;
+  try {
+    for (let tries = 0; ; tries += 1) {
+      try { keep((await ask("POST", "/v1/session", { body: { code } })).token); return; } catch (problem) {
+        if (problem.type !== "silent" || tries === 9) throw problem;
+      }
+      await pause(1);
     }
-    await new Promise((resolve) => { setTimeout(resolve, 1000); });
-  }
+  // A page that is loaded again needs the code.
+  } finally { history.replaceState(null, "", `${location.pathname}#/chats`); }
 }
 
 // A request counts as a person's while somebody uses the page: polling puts no lock off.

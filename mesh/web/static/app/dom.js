@@ -44,7 +44,7 @@ export function closeDialog() {
   closed?.();
 }
 
-/** Where somebody is, before a wait. Called after it, closes the dialog that was open, also below another, and says whether they are there still. */
+/** Where somebody is, before a wait. Called after it, closes the dialog that was open and says whether they are there still. */
 export function here() {
   const { dialog, search, locks } = state, { hash } = location;
   return () => {

@@ -1,5 +1,6 @@
 // Groups: what is known of each, of who is in it, and of what one may do there.
 import { get } from "./api.js";
+import { pause } from "./patience.js";
 import { change, onForget, state } from "./state.js";
 import { nowSeconds } from "./times.js";
 
@@ -30,16 +31,17 @@ export const knocksCount = () => [...state.knocks.values()].reduce((sum, knocks)
 const asking = new Map();
 onForget(() => asking.clear());
 
-/** Ask for something about a group, and once more where the answer may be older than what is known. */
+/** Ask about a group: once more where the answer may be old, and after pauses where none comes. */
 export async function once(what, conversation, ask) {
   const name = `${what} ${conversation}`;
   if (asking.has(name)) { asking.set(name, true); return; }
   const { locks } = state;
+  let failures = 0;
   do {
     asking.set(name, false);
-    await ask();
-    change();
+    try { await ask(); } catch { asking.set(name, state.groups.has(conversation)); await pause(failures += 1); }
     if (state.locks !== locks) return;
+    change();
   } while (asking.get(name));
   asking.delete(name);
 }
@@ -47,22 +49,18 @@ export async function once(what, conversation, ask) {
 /** Ask who waits at links into a group, if one may let them in. */
 export const askKnocks = ({ conversation }) => once("knocks", conversation, async () => {
   if (!may(groupOf(conversation) ?? {}, "add")) { state.knocks.delete(conversation); return; }
-  try { state.knocks.set(conversation, (await get(`/v1/groups/${conversation}/knocks`)).knocks); } catch { /* asked again with the next event */ }
+  state.knocks.set(conversation, (await get(`/v1/groups/${conversation}/knocks`)).knocks);
 });
 
-/** The members of a group by their keys, oneself among them; asked for when they are first wanted. */
+/** The members of a group by their keys, oneself among them; asked for when first wanted. */
 export function membersOf(conversation) {
-  if (!state.members.has(conversation) && !asking.has(`members ${conversation}`)) askMembers(conversation);
+  if (state.groups.has(conversation) && !state.members.has(conversation) && !asking.has(`members ${conversation}`)) askMembers(conversation);
   return state.members.get(conversation) ?? new Map();
 }
 
 export const askMembers = (conversation) => once("members", conversation, async () => {
-  try {
-    const { members } = await get(`/v1/groups/${conversation}/members`);
-    state.members.set(conversation, new Map(members.map((member) => [member.key, member])));
-  } catch (problem) {
-    if (problem.type !== "cancelled") state.members.set(conversation, state.members.get(conversation) ?? new Map());
-  }
+  const { members } = await get(`/v1/groups/${conversation}/members`);
+  state.members.set(conversation, new Map(members.map((member) => [member.key, member])));
 });
 
 /** All was loaded anew: answers on their way may be older. */
@@ -78,7 +76,7 @@ export const heardLately = (members) => [...members.values()].filter((member) =>
 const contacts = new Map();
 onForget(() => contacts.clear());
 
-/** The key by which somebody in a group is drawn: that of the contact who it is, if that is known. */
+/** The key by which somebody in a group is drawn: that of the contact who it is, if known. */
 export function faceOf(conversation, key) {
   const contact = membersOf(conversation).get(key)?.contact;
   if (contact) contacts.set(key, contact);

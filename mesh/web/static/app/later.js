@@ -1,4 +1,4 @@
-// What reading and writing do not need comes when it is asked for, and all of it once the page is calm: it stays when the daemon falls silent.
+// What reading and writing do not need comes when asked for, and all of it once the page is calm: it stays when the daemon falls silent.
 import { Problem } from "./api.js";
 import { Patience } from "./patience.js";
 import { arriveAgain } from "./router.js";
@@ -30,7 +30,7 @@ export function part(name) {
   return loaded[name];
 }
 
-/** Whether a part does not come, though the daemon answers: some browsers remember what failed for as long as a page lives. */
+/** Whether a part does not come though the daemon answers: some browsers remember what failed while a page lives. */
 export const isStuck = (name) => failures[name] >= STUCK && !state.silentSince;
 
 /** The module of a part if it is here; nothing is fetched. */

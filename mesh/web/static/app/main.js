@@ -19,7 +19,7 @@ const MINUTE_MS = 60_000;
 const SECOND_MS = 1000;
 let tick = 0;
 
-/** Draw again when what is shown grows older: each minute, and each second where seconds are counted. */
+/** Draw again when what is shown grows older: each minute, or second where seconds are counted. */
 function drawLater() {
   clearTimeout(tick);
   const isCounting = state.silentSince || (state.phase === "locked" && part("start")?.isWaiting());

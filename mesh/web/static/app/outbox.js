@@ -27,7 +27,7 @@ function follow(entry, item) {
 
 export const holdsSomething = () => state.outgoing.some((entry) => entry.status !== "refused" || !state.listed || state.conversations.has(entry.conversation)) || state.unsavedDrafts.size > 0 || state.attached.size > 0 || state.recording !== null || state.modes.size > 0;
 
-/** What is written in a conversation: an edit of an item with its own text, before the draft; or that this replies to one. */
+/** What is written: an edit of an item with its own text, before the draft; or that this replies to one. */
 export function modeOf(conversation) {
   const { draft_reply: item } = heldOf(conversation);
   return state.modes.get(conversation) ?? (item ? { kind: "reply", item } : undefined);
@@ -180,7 +180,7 @@ export function saveDrafts() {
   return Promise.all([...state.unsavedDrafts].map(saveDraft));
 }
 
-/** The profile was locked: what is in the vault is not kept here, and what had no time to get there goes there after it is opened. */
+/** The profile was locked: what is in the vault is not kept here, and what is not yet there goes there once it is open. */
 export function lockDrafts() {
   for (const timer of timers.values()) clearTimeout(timer);
   timers.clear();

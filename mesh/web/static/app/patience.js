@@ -1,4 +1,4 @@
-// What could not be handed over yet goes by itself: which failures end by themselves, and when it is tried again.
+// What could not be handed over goes by itself: which failures end by themselves, and when it is tried again.
 const WAITING = new Set(["silent", "timeout", "stopping", "locked", "cancelled", "signed-out", "busy", "storage"]);
 const PAUSES_S = [1, 2, 5, 10, 30];
 
@@ -7,6 +7,9 @@ export const isFullDisk = (problem) => problem.type === "no-room" && problem.fie
 
 /** Whether what was refused so is taken later, without anything that a person does in the page. */
 export const endsByItself = (problem) => WAITING.has(problem.type) || isFullDisk(problem);
+
+/** Wait: the longer, the more `failures` there were. */
+export const pause = (failures) => new Promise((resolve) => { setTimeout(resolve, PAUSES_S[Math.min(failures, PAUSES_S.length) - 1] * 1000); });
 
 /** Call `work` again after pauses that grow from call to call: `later()`; once it went well, `calm()` forgets them. */
 export class Patience {

@@ -71,7 +71,7 @@ export function drawNow() {
   for (const then of afterwards.splice(0)) then();
 }
 
-// Enter acts on what stands there: a button that the last letter lets be pressed must be drawn as such.
+// Enter acts on what stands there: a button that the last letter frees must be drawn as such.
 addEventListener("keydown", (event) => { if (planned && event.key === "Enter") drawNow(); }, { capture: true });
 
 const forgetters = [];

@@ -12,7 +12,7 @@ const FETCHED_AHEAD = 20;
 export function streamOf(conversation) {
   let stream = state.streams.get(conversation);
   if (!stream) {
-    stream = { items: [], hasOlder: false, hasNewer: false, loaded: false, loading: "", problem: null, newFrom: 0, newCount: 0, atEnd: true, unseen: 0, lateAbove: new Set(), flash: 0, found: null, missed: [] };
+    stream = { items: [], hasOlder: false, hasNewer: false, loaded: false, loading: "", asking: 0, window: null, problem: null, newFrom: 0, newCount: 0, atEnd: true, unseen: 0, lateAbove: new Set(), flash: 0, found: null, missed: [] };
     state.streams.set(conversation, stream);
   }
   return stream;
@@ -32,36 +32,43 @@ const withNewer = (stream, items, asked) => items.map((item) => stream.items.fin
 
 const page = (conversation, query) => get(`/v1/conversations/${conversation}/items`, { limit: PAGE, ...query });
 
-/** Show the newest, or what stands around a message. */
-export async function load(conversation, around = 0) {
-  const stream = streamOf(conversation);
-  stream.loading = "all";
-  stream.problem = null;
-  change();
-  try {
-    const asked = ticks;
-    const answer = await page(conversation, around ? { around } : {});
-    stream.items = withNewer(stream, asItems(answer.items), asked);
-    stream.hasOlder = answer.has_older;
-    stream.hasNewer = answer.has_newer;
-    stream.loaded = true;
-    stream.flash = around;
-    const unread = state.conversations.get(conversation)?.unread_count ?? 0;
-    if (!around && unread && !stream.newFrom) {
-      const first = stream.items.filter((item) => !item.isMine && !isLine(item)).at(-unread);
-      if (first) { stream.newFrom = first.number; stream.newCount = unread; }
-    }
-  } catch (problem) {
-    stream.problem = problem;
-  } finally {
-    stream.loading = "";
-    for (const work of stream.missed.splice(0)) work();
+/** Wait for `work`. Its answer may be older than what events tell meanwhile: that is taken again behind it. */
+async function asking(stream, work) {
+  stream.asking += 1;
+  try { return await work(); } catch (problem) { stream.problem = problem; } finally {
+    stream.asking -= 1;
+    if (!stream.asking) for (const again of stream.missed.splice(0)) again();
     change();
   }
 }
 
-/** An answer on its way may be older than what an event tells: `work` is done again when it is here. */
-function after(stream, work) { if (stream?.loading === "all" || stream?.isSettling) stream.missed.push(work); }
+function after(stream, work) { if (stream?.asking) stream.missed.push(work); }
+
+/** Show the newest, or what stands around a message. */
+export async function load(conversation, around = 0) {
+  const stream = streamOf(conversation);
+  const window = stream.window = {};
+  stream.loading = "all";
+  stream.problem = null;
+  change();
+  const asked = ticks;
+  await asking(stream, async () => {
+    try {
+      const answer = await page(conversation, around ? { around } : {});
+      if (stream.window !== window) return;
+      stream.items = withNewer(stream, asItems(answer.items), asked);
+      stream.hasOlder = answer.has_older;
+      stream.hasNewer = answer.has_newer;
+      stream.loaded = true;
+      stream.flash = around;
+      const unread = state.conversations.get(conversation)?.unread_count ?? 0;
+      if (!around && unread && !stream.newFrom) {
+        const first = stream.items.filter((item) => !item.isMine && !isLine(item)).at(-unread);
+        if (first) { stream.newFrom = first.number; stream.newCount = unread; }
+      }
+    } finally { if (stream.window === window) stream.loading = ""; }
+  });
+}
 
 /** Fetch the newest of the first conversations, one after the other: they can be read when the daemon falls silent. */
 export async function loadAhead(numbers) {
@@ -78,28 +85,26 @@ export async function more(conversation, direction) {
   if (stream.loading || !(isOlder ? stream.hasOlder : stream.hasNewer) || !stream.items.length) return false;
   stream.loading = direction;
   change();
-  try {
-    const edge = isOlder ? { before: stream.items[0].number } : { after: stream.items.at(-1).number };
-    const answer = await page(conversation, edge);
-    const known = new Set(stream.items.map((item) => item.number));
-    const fresh = asItems(answer.items).filter((item) => !known.has(item.number));
-    if (isOlder) {
-      stream.items = [...fresh, ...stream.items];
-      stream.hasOlder = answer.has_older;
-      if (stream.items.length > WINDOW) { stream.items.length = WINDOW; stream.hasNewer = true; }
-    } else {
-      stream.items = [...stream.items, ...fresh];
-      stream.hasNewer = answer.has_newer;
-      if (stream.items.length > WINDOW) { stream.items.splice(0, stream.items.length - WINDOW); stream.hasOlder = true; }
-    }
-    return fresh.length > 0;
-  } catch (problem) {
-    stream.problem = problem;
-    return false;
-  } finally {
-    stream.loading = "";
-    change();
-  }
+  const { window } = stream;
+  return await asking(stream, async () => {
+    try {
+      const edge = isOlder ? { before: stream.items[0].number } : { after: stream.items.at(-1).number };
+      const answer = await page(conversation, edge);
+      if (stream.window !== window) return false;
+      const known = new Set(stream.items.map((item) => item.number));
+      const fresh = asItems(answer.items).filter((item) => !known.has(item.number));
+      if (isOlder) {
+        stream.items = [...fresh, ...stream.items];
+        stream.hasOlder = answer.has_older;
+        if (stream.items.length > WINDOW) { stream.items.length = WINDOW; stream.hasNewer = true; stream.window = {}; }
+      } else {
+        stream.items = [...stream.items, ...fresh];
+        stream.hasNewer = answer.has_newer;
+        if (stream.items.length > WINDOW) { stream.items.splice(0, stream.items.length - WINDOW); stream.hasOlder = true; }
+      }
+      return fresh.length > 0;
+    } finally { if (stream.loading === direction) stream.loading = ""; }
+  }) ?? false;
 }
 
 /** An item came, was written, or more is known of it: this is the whole of it. */
@@ -115,10 +120,7 @@ export function take(told) {
   stream.items.forEach((other, at) => {
     if (other.reply?.number === item.number) keep(stream, at, { ...other, reply: { ...other.reply, text: item.text, gone: item.gone } });
   });
-  if (place >= 0) {
-    keep(stream, place, item);
-    return;
-  }
+  if (place >= 0) { keep(stream, place, item); return; }
   if (stream.hasNewer) return;
   stream.items.push(item);
   if (!item.isMine && !isLine(item) && !stream.atEnd) stream.unseen += 1;
@@ -160,43 +162,34 @@ export function takeGone(conversation, number, gone) {
 
 const settling = new Map();
 
-/** The daemon has the order, and what came may stand further up: ask once it is calm. */
+/** What came may stand further up: ask once it is calm. */
 function settleOrder(conversation) {
   clearTimeout(settling.get(conversation));
   settling.set(conversation, setTimeout(async () => {
     const stream = state.streams.get(conversation);
     if (!stream?.loaded || stream.hasNewer) return;
-    stream.isSettling = true;
-    try {
+    const { window } = stream;
+    await asking(stream, async () => {
       const asked = ticks;
-      const answer = await page(conversation, {});
+      const answer = await page(conversation, {}).catch(() => null);
+      // Lost: the next event asks again. Or somebody is elsewhere by now.
+      if (!answer || stream.window !== window) return;
       const tail = withNewer(stream, asItems(answer.items), asked);
       const numbers = new Set(tail.map((item) => item.number));
-      const head = stream.items.filter((item) => !numbers.has(item.number) && (!tail.length || before(item, tail[0])));
-      const late = tail.filter((item) => item.is_late && !item.isMine);
-      for (const item of late) if (!stream.items.some((other) => other.number === item.number)) stream.lateAbove.add(item.number);
+      const known = new Set(stream.items.map((item) => item.number));
+      const end = tail.length ? stream.items.findIndex((item) => item.number === tail[0].number) : Infinity;
+      const head = stream.items.filter((item, at) => at < end && !numbers.has(item.number));
+      for (const item of tail) if (item.is_late && !item.isMine && !known.has(item.number)) stream.lateAbove.add(item.number);
       stream.items = [...head, ...tail];
       if (!head.length) stream.hasOlder = answer.has_older;
-    } catch { /* the next event asks again */ }
-    stream.isSettling = false;
-    for (const work of stream.missed.splice(0)) work();
-    change();
+    });
   }, 300));
-
-  /** Items that stood before the page did keep their order. */
-  function before(item, firstOfTail) {
-    const stream = state.streams.get(conversation);
-    const at = stream.items.findIndex((other) => other.number === firstOfTail.number);
-    return at < 0 || stream.items.indexOf(item) < at;
-  }
 }
 
 /** Say to the daemon that a person saw what stands up to `last` (a number; 0: all). */
 export async function markRead(conversation, last = 0) {
   const known = state.conversations.get(conversation);
-  if (!known?.unread_count || document.hidden || !document.hasFocus() || !personIsHere()) return;
-  if (known.is_request || known.is_blocked) return;
-  const stream = streamOf(conversation);
-  const until = last || stream.items.at(-1)?.number;
+  if (!known?.unread_count || known.is_request || known.is_blocked || document.hidden || !document.hasFocus() || !personIsHere()) return;
+  const until = last || streamOf(conversation).items.at(-1)?.number;
   if (until) await post(`/v1/conversations/${conversation}/read`, { until });
 }

@@ -48,7 +48,7 @@ export async function start() {
   await enter();
 }
 
-/** Ask how the node stands and show what fits; called at the start and whenever that may have changed. */
+/** Ask how the node stands and show what fits. */
 export async function enter() {
   // What was asked for before may say what held then.
   await loading;
@@ -90,6 +90,7 @@ function answered() {
   change();
 }
 
+let version;
 let loading = null;
 let isStale = false;
 /** What events told while the lists were on their way: they may be older. */
@@ -120,6 +121,8 @@ async function loadNow() {
   missed = [];
   try {
     state.status = await get("/v1/status");
+    // An upgraded Mesh brings its page; what is written here stays until it is sent.
+    if ((version ??= state.status.version) !== state.status.version && !holdsSomething()) location.reload();
     const phase = PHASES[state.status.vault] ?? "ready";
     if (phase !== "ready") { if (state.phase === "ready") forget(); state.phase = phase; return; }
     const [identity, conversations, contacts, introductions, groups] = await Promise.all([

@@ -12,7 +12,7 @@ const DRESS = {
 };
 const ROWS = { block: (inner) => html`<code class="block">${inner}</code>`, quote: (inner) => html`<q class="block">${inner}</q>` };
 
-/** The pieces of a text as templates. Marks, mentions and what was found are places in code points; those beyond the end are passed over. */
+/** The pieces of a text as templates. Marks, mentions and finds are places in code points; those beyond the end are passed over. */
 export function body(text, { marks = [], mentions = [], found = [], hasLinks = true } = {}) {
   const spans = spansOf(text, [...marks, ...mentions.map((each) => ({ ...each, kind: "mention" })), ...found.map((each) => ({ ...each, kind: "found" }))]);
   const out = [];

@@ -1,6 +1,7 @@
 // Files that go with what is written: chosen, dropped or pasted, and handed over to the daemon at once. Their bytes stay in the page
 // until they are in a message, so a daemon that begins anew loses nothing of them.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
+import { isClosed } from "../acts.js";
 import { post, Problem } from "../api.js";
 import { failed, openDialog } from "../dom.js";
 import { canChange } from "../groups.js";
@@ -11,7 +12,6 @@ import { bytes } from "../times.js";
 import { upload } from "../transfers.js";
 import { t, told } from "../words.js";
 import "../words_more.js";
-import { takesFiles } from "./choosing.js";
 import { focusComposer } from "./composer.js";
 import { fileIcon, fileName } from "./files.js";
 
@@ -26,7 +26,7 @@ const TYPE_BYTES_MAX = 64;
 
 /** Let files go with what is written next; what cannot is said in words, all of it at once. */
 export async function attach(each, chosen) {
-  if (!takesFiles(each) || !chosen.length) return;
+  if (!each || isClosed(each) || !chosen.length) return;
   const large = chosen.filter((file) => file.size > (isPicture(file) ? PICTURE_BYTES_MAX : FILE_BYTES_MAX));
   const room = FILES_MAX - (state.attached.get(each.number) ?? []).length;
   if (chosen.length > room) { failed({ type: "too-many-files" }, { n: FILES_MAX }); return; }

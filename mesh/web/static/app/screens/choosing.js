@@ -1,7 +1,7 @@
 // The system's question for files. It is asked within the stroke that wants it: a browser lets it come for a few seconds only, and the
 // part that takes the files may still be on its way.
-import { doing, failed } from "../dom.js";
-import { canChange } from "../groups.js";
+import { isClosed } from "../acts.js";
+import { doing } from "../dom.js";
 import { fetchPart } from "../later.js";
 import { focusComposer } from "./composer.js";
 
@@ -10,17 +10,9 @@ let asking = null;
 
 /** Ask the system for files. */
 export function chooseFiles(each) {
-  if (!takesFiles(each)) return;
+  if (!each || isClosed(each)) return;
   asking = Object.assign(document.createElement("input"), { type: "file", multiple: true });
   asking.onchange = (event) => { const chosen = [...event.target.files]; doing(async () => (await fetchPart("attach")).attach(each, chosen))(); };
   asking.oncancel = focusComposer;
   asking.click();
-}
-
-/** Whether files can go into a conversation; why not is said. */
-export function takesFiles(each) {
-  if (!each || each.is_blocked || each.is_request || !canChange(each)) return false;
-  if (each.reads !== 1) return true;
-  failed({ type: "older-mesh" }, { name: each.title });
-  return false;
 }

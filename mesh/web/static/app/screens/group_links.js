@@ -26,7 +26,7 @@ onForget(() => { links.clear(); codes.clear(); });
 
 async function askLinks(conversation) {
   links.set(conversation, links.get(conversation) ?? []);
-  try { links.set(conversation, (await get(`/v1/groups/${conversation}/links`)).links); } catch { /* asked again when the group is looked at again */ }
+  links.set(conversation, (await get(`/v1/groups/${conversation}/links`)).links);
   change();
 }
 
@@ -53,7 +53,7 @@ function newLink(group) {
       <label class="pick"><input type="checkbox" name="approval" checked><span>${t("glink.ask")}</span></label><p class="small">${t("glink.means")}</p>`,
     act: async (data) => {
       const link = await post(`/v1/groups/${group.conversation}/links`, { uses_max: Number(data.get("uses")), lifetime_s: Number(data.get("days")) * DAY_S, needs_approval: data.has("approval") });
-      await askLinks(group.conversation);
+      linksChanged(group.conversation);
       return () => showLink(group, link);
     },
   });
@@ -81,7 +81,7 @@ function showLink(group, link) {
 async function revoke(group, link) {
   if (!(await confirm({ title: t("glink.revoke.ask"), body: html`<p>${t("glink.revoke.means")}</p>`, yes: t("add.revoke") }))) return;
   await remove(`/v1/groups/${group.conversation}/links/${link.number}`);
-  await askLinks(group.conversation);
+  linksChanged(group.conversation);
 }
 
 // ---- Who waits at a link ----
