@@ -105,7 +105,7 @@ def test_what_waits_in_one_group_has_so_many_bytes_in_all(monkeypatch: Patch) ->
 
 
 def admitted(person: Person, operation: Operation) -> int:
-    """How many of the longest operations may wait."""
+    """Return how many of the longest operations may wait."""
     waiting = WaitingPosts(inside(person), Vault(person.connection).groups)
     for count in range(OPERATIONS_MAX):
         try:
@@ -129,7 +129,7 @@ def test_what_is_known_of_parts_of_a_group_has_a_bound_and_is_found_again(
 
 
 def solved(person: Person) -> tuple[int, int]:
-    """How many operations there are; of how many it is at hand, after all were asked for, what
+    """Return how many operations there are; of how many it is at hand, after all were asked, what
     counts among them and those before.
     """
     found = inside(person).membership
