@@ -13,6 +13,7 @@ same ones, and it is the key of a knock that is its own.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -63,17 +64,18 @@ class NonceReuse:
         """A node's vault was put back or copied."""
         self._repeating[node] = None
 
-    def learn_links(self, vault: Connection) -> None:
-        """Learn at which tags many may knock: those of the links that a node gave.
+    def learn_links(self, vaults: Iterable[Connection]) -> None:
+        """Learn at which tags many may knock: those of the links that nodes gave.
 
         An older release may have no links.
         """
-        if vault.execute(_HAS_LINKS).fetchone() is None:
-            return
-        for (secret,) in vault.execute(_LINKS).fetchall():
-            assert isinstance(secret, bytes)
-            if secret not in self._at_links:
-                self._at_links[secret] = frozenset(tag for _, tag in link_tags(secret))
+        for vault in vaults:
+            if vault.execute(_HAS_LINKS).fetchone() is None:
+                continue
+            for (secret,) in vault.execute(_LINKS).fetchall():
+                assert isinstance(secret, bytes)
+                if secret not in self._at_links:
+                    self._at_links[secret] = frozenset(tag for _, tag in link_tags(secret))
 
     def collect(self, node: int, owner: int, vault: Connection) -> None:
         """Look at what a node sealed since the last call."""

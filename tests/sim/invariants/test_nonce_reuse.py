@@ -104,14 +104,14 @@ def test_many_may_knock_under_one_tag_of_a_link_but_never_with_the_same_nonce() 
         giver.execute("CREATE TABLE group_links (secret BLOB)")
         giver.execute("INSERT INTO group_links VALUES (?), (NULL)", (SECRET,))
     nonce_reuse = NonceReuse()
-    nonce_reuse.learn_links(giver)
+    nonce_reuse.learn_links([giver])
     nonce_reuse.collect(1, 1, vault_with(envelope(tag, 1)))
     nonce_reuse.collect(2, 2, vault_with(envelope(tag, 2)))
     with pytest.raises(BrokenInvariant):
         nonce_reuse.collect(3, 3, vault_with(envelope(tag, 2, filling=1)))
     # As for any tag of which no vault says that it is of a link.
     unknowing = NonceReuse()
-    unknowing.learn_links(vault_with())
+    unknowing.learn_links([vault_with()])
     unknowing.collect(1, 1, vault_with(envelope(tag, 1)))
     with pytest.raises(BrokenInvariant):
         unknowing.collect(2, 2, vault_with(envelope(tag, 2)))
