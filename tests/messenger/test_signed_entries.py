@@ -274,6 +274,37 @@ def test_what_is_hidden_for_a_week_is_erased_and_not_before(crew: tuple[Member, 
         ann.do(HideItem(item.number, is_on=False))
 
 
+def test_what_is_hidden_anew_is_kept_for_a_week_of_its_own(crew: tuple[Member, Member]) -> None:
+    """Another admin's word of long ago is that admin's last one still, and stands no more."""
+    ann, ben = crew
+    item = ann.do(WriteItem("Crew", text="words"))
+    for member in crew:
+        raised = operation(3, RoleChange(key("Ben"), Role.ADMIN, None, ()), ADD.id)
+        member.rules.membership.add(raised)
+    ann.do(HideItem(item.number))
+    ann.person.tend()
+    ben.take("Ann", *ann.written)
+    (theirs,) = ben.items()
+    ben.do(HideItem(theirs.number, is_on=False))
+    ann.take("Ben", ben.written[-1])
+    ann.person.tend()
+    ann.clock.pass_by(HIDDEN_KEPT_SECONDS + 86_400)
+    ann.person.tend()
+    assert ann.items()[0].text == "words"
+    ben.do(HideItem(theirs.number))
+    ann.take("Ben", ben.written[-1])
+    ann.person.tend()
+    ann.clock.pass_by(HIDDEN_KEPT_SECONDS - 60)
+    ann.person.tend()
+    assert ann.do(HideItem(item.number, is_on=False)).text == "words"
+    ann.do(HideItem(item.number))
+    ann.person.tend()
+    ann.clock.pass_by(HIDDEN_KEPT_SECONDS)
+    ann.person.tend()
+    with pytest.raises(UserError, match="an admin hid it"):
+        ann.do(HideItem(item.number, is_on=False))
+
+
 def test_mesh_time_that_is_put_back_lets_no_hidden_words_be_erased_early(
     crew: tuple[Member, Member],
 ) -> None:

@@ -194,12 +194,16 @@ class GroupEntries:
 
     def _erase_hidden(self, now: Instant) -> None:
         """Erase what an admin has hidden for a week: until then his removal may undo it. The week
-        begins here, where expiry time is steady: before that nobody knows how late it is.
+        begins here, where expiry time is steady: before that nobody knows how late it is. It is
+        that of the word that stands: an older one may have been undone since.
         """
         self._registers.count_hidden(now.expiry)
         before = UnixSeconds(now.expiry - HIDDEN_KEPT_SECONDS)
         for row in self._registers.hidden_before(before):
-            if not row.gone and self.entries.find_hidden(row) is not None:
+            hidden = self.entries.find_hidden(row)
+            if hidden is not None and self._registers.counts_before(
+                row.conversation, MessageId(hidden.id), before
+            ):
                 self.entries.erasing.hide(row)
 
     def _tell(self, placed: Iterable[EntryRow]) -> None:

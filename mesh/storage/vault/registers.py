@@ -325,12 +325,25 @@ class RegisterRows:
         return integer(self._connection.execute(_ABOUT[field].count, (conversation, target)))
 
     def hidden_before(self, before: UnixSeconds) -> list[EntryRow]:
-        """Return the objects whose hiding, or showing again, counts since before a time."""
+        """Return the objects that somebody's last word hides, or shows again, since before a time.
+        What stands may be a later word of another: see `counts_before`.
+        """
         cursor = self._connection.execute(
             f"{ENTRY} WHERE (conversation, id) IN ({_HIDDEN}) AND gone = '' ORDER BY number",
             (before,),
         )
         return all_of(cursor, EntryRow)
+
+    def counts_before(
+        self, conversation: ConversationId, id_: MessageId, before: UnixSeconds
+    ) -> bool:
+        """Say whether a word by which an object is hidden counts since before a time."""
+        found = self._connection.execute(
+            "SELECT 1 FROM register_values WHERE since BETWEEN 1 AND ?1 AND entry = "
+            "(SELECT number FROM entries WHERE conversation = ?2 AND id = ?3)",
+            (before, conversation, id_),
+        )
+        return found.fetchone() is not None
 
     def count_hidden(self, since: UnixSeconds) -> None:
         """Let what was hidden, or shown again, and does not count yet do so since a time."""
