@@ -265,3 +265,70 @@ def test_what_is_written_soon_after_a_time_off_does_not_go_early_either() -> Non
     assert is_there(bob, mine.number)
     passes(bob, DAY_S, step_s=HOUR_S)
     assert not is_there(bob, mine.number)
+
+
+@pytest.mark.parametrize("goes_on", ["here", "after a restart"])
+@pytest.mark.parametrize("is_right", [False, True])
+def test_a_calendar_that_is_set_back_while_the_node_runs_erases_nothing_early(
+    *, is_right: bool, goes_on: str
+) -> None:
+    """By mistake, and corrected before the clock is steady; or since it was wrong before."""
+    ann, bob = both()
+    bob.wall_error_s = 3 * DAY_S if is_right else 0
+    bob.tend()
+    before = reads(bob, ann, 2 * DAY_S)
+    passes(bob, HOUR_S)
+    bob.wall_error_s -= 3 * DAY_S
+    bob.is_clock_steady = False
+    bob.tend()
+    assert item(bob, before).disappears == bob.now.expiry + 2 * DAY_S - HOUR_S
+    meanwhile = reads(bob, ann, 2 * DAY_S)
+    passes(bob, 1_200)
+    assert item(bob, meanwhile).disappears == bob.now.expiry + 2 * DAY_S - 1_200
+    bob.wall_error_s = 0
+    if goes_on == "after a restart":
+        bob.clock.pass_by(60)
+        bob.restart()
+    passes(bob, HOUR_S)
+    bob.is_clock_steady = True
+    passes(bob, 2 * DAY_S - 2 * HOUR_S - 1_800)
+    assert is_there(bob, before)
+    passes(bob, 1_200)
+    assert not is_there(bob, before)
+    assert is_there(bob, meanwhile)
+    passes(bob, HOUR_S)
+    assert not is_there(bob, meanwhile)
+
+
+def test_a_time_off_that_is_taken_back_is_so_also_over_a_restart() -> None:
+    """A calendar that is ahead for more than an hour after a start, and then is set right."""
+    bob, number = read_by_bob(5 * DAY_S)
+    bob.wall_error_s = 3 * DAY_S
+    bob.restart()
+    bob.tend()
+    assert item(bob, number).disappears == bob.now.expiry + 2 * DAY_S
+    bob.wall_error_s, bob.is_clock_steady = 0, False
+    bob.tend()
+    bob.restart()
+    passes(bob, HOUR_S)
+    bob.is_clock_steady = True
+    passes(bob, 5 * DAY_S - 2 * HOUR_S, step_s=HOUR_S)
+    assert is_there(bob, number)
+    passes(bob, HOUR_S, step_s=HOUR_S)
+    assert not is_there(bob, number)
+
+
+def test_a_calendar_that_was_behind_and_is_set_twice_erases_nothing_early() -> None:
+    """Once back, and then right: of a run that had been steady nothing is a time off."""
+    bob, number = read_by_bob(2 * DAY_S, wall_error_s=-3 * DAY_S)
+    bob.restart()
+    bob.tend()
+    bob.wall_error_s, bob.is_clock_steady = -4 * DAY_S, False
+    bob.tend()
+    bob.wall_error_s = 0
+    passes(bob, HOUR_S)
+    bob.is_clock_steady = True
+    passes(bob, 2 * DAY_S - 2 * HOUR_S, step_s=HOUR_S)
+    assert is_there(bob, number)
+    passes(bob, HOUR_S, step_s=HOUR_S)
+    assert not is_there(bob, number)

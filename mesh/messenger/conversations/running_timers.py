@@ -4,7 +4,8 @@ Implements `docs/protocol/entries.md`, section "Disappearing". What began to run
 node ends by the steady clock alone. When a timer ends stands in the vault, so that it goes on over
 restarts, by a time of its own: that is expiry time once the clock is steady, and until then it goes
 on from where it was last, as if the node had not been off. The vault keeps which began meanwhile:
-for these the time off does not count, in whichever run it becomes known.
+for these the time off does not count, in whichever run it becomes known. A clock that is set back
+while the node runs is in doubt until it is steady again: it may be right at the next start.
 """
 
 from mesh.ids import Instant, Monotonic, UnixSeconds
@@ -31,8 +32,9 @@ class RunningTimers:
         self._ahead_s: int | None = None
         self._is_believed = False
         self._noted = UnixSeconds(0)
-        # So much of what the clock says counts as the time for which the node was off.
-        self._off_s = 0
+        # So much of what the clock says counts as the time for which the node was off; None until
+        # the clock was steady in this run.
+        self._off_s: int | None = None
 
     def start(self, row: EntryRow, now: Instant) -> None:
         """The time of one runs since now."""
@@ -88,16 +90,20 @@ class RunningTimers:
         assert self._ahead_s is not None
         moved_s = ahead_s - self._ahead_s
         if self._is_believed:
-            if abs(moved_s) > CLOCK_JUMP_SECONDS:
+            if moved_s < -CLOCK_JUMP_SECONDS and not is_steady:
+                self._doubt(moved_s, now)
+            elif abs(moved_s) > CLOCK_JUMP_SECONDS:
                 self._move(moved_s, now)
         elif is_steady:
             self._is_believed = True
-            # That it is later than the node knows of is the time for which it was off.
-            self._off_s = max(0, moved_s)
-            self._ahead_s += self._off_s
+            off_s = 0
+            if self._off_s is None:
+                # That it is later than the node knows of is the time for which it was off.
+                off_s = self._off_s = max(0, moved_s)
+                self._ahead_s += off_s
             # What began before it was known, here or in a run of before, is older by none of that.
-            self._rows.settle(self._off_s)
-            self._move(moved_s - self._off_s, now)
+            self._rows.settle(off_s)
+            self._move(moved_s - off_s, now)
 
     def _begin(self, now: Instant) -> None:
         """Take over what ran before this run. It is over when the node has been on for as long as
@@ -111,9 +117,19 @@ class RunningTimers:
             left_s = end - seen if 0 < end - seen < timer else timer
             self._at_latest[number] = now.after(left_s * 1_000)
 
+    def _doubt(self, moved_s: int, now: Instant) -> None:
+        """The clock was set back, and nobody knows yet whether that is right. If the ends went back
+        with it now, and it is right again at the next start, that would be taken for a time off. It
+        takes back at once what it said of the time off: by that things go later.
+        """
+        assert self._off_s is not None
+        self._is_believed = False
+        self._move(max(moved_s, -self._off_s), now)
+
     def _move(self, moved_s: int, now: Instant) -> None:
         """The clock is elsewhere, and no time has passed by that."""
         assert self._ahead_s is not None
+        assert self._off_s is not None
         self._ahead_s += moved_s
         # A clock that is set back takes back first what it said of the time off.
         false_s = min(self._off_s, max(0, -moved_s))
