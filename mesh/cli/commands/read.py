@@ -8,8 +8,8 @@ from mesh.cli.daemon_client import client_of
 from mesh.cli.items import lines_of, styled
 from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
+from mesh.cli.speakers import Chats, Said
 from mesh.cli.terminal import Terminal
-from mesh.cli.who_and_where import Chats, Said
 from mesh.client import Client
 from mesh.commands.conversations import ConversationAnswer, ReadItems
 from mesh.commands.item_commands import AskItem, AskItems, AskItemsByArrival

@@ -9,8 +9,8 @@ from mesh.cli.layout import when
 from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
+from mesh.cli.speakers import Chats, Said
 from mesh.cli.terminal import Terminal
-from mesh.cli.who_and_where import Chats, Said
 from mesh.commands.search import HitAnswer, HitsAnswer, Search
 from mesh.limits.api import NUMBER_MAX
 from mesh.limits.search import HITS_PER_PAGE_MAX

@@ -16,8 +16,8 @@ from mesh.cli.event_lines import concerns, find_line
 from mesh.cli.items import lines_of, styled
 from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
+from mesh.cli.speakers import NOT_NOW, Chats
 from mesh.cli.terminal import Terminal
-from mesh.cli.who_and_where import NOT_NOW, Chats
 from mesh.client import Client
 from mesh.commands.conversations import AskConversation, ConversationAnswer
 from mesh.commands.item_commands import AskItemsByArrival

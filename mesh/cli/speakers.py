@@ -1,4 +1,4 @@
-"""Who said something, and in which conversation, where items of several are shown together."""
+"""The names of people and of conversations, where items of several are shown together."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ OF_PEOPLE = ("direct", "self")
 
 
 class Said(NamedTuple):
-    """Who else is in the conversation of an item, and the name of that if it must be told.
+    """The name of who else is in the conversation of an item, and its own if that must be told.
 
     Both are made safe. A direct one that somebody else writes in is told by who does, and the notes
     by that it is only oneself.
