@@ -59,6 +59,7 @@ from mesh.api.tokens import AskTokens, MakeToken, RevokeToken
 from mesh.commands.answer import Answer, Done
 from mesh.commands.command import Command
 from mesh.commands.identity import CreateIdentity
+from mesh.commands.item_commands import AskItemsByArrival
 from mesh.commands.messages import AskMessages
 from mesh.commands.settings import AskSettings, ChangeSettings, SettingsAnswer
 from mesh.errors import UserError
@@ -176,7 +177,7 @@ class Application:
             case RevokeToken(token=number):
                 await self.access.revoke_token(number)
                 return Done()
-            case AskMessages(mark_read=True):
+            case AskMessages(mark_read=True) | AskItemsByArrival(mark_read=True):
                 # It changes what the person sees as new.
                 grant.require("send")
                 return await self.asker.ask(request)

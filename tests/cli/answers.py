@@ -3,12 +3,14 @@
 import msgspec
 
 from mesh.commands.contacts import ContactAnswer
-from mesh.commands.items import AuthorAnswer, ItemAnswer
-from mesh.commands.messages import MessageAnswer
+from mesh.commands.items import ItemAnswer
+from mesh.commands.messages import AuthorAnswer, MessageAnswer
 
 NOW = 1_800_000_000
 
 KEY = "0123456789abcdef" * 4
+
+ME = AuthorAnswer(key="ff" * 32, label="Anna", is_mine=True)
 
 
 def contact(label: str = "Ben", *, number: int = 1, **fields: object) -> ContactAnswer:
@@ -34,6 +36,7 @@ def message(**fields: object) -> MessageAnswer:
         conversation=1,
         contact=1,
         label="Ben",
+        author=AuthorAnswer(key=KEY, label="Ben", is_mine=False),
         is_mine=False,
         text="Hello",
         sent=NOW,
@@ -41,7 +44,8 @@ def message(**fields: object) -> MessageAnswer:
         state="received",
         carriers=0,
     )
-    return msgspec.structs.replace(made, **fields)
+    by = {"author": ME} if fields.get("is_mine") else {}
+    return msgspec.structs.replace(made, **by, **fields)
 
 
 def item(**fields: object) -> ItemAnswer:
@@ -62,6 +66,3 @@ def item(**fields: object) -> ItemAnswer:
         text="Hello",
     )
     return msgspec.structs.replace(made, **fields)
-
-
-ME = AuthorAnswer(key="ff" * 32, label="Anna", is_mine=True)

@@ -5,7 +5,8 @@ from msgspec.structs import replace
 from mesh.cli.commands.chats import preview, row
 from mesh.cli.names import Names
 from mesh.commands.conversations import ConversationAnswer
-from mesh.commands.items import AuthorAnswer, ItemAnswer
+from mesh.commands.items import ItemAnswer
+from mesh.commands.messages import AuthorAnswer
 from tests.api.small_node import Running
 from tests.cli.answers import NOW, contact
 from tests.cli.conftest import Mesh
