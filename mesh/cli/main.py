@@ -48,7 +48,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "add": ("mesh.cli.commands.add", "add", "Add a contact by their link"),
     "contacts": ("mesh.cli.commands.people", "contacts", "List your contacts"),
     "contact": ("mesh.cli.commands.contact", "contact", "Show, verify, block or change a contact"),
-    "requests": ("mesh.cli.commands.people", "requests", "List who waits to be let in"),
+    "requests": ("mesh.cli.commands.people", "requests", "List who waits for a word of yours"),
     "compare": (
         "mesh.cli.commands.compare",
         "compare",

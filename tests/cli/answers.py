@@ -3,6 +3,7 @@
 import msgspec
 
 from mesh.commands.contacts import ContactAnswer
+from mesh.commands.groups import GroupAnswer, KnockAnswer
 from mesh.commands.items import AuthorAnswer, ItemAnswer
 from mesh.commands.messages import MessageAnswer
 
@@ -65,3 +66,31 @@ def item(**fields: object) -> ItemAnswer:
 
 
 ME = AuthorAnswer(key="ff" * 32, label="Anna", is_mine=True)
+
+
+def group(**fields: object) -> GroupAnswer:
+    """Return a group in which we are."""
+    made = GroupAnswer(
+        conversation=4,
+        gid="cd" * 32,
+        name="Crew",
+        about="",
+        role="member",
+        members_count=3,
+        state="in",
+        waiting_since=0,
+        waiting_for=[],
+        code="",
+        inviter="",
+        note="",
+        invited=[],
+        settings=None,
+        is_known=True,
+        tells="held",
+    )
+    return msgspec.structs.replace(made, **fields)
+
+
+KNOCK = KnockAnswer(
+    knock=2, name="Cleo", key=KEY, note="Me again", came=NOW, link=1, looks_like=["Clео"]
+)
