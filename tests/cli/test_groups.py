@@ -76,6 +76,11 @@ def test_what_can_be_done_again_is_asked_of_nobody(
     assert mesh("group", *words).code == 0
 
 
+def test_a_setting_of_a_group_that_is_none_names_those_that_are(mesh: Mesh, node: Running) -> None:
+    ran = mesh("group", "set", "Crew", "write=nobody")
+    assert (ran.code, ran.err) == (2, "mesh: write is members or admins.\n")
+
+
 @pytest.mark.parametrize(
     "words, question",
     [

@@ -302,3 +302,11 @@ def test_who_is_no_member_any_more_is_told_so() -> None:
     ann.ask(ChangeGroup("Crew", closed=True))
     with pytest.raises(UserError, match="Crew is closed"):
         say(ann, "And I")
+
+
+def test_who_has_no_right_in_an_open_group_is_not_told_that_it_is_closed() -> None:
+    ann, bob = people = crew("Ann", "Bob")
+    ann.ask(ChangeGroup("Crew", write="admins"))
+    settle(*people)
+    with pytest.raises(UserError, match="In Crew that is not for you to do"):
+        say(bob, "May I?")

@@ -44,6 +44,11 @@ from mesh.errors import UserError
 _LOG_LIMIT = 1_000
 _SWITCHES = ("yes", "no")
 _NUMBERS = ("history", "lifetime")
+_WORDS = dict.fromkeys(("add", "write", "pin", "timer"), ("members", "admins")) | {
+    "board": ("on", "off"),
+    "acks": ("auto", "on", "off"),
+}
+"""The values of settings that are one of a few words."""
 
 
 @click.group(
@@ -415,6 +420,10 @@ def changed(group: str, settings: tuple[str, ...]) -> ChangeGroup:
             if value not in _SWITCHES:
                 raise UserError("usage", "A group is closed (yes) or not (no).")
             given[key] = value == "yes"
+        elif key in _WORDS:
+            if value not in _WORDS[key]:
+                raise UserError("usage", f"{key} is {' or '.join(_WORDS[key])}.")
+            given[key] = value
         elif key in _NUMBERS:
             if not value.isdigit():
                 raise UserError("usage", f"{key} is a number.")

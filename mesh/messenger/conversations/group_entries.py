@@ -91,7 +91,7 @@ class GroupEntries:
             return f"You left {rules.name}."
         if row is not None and row.state == "removed":
             return f"You were removed from {rules.name}."
-        if rules.membership.settings.closed:
+        if rules.membership.settings.closed == "yes":
             return f"{rules.name} is closed: nobody writes in it."
         return f"In {rules.name} that is not for you to do."
 
