@@ -11,8 +11,8 @@ KEPT_SECONDS = {"1d": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400, "until-deliv
 where nobody wishes otherwise: people are away for weeks, and the keys of an invite live as long."""
 
 TIMERS_NOTED_SECONDS = 300
-"""Between notes of how late it is, at chores, while timers run: of a node that is never on for so
-long at a time nothing counts until its clock is steady."""
+"""Between notes of how late it is for timers: of a node that is never on for so long at a time
+nothing counts until its clock is steady."""
 
 TIMERS_IN_MEMORY_MAX = 10_000
 """Items whose time to disappear is counted by the clock of this run; of more, by expiry time."""

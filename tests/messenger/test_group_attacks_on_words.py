@@ -460,9 +460,10 @@ def erased_by_a_hide_of_who_was_no_admin(days: int) -> bool:
     text = telling.says("M", entry(Kind.TEXT, [known], number=1))
     telling.says("A", entry(Kind.HIDE, [known], target=text, number=1))
     replica = telling.replica("O", [*story.operations[1:], *telling.said])
-    replica.person.clock.pass_by(days * 86_400)
-    with transaction(replica.connection):
-        replica.groups._erase_hidden(replica.person.now)
+    for seconds in (0, days * 86_400):
+        replica.person.clock.pass_by(seconds)
+        with transaction(replica.connection):
+            replica.groups._erase_hidden(replica.person.now)
     story.tell("O", Remove((Removal(key_of("A"), (known,), ()),)), known)
     replica.take(story.operations[-1:])
     return replica.items()[0]["text"] == ""

@@ -90,6 +90,18 @@ def test_who_is_removed_before_he_knew_that_he_was_in_waits_no_longer_and_may_co
     assert told(bob).state == "in"
 
 
+def test_who_was_left_waiting_for_a_group_that_he_is_out_of_learns_of_it_after_a_start() -> None:
+    ann, cem = people = crew("Ann", "Cem")
+    ann.ask(RemoveMember("Crew", member(ann, "Cem").member))
+    settle(*people)
+    # A vault in which the removal was seen before it said anything of who waited.
+    with transaction(cem.connection):
+        cem.connection.execute("UPDATE groups SET state = 'joining'")
+    cem.restart()
+    cem.tend()
+    assert told(cem).state == "removed"
+
+
 def test_after_a_removal_nothing_is_sealed_that_the_removed_one_can_open() -> None:
     ann, bob, cem = people = crew("Ann", "Bob", "Cem")
     backup = bob.backup()

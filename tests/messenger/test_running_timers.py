@@ -4,8 +4,9 @@ import pytest
 
 from mesh.commands.conversations import ReadItems
 from mesh.commands.item_commands import WriteItem
-from tests.messenger.doing import both, item, said
-from tests.messenger.people import DAY_S, Person
+from mesh.storage.connection import transaction
+from tests.messenger.doing import both, do, item, said
+from tests.messenger.people import DAY_S, Person, exchange
 
 HOUR_S = 3_600
 
@@ -15,10 +16,23 @@ def read_by_bob(timer: int, *, wall_error_s: int = 0) -> tuple[Person, int]:
     ann, bob = both()
     bob.wall_error_s = wall_error_s
     bob.tend()
+    return bob, reads(bob, ann, timer)
+
+
+def reads(bob: Person, ann: Person, timer: int) -> int:
+    """Bob reads a text of Ann's under a timer."""
     _, theirs = said(ann, bob, WriteItem("Bob", text="for a while", timer=timer))
     bob.ask(ReadItems("Ann", until=theirs.number))
     bob.tend()
-    return bob, theirs.number
+    return theirs.number
+
+
+def starts_after(bob: Person, off_s: int) -> None:
+    """Bob's node was off, and does not know yet how late it is."""
+    bob.clock.pass_by(off_s)
+    bob.restart()
+    bob.is_clock_steady = False
+    bob.tend()
 
 
 def passes(bob: Person, seconds: int, *, step_s: int = 600) -> None:
@@ -173,3 +187,81 @@ def test_a_calendar_that_is_wrong_at_a_start_and_soon_right_erases_nothing_early
     assert is_there(bob, number)
     passes(bob, 2 * HOUR_S, step_s=HOUR_S)
     assert not is_there(bob, number)
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_what_is_read_soon_after_a_time_off_does_not_go_early_for_that(
+    *, is_restarted: bool
+) -> None:
+    """A run that ends before its clock is steady does not learn how late it was."""
+    ann, bob = both()
+    bob.tend()
+    starts_after(bob, 14 * DAY_S)
+    number = reads(bob, ann, 7 * DAY_S)
+    passes(bob, 1_800)
+    assert item(bob, number).disappears == bob.now.expiry + 7 * DAY_S - 1_800
+    if is_restarted:
+        bob.clock.pass_by(12 * HOUR_S)
+        bob.restart()
+        passes(bob, 1_200)
+        assert is_there(bob, number)
+    bob.is_clock_steady = True
+    bob.tend()
+    left_s = item(bob, number).disappears - bob.now.expiry
+    # For how long it was off since it was read is not known in another run.
+    assert 7 * DAY_S - 3_600 <= left_s <= 7 * DAY_S - 1_800
+    passes(bob, 6 * DAY_S, step_s=6 * HOUR_S)
+    assert is_there(bob, number)
+    # It is counted once: from now on a time off is one.
+    bob.clock.pass_by(DAY_S)
+    bob.restart()
+    bob.tend()
+    assert not is_there(bob, number)
+
+
+def test_what_is_read_in_the_first_run_of_all_does_not_go_early() -> None:
+    """Nothing says yet how late it was, but what the clock said at chores of before."""
+    ann, bob = both()
+    bob.tend()
+    with transaction(bob.connection):
+        bob.connection.execute("DELETE FROM marks WHERE name = 'time of timers'")
+    starts_after(bob, 5 * DAY_S)
+    number = reads(bob, ann, DAY_S)
+    bob.restart()
+    passes(bob, HOUR_S)
+    bob.is_clock_steady = True
+    bob.tend()
+    assert is_there(bob, number)
+
+
+def test_a_node_on_which_no_timer_ran_is_not_taken_to_have_been_off() -> None:
+    ann, bob = both()
+    bob.wall_error_s = 3 * DAY_S
+    passes(bob, 10 * DAY_S, step_s=6 * HOUR_S)
+    starts_after(bob, 60)
+    number = reads(bob, ann, 7 * DAY_S)
+    bob.restart()
+    bob.tend()
+    passes(bob, HOUR_S)
+    bob.is_clock_steady = True
+    bob.tend()
+    bob.wall_error_s = 0
+    bob.tend()
+    # A clock that is set back takes back first what it said of the time off: nothing.
+    assert item(bob, number).disappears - bob.now.expiry <= 7 * DAY_S - HOUR_S + 600
+
+
+def test_what_is_written_soon_after_a_time_off_does_not_go_early_either() -> None:
+    ann, bob = both()
+    bob.tend()
+    starts_after(bob, 5 * DAY_S)
+    mine = do(bob, WriteItem("Ann", text="mine", timer=DAY_S))
+    exchange(ann, bob)
+    bob.tend()
+    bob.restart()
+    passes(bob, HOUR_S)
+    bob.is_clock_steady = True
+    bob.tend()
+    assert is_there(bob, mine.number)
+    passes(bob, DAY_S, step_s=HOUR_S)
+    assert not is_there(bob, mine.number)

@@ -263,6 +263,7 @@ def test_what_is_hidden_for_a_week_is_erased_and_not_before(crew: tuple[Member, 
     ann.do(HideItem(item.number))
     ann.do(HideItem(other.number))
     ann.do(HideItem(other.number, is_on=False))
+    ann.person.tend()
     for seconds, contents in ((HIDDEN_KEPT_SECONDS - 60, 5), (120, 3)):
         ann.clock.pass_by(seconds)
         ann.person.tend()
@@ -286,6 +287,29 @@ def test_mesh_time_that_is_put_back_lets_no_hidden_words_be_erased_early(
     ann.person.tend()
     assert ann.do(HideItem(item.number, is_on=False)).text == "bad words"
     ann.do(HideItem(item.number))
+    ann.person.tend()
+    ann.clock.pass_by(HIDDEN_KEPT_SECONDS)
+    ann.person.tend()
+    with pytest.raises(UserError, match="an admin hid it"):
+        ann.do(HideItem(item.number, is_on=False))
+
+
+def test_what_is_hidden_under_a_calendar_that_is_behind_is_not_erased_once_that_is_set_right(
+    crew: tuple[Member, Member],
+) -> None:
+    ann, _ = crew
+    # A computer whose clock has no battery.
+    ann.person.wall_error_s, ann.person.is_clock_steady = -10 * 86_400, False
+    item = ann.do(WriteItem("Crew", text="bad words"))
+    ann.do(HideItem(item.number))
+    ann.person.tend()
+    ann.person.wall_error_s, ann.person.is_clock_steady = 0, True
+    ann.person.tend()
+    ann.clock.pass_by(HIDDEN_KEPT_SECONDS - 60)
+    ann.person.tend()
+    assert ann.do(HideItem(item.number, is_on=False)).text == "bad words"
+    ann.do(HideItem(item.number))
+    ann.person.tend()
     ann.clock.pass_by(HIDDEN_KEPT_SECONDS)
     ann.person.tend()
     with pytest.raises(UserError, match="an admin hid it"):

@@ -58,7 +58,7 @@ class Effects:
         if isinstance(content, Retract) and target is not None:
             self._erasing.retract(target, now, but=row.number)
         elif not judged.is_apart:
-            self.count(row, entry, content, target, now)
+            self.count(row, entry, content, target)
 
     def count(
         self,
@@ -66,7 +66,6 @@ class Effects:
         entry: Entry,
         content: Content,
         target: EntryRow | None,
-        now: Instant,
     ) -> None:
         """Let a valid change count, if it does, and tell of what it changes."""
         if isinstance(content, Close) and target is not None:
@@ -75,8 +74,6 @@ class Effects:
             self._changes.set_counted(row.number, is_counted=False)
         else:
             self._set(row, entry, content)
-            if isinstance(content, Hide):
-                self._registers.set_since(row.number, now.expiry)
         self._tell(row, content, target)
 
     def lose(self, row: EntryRow, content: Content, target: EntryRow | None) -> None:

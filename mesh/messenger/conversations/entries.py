@@ -280,7 +280,7 @@ class Entries(KeptEntries):
         if is_apart:
             self._effects.lose(row, content, target)
         else:
-            self._effects.count(row, entry, content, target, now)
+            self._effects.count(row, entry, content, target)
 
 
 def _of_keys(authors: Mapping[VerifyKey, int], keys: Iterable[VerifyKey]) -> list[int]:

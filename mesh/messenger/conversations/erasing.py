@@ -6,7 +6,7 @@ sealed. Rows with id, author and place stay: nothing of it comes back when it co
 """
 
 from mesh.events import ItemGone
-from mesh.ids import Instant, Monotonic
+from mesh.ids import Instant, Monotonic, UnixSeconds
 from mesh.limits.messages import EXPIRED_PER_CHORE
 from mesh.messenger.account import Account
 from mesh.messenger.conversations.files import Files
@@ -58,6 +58,10 @@ class Erasing:
             self._running.start(row, now)
             self._pending_events.item_changed(row.number)
         return bool(started)
+
+    def shown_end(self, row: EntryRow, now: Instant) -> UnixSeconds:
+        """Return when an object disappears, as a person reads it; 0: its time does not run."""
+        return self._running.shown_end(row, now)
 
     def next_end(self, now: Instant, *, is_clock_steady: bool) -> Monotonic | None:
         """Return when the next object disappears, as far as that is known."""

@@ -205,7 +205,10 @@ class GroupEntries:
         self._tell([woken] if woken.place else [])
 
     def _erase_hidden(self, now: Instant) -> None:
-        """Erase what an admin has hidden for a week: until then his removal may undo it."""
+        """Erase what an admin has hidden for a week: until then his removal may undo it. The week
+        begins here, where expiry time is steady: before that nobody knows how late it is.
+        """
+        self._registers.count_hidden(now.expiry)
         before = UnixSeconds(now.expiry - HIDDEN_KEPT_SECONDS)
         for row in self._registers.hidden_before(before):
             if not row.gone and self.entries.find_hidden(row) is not None:

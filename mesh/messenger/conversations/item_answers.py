@@ -172,7 +172,7 @@ class ItemAnswers:
             reactions=self._reactions(row) if is_changed else [],
             is_pinned=is_changed and self._entries.is_pinned(row),
             timer=row.timer,
-            disappears=row.disappears,
+            disappears=self._entries.erasing.shown_end(row, now),
             sets_timer=content.seconds if isinstance(content, Timer) else None,
             retraction=self._retraction(row),
             is_apart=row.is_apart,

@@ -3,7 +3,8 @@
 Implements `docs/protocol/entries.md`, section "Disappearing". What began to run in this run of the
 node ends by the steady clock alone. When a timer ends stands in the vault, so that it goes on over
 restarts, by a time of its own: that is expiry time once the clock is steady, and until then it goes
-on from where it was last, as if the node had not been off.
+on from where it was last, as if the node had not been off. The vault keeps which began meanwhile:
+for these the time off does not count, in whichever run it becomes known.
 """
 
 from mesh.ids import Instant, Monotonic, UnixSeconds
@@ -35,7 +36,8 @@ class RunningTimers:
 
     def start(self, row: EntryRow, now: Instant) -> None:
         """The time of one runs since now."""
-        self._rows.start(row.number, UnixSeconds(self._time(now) + row.timer))
+        end = UnixSeconds(self._time(now) + row.timer)
+        self._rows.start(row.number, end, is_early=not self._is_believed)
         self._note(now)
         if len(self._ends) < TIMERS_IN_MEMORY_MAX:
             self._ends[row.number] = now.after(row.timer * 1_000)
@@ -45,12 +47,19 @@ class RunningTimers:
         ends = (*self._ends.values(), *self._at_latest.values())
         return min(ends, default=None)
 
+    def shown_end(self, row: EntryRow, now: Instant) -> UnixSeconds:
+        """Return when one is over, as a person reads it. Before the clock is steady the vault has
+        that by a time that may be long ago; 0: its time does not run.
+        """
+        if not row.disappears or self._ahead_s is None:
+            return row.disappears
+        return UnixSeconds(row.disappears + now.expiry - self._time(now))
+
     def take_over(self, now: Instant) -> list[int]:
         """Return those that are over by the steady clock, once. A chore: none is done while the
         disk is full, so it is here that is noted how late it is.
         """
-        if self._ends or self._at_latest:
-            self._note(now)
+        self._note(now)
         over = []
         for ends in (self._ends, self._at_latest):
             for number, end in list(ends.items()):
@@ -86,16 +95,18 @@ class RunningTimers:
             # That it is later than the node knows of is the time for which it was off.
             self._off_s = max(0, moved_s)
             self._ahead_s += self._off_s
+            # What began before it was known, here or in a run of before, is older by none of that.
+            self._rows.settle(self._off_s)
             self._move(moved_s - self._off_s, now)
 
     def _begin(self, now: Instant) -> None:
         """Take over what ran before this run. It is over when the node has been on for as long as
         was left; what was over already, after its whole time, unless the clock is steady before.
         """
-        seen = self._marks.mark(_TIME_MARK) or self._marks.mark(CLOCK_MARK) or now.expiry
-        self._ahead_s = seen - now.monotonic // 1_000_000
         # Nothing is written: a vault opens on a disk that is full.
-        self._noted = UnixSeconds(seen)
+        self._noted = UnixSeconds(self._marks.mark(_TIME_MARK))
+        seen = self._noted or self._marks.mark(CLOCK_MARK) or now.expiry
+        self._ahead_s = seen - now.monotonic // 1_000_000
         for number, timer, end in self._rows.running(TIMERS_IN_MEMORY_MAX):
             left_s = end - seen if 0 < end - seen < timer else timer
             self._at_latest[number] = now.after(left_s * 1_000)
@@ -127,4 +138,5 @@ class RunningTimers:
 
     def _write(self, number: int, now: Instant) -> None:
         left_s = -((now.monotonic - self._ends[number]) // 1_000_000)
-        self._rows.start(number, UnixSeconds(self._time(now) + max(left_s, 1)))
+        end = UnixSeconds(self._time(now) + max(left_s, 1))
+        self._rows.start(number, end, is_early=False)

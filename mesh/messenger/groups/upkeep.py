@@ -85,6 +85,9 @@ class Upkeep:
         self._chains.follow_week(self._groups.all, now)
         dues: list[UnixSeconds] = []
         for group in self._groups.all:
+            if group.row.state == "joining":
+                # A former Mesh may have left it so though a removal of ours counts.
+                self._standing.settle(group, now)
             if group.row.state == "in" and group.is_in:
                 dues += self._tend_group(group, now)
         self._posting.flush_all(now)

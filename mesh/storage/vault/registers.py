@@ -35,7 +35,8 @@ HIDDEN_SINCE: Final = (
     "UPDATE register_values SET since = "
     "(SELECT received FROM entries WHERE number = register_values.entry) WHERE field = 'hidden'",
 )
-"""Since when a hiding counts, by expiry time, which erases. A migration, which never changes."""
+"""Since when a hiding counts, by expiry time, which erases; 0: that time was not steady since.
+A migration, which never changes."""
 
 _HIDDEN: Final = (
     "SELECT conversation, target FROM register_values "
@@ -331,10 +332,12 @@ class RegisterRows:
         )
         return all_of(cursor, EntryRow)
 
-    def set_since(self, entry: int, since: UnixSeconds) -> None:
-        """A value counts since this expiry time, if it is in a register."""
+    def count_hidden(self, since: UnixSeconds) -> None:
+        """Let what was hidden, or shown again, and does not count yet do so since a time."""
         self._connection.execute(
-            "UPDATE register_values SET since = ? WHERE entry = ?", (since, entry)
+            "UPDATE register_values SET since = ? "
+            "WHERE field = 'hidden' AND is_last = 1 AND since = 0",
+            (since,),
         )
 
     def find_ends(self, poll: int) -> int | None:

@@ -26,7 +26,7 @@ from mesh.storage.vault.registers import HIDDEN_SINCE
 from mesh.storage.vault.scheduled import SCHEDULED
 from mesh.storage.vault.sealed import OPENED_IN_DAY
 from mesh.storage.vault.search import TEXT_INDEX
-from mesh.storage.vault.timers import TIMERS_OF_SHOWN
+from mesh.storage.vault.timers import TIMERS_BEGUN_EARLY, TIMERS_OF_SHOWN
 
 # When something was last opened on a session after it was over: its author still writes there.
 _VERSION_2: Final = ("ALTER TABLE sessions ADD COLUMN heard INTEGER NOT NULL DEFAULT 0",)
@@ -450,4 +450,5 @@ VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     GROUP_TELLERS,
     TIMERS_OF_SHOWN,
     HIDDEN_SINCE,
+    TIMERS_BEGUN_EARLY,
 )

@@ -16,6 +16,11 @@ TIMERS_OF_SHOWN: Final = (
 )
 """What waits cannot be read, so its time does not run. A migration, which never changes."""
 
+TIMERS_BEGUN_EARLY: Final = (
+    "ALTER TABLE entries ADD COLUMN began_early INTEGER NOT NULL DEFAULT 0",
+)
+"""1: its time began to run before the clock was steady. A migration, which never changes."""
+
 # As the index of these says it. What was written here runs from its sealing on.
 _TO_START: Final = (
     f"{ENTRY} WHERE timer > 0 AND disappears = 0 AND is_read = 1 AND gone = '' AND place = 1 "
@@ -34,10 +39,13 @@ class TimerRows:
         """Those that were sealed here, or read, and whose time does not run yet."""
         return all_of(self._connection.execute(_TO_START), EntryRow)
 
-    def start(self, number: int, end: UnixSeconds) -> None:
-        """The time of one runs; then it disappears."""
+    def start(self, number: int, end: UnixSeconds, *, is_early: bool) -> None:
+        """The time of one runs; then it disappears. `is_early`: the clock is not steady yet, so it
+        is not known when that is.
+        """
         self._connection.execute(
-            "UPDATE entries SET disappears = ? WHERE number = ?", (end, number)
+            "UPDATE entries SET disappears = ?, began_early = ? WHERE number = ?",
+            (end, is_early, number),
         )
 
     def running(self, limit: int) -> list[tuple[int, int, UnixSeconds]]:
@@ -70,6 +78,16 @@ class TimerRows:
                 "WHERE disappears > 0 AND gone = ''",
                 (moved_s, now),
             )
+
+    def settle(self, off_s: int) -> None:
+        """The clock is steady, and was off for so long before: what began earlier than that was
+        known began after it.
+        """
+        self._connection.execute(
+            "UPDATE entries SET disappears = disappears + ?, began_early = 0 "
+            "WHERE disappears > 0 AND gone = '' AND began_early = 1",
+            (off_s,),
+        )
 
     def find_behind_gap(self, conversation: ConversationId) -> int | None:
         """Return the timer of the newest object of the other side before which something is
