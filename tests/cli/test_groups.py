@@ -1,4 +1,4 @@
-"""What is done to groups in the terminal: what cannot be taken back is asked first."""
+"""Deeds in groups, in the terminal: those that cannot be taken back are asked first."""
 
 import pytest
 
