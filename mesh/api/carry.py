@@ -364,7 +364,7 @@ async def next_piece(receive: Receive) -> tuple[bytes, bool]:
 async def read_summary(receive: Receive, carried: CarriedAnswer) -> Summary | None:
     """Return the summary in a body; None if the body is empty."""
     reader = CarryReader(carried.mesh_id, FileKind.SUMMARY)
-    payloads: list[bytes] = []
+    summary: Summary | None = None
     size, is_more = 0, True
     try:
         while is_more:
@@ -372,20 +372,20 @@ async def read_summary(receive: Receive, carried: CarriedAnswer) -> Summary | No
             size += len(piece)
             if size > SUMMARY_BYTES_MAX:
                 raise UserError("too-large", f"A summary has at most {SUMMARY_BYTES_MAX} bytes.")
-            payloads += [
-                block.payload for block in reader.feed(piece) if block.kind == BlockKind.BUCKETS
-            ]
+            for block in reader.feed(piece):
+                if block.kind == BlockKind.BUCKETS and reader.header is not None:
+                    summary = summary or Summary(reader.header.nonce, None)
+                    summary.take_block(block.payload)
+                    # A block takes tens of milliseconds, and links have their turn in between.
+                    await trio.lowlevel.checkpoint()
         if size == 0:
             return None
         reader.finish()
         if reader.header is None:
             raise PeerError("the beginning of the summary is damaged; make it again")
-        summary = Summary(reader.header.nonce, None)
-        for payload in payloads:
-            summary.take_block(payload)
     except PeerError as error:
         raise bad_file(error) from None
-    return summary
+    return summary or Summary(reader.header.nonce, None)
 
 
 def header_of(

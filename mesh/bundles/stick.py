@@ -13,7 +13,7 @@ from mesh.bundles.file_names import find_named
 from mesh.bundles.manifest import ReleaseKeys
 from mesh.bundles.public_file import write_public
 from mesh.bundles.shelf import Offer
-from mesh.bundles.verifying import Judged, hash_of, judge, manifests_beside
+from mesh.bundles.verifying import Judged, hash_of, judge, manifests_beside, with_own
 from mesh.errors import UserError
 from mesh.limits.bundles import SHARE_FILES_MAX, SHARE_PIECE_BYTES, STICK_BYTES_MAX
 from mesh.node.private_files import storage_error
@@ -78,7 +78,9 @@ def program_on_stick(folder: Path, keys: ReleaseKeys) -> list[Judged]:
         left_bytes -= size
         try:
             judged.append(
-                judge(path, keys, manifests) if left_bytes >= 0 else _not_read(path, size)
+                judge(path, keys, with_own(path, manifests))
+                if left_bytes >= 0
+                else _not_read(path, size)
             )
         except (UserError, OSError):
             # It was exchanged or cannot be read: it is no program.

@@ -21,7 +21,7 @@ from mesh.bundles.exchanging import exchange
 from mesh.bundles.manifest import ReleaseKeys
 from mesh.bundles.packing import system_name
 from mesh.bundles.unpacking import unpack
-from mesh.bundles.verifying import Judged, hash_of, judge, manifests_beside
+from mesh.bundles.verifying import Judged, hash_of, judge, manifests_beside, read_manifest, with_own
 from mesh.bundles.versions import find_rank
 from mesh.errors import PeerError, UserError
 from mesh.limits.bundles import TRYING_OUT_SECONDS
@@ -243,10 +243,11 @@ def _require_exchange(stage: Path) -> None:
 
 
 def _take_manifests(file: Path, stage: Path) -> None:
-    """Copy the manifests beside a file."""
-    for manifest in manifests_beside(file.parent):
-        with (stage / manifest.name).open("xb") as target:
-            hash_of(manifest, target.write)
+    """Write down what the manifests beside a file say; what is none, or a link, is passed over."""
+    for path in with_own(file, manifests_beside(file.parent)):
+        with contextlib.suppress(UserError):
+            manifest = read_manifest(path)
+            (stage / path.name).write_bytes(manifest.encode())
 
 
 def _owners(folder: Path) -> set[int]:

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from mesh.bundles.file_names import find_named
 from mesh.bundles.manifest import (
     ENDING,
     Manifest,
@@ -87,11 +88,21 @@ def manifests_beside(folder: Path) -> list[Path]:
     return found[:MANIFESTS_MAX]
 
 
+def with_own(path: Path, manifests: Sequence[Path]) -> list[Path]:
+    """Return manifests with that of a file's release: there may be more than are looked at."""
+    named = find_named(path.name)
+    if named is not None:
+        own = path.with_name(f"mesh-{named.version}{ENDING}")
+        if own not in manifests and own.is_file():
+            return [*manifests, own]
+    return list(manifests)
+
+
 def judge(path: Path, keys: ReleaseKeys, manifests: Sequence[Path] | None = None) -> Judged:
     """Say whether a file is what its name says in a signed release.
 
-    Looked at are the manifests that are named, or all that lie beside it; the best verdict counts.
-    UserError if the file cannot be read.
+    Looked at are the manifests that are named, or those that lie beside it, that of its release
+    among them; the best verdict counts. UserError if the file cannot be read.
     """
     sha256, count = hash_of(path)
     bare = Judged(
@@ -101,10 +112,9 @@ def judge(path: Path, keys: ReleaseKeys, manifests: Sequence[Path] | None = None
         verdict="no-manifest",
         told=f"There is no manifest of a release (*{ENDING}) that lists it.",
     )
-    found = [
-        _by_manifest(bare, each, keys)
-        for each in (manifests_beside(path.parent) if manifests is None else manifests)
-    ]
+    if manifests is None:
+        manifests = with_own(path, manifests_beside(path.parent))
+    found = [_by_manifest(bare, each, keys) for each in manifests]
     ranks = ("verified", "changed", "no-keys", "not-signed", "bad-manifest", "no-manifest")
     return min([*found, bare], key=lambda each: ranks.index(each.verdict))
 

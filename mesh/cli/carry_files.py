@@ -37,18 +37,22 @@ def require_replaceable(path: Path) -> bool:
     return True
 
 
-def part_of(path: Path) -> Path:
-    """Return where a file is written until it is whole."""
-    return path.with_name(f"{path.name}.part")
+def part_of(path: Path, *, is_for_some: bool = False) -> Path:
+    """Return where a file is written until it is whole.
+
+    `is_for_some`: it holds what one contact or one node lacks, and no other export goes on with it,
+    in which it would stand out by its order.
+    """
+    return path.with_name(f"{path.name}.{'some.part' if is_for_some else 'part'}")
 
 
 class PartialFile:
     """A file that is being written; `keep` gives it its name."""
 
-    def __init__(self, path: Path, *, kept_bytes: int = 0) -> None:
+    def __init__(self, path: Path, *, kept_bytes: int = 0, is_for_some: bool = False) -> None:
         """Of what an earlier export left so many bytes are kept; it is for none to begin anew."""
         self.path = path
-        self.part = part_of(path)
+        self.part = part_of(path, is_for_some=is_for_some)
         self.bytes_count = kept_bytes
         if require_replaceable(self.part) and not kept_bytes:
             self.part.unlink()

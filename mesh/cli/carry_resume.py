@@ -1,18 +1,19 @@
 """Goes on with an export that was interrupted: what FILE.part has is not written again.
 
-The node needs to know nothing of it. What the part holds becomes a summary, and what an export
-leaves out for a summary is just what is there already; its blocks are numbered anew and put behind
-those of the part, up to which it was whole.
+The node needs to know nothing of it. A part is believed only as far as it can be checked: it is of
+the same mesh and a few hours old, and what it leaves out is proven. What the part holds becomes a
+summary, and what an export leaves out for a summary is just what is there already; its blocks are
+numbered anew and put behind those of the part, up to which it was whole.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from mesh.client import Client
 from mesh.errors import PeerError, UserError
-from mesh.limits.carry import SUMMARY_BYTES_MAX
+from mesh.limits.carry import CARRY_GOES_ON_SECONDS, SUMMARY_BYTES_MAX
 from mesh.node.plain_files import opened_plainly, pieces_of
 from mesh.wire.carry_file import (
     FILE_BYTES_MIN,
@@ -32,7 +33,7 @@ from mesh.wire.carry_file import (
 from mesh.wire.carry_reader import CarryReader
 from mesh.wire.carry_summary import Summary
 from mesh.wire.envelope import SIZE_BYTES, STUB_BYTES, decode_envelope, decode_stub
-from mesh.wire.retirement import Retirement, split_tokens
+from mesh.wire.retirement import Retirement, is_token_of, split_tokens
 
 
 @dataclass(slots=True)
@@ -84,15 +85,28 @@ class Unfinished:
         return b"".join([*blocks, writer.finish()])
 
 
-def find_unfinished(part: Path, bytes_max: int | None) -> Unfinished | None:
-    """Return what an interrupted export left; None if there is nothing to go on with."""
+def header_now(client: Client) -> FileHeader:
+    """Return what an export begins with now: the mesh of the node, and its time."""
+    data = b"".join(client.export_carried(bytes_max=FILE_BYTES_MIN))
+    header = decode_file_header(data[:HEADER_BYTES])
+    assert header is not None, "our own node has written it"
+    return header
+
+
+def find_unfinished(
+    part: Path, bytes_max: int | None, now: Callable[[], FileHeader]
+) -> Unfinished | None:
+    """Return what an interrupted export left; None if there is nothing to go on with.
+
+    `now`: what an export begins with now; it is asked for where there is a part.
+    """
     if not part.exists() or part.is_symlink():
         return None
     with opened_plainly(part) as (file, length):
         begun = file.read(HEADER_BYTES)
         try:
             header = decode_file_header(begun)
-            if header is None or header.kind is not FileKind.MAIL:
+            if header is None or header.kind is not FileKind.MAIL or not _is_of(header, now()):
                 return None
             found = _begun(header, length)
             reader = CarryReader(header.mesh_id, FileKind.MAIL)
@@ -108,6 +122,11 @@ def find_unfinished(part: Path, bytes_max: int | None) -> Unfinished | None:
     is_empty = found.writer.bytes_count == HEADER_BYTES
     is_too_large = sum(map(len, found.summary.blocks())) > SUMMARY_BYTES_MAX // 2
     return None if is_empty or is_too_long or is_too_large else found
+
+
+def _is_of(header: FileHeader, now: FileHeader) -> bool:
+    """Say whether a part is of this mesh, and made not long ago."""
+    return header.mesh_id == now.mesh_id and 0 <= now.made - header.made <= CARRY_GOES_ON_SECONDS
 
 
 def _begun(header: FileHeader, length: int) -> Unfinished:
@@ -127,4 +146,7 @@ def _elements_of(record: Record) -> list[bytes]:
         raise PeerError("unknown kind of record")
     stub = decode_stub(record.content[:STUB_BYTES])
     tokens = split_tokens(record.content[STUB_BYTES:])
+    # Whoever had the stick could say so of mail that is under way, and it would be left out.
+    if not tokens or not all(is_token_of(stub.header, token) for token in tokens):
+        raise PeerError("nothing shows that an envelope is over")
     return [stub.id, *(Retirement(stub.id, token).element for token in tokens)]

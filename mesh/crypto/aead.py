@@ -24,11 +24,13 @@ class Box:
         assert len(key) == KEY_BYTES
         self._cipher = ChaCha20Poly1305(key)
 
-    def seal(self, nonce: bytes, associated: bytes, plaintext: bytes | bytearray) -> bytes:
+    def seal(
+        self, nonce: bytes, associated: bytes, plaintext: bytes | bytearray | memoryview
+    ) -> bytes:
         """The ciphertext with its tag behind it."""
         return self._cipher.encrypt(nonce, plaintext, associated)
 
-    def open_sealed(self, nonce: bytes, associated: bytes, sealed: bytes) -> bytes:
+    def open_sealed(self, nonce: bytes, associated: bytes, sealed: bytes | memoryview) -> bytes:
         """The plaintext; PeerError if anything but the key's holder made what was sealed."""
         try:
             return self._cipher.decrypt(nonce, sealed, associated)

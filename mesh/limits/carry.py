@@ -16,6 +16,10 @@ CARRY_CHUNKS_PENDING_MAX = 2
 CARRY_SILENCE_MS = 120_000
 """How long a slow stick may hold up a stream: its cache is written out in tens of seconds."""
 
+CARRY_GOES_ON_SECONDS = 6 * 3600
+"""Age of an unfinished file with which an export goes on: a stick that was pulled out is put back
+within hours, and of an older part nobody knows any more who else had it."""
+
 SUMMARY_BUCKET_BITS_MAX = 20
 """Buckets of a summary: a million, of about 16 entries each."""
 

@@ -24,9 +24,13 @@ FILES_READ_AHEAD_BLOCKS = 96
 FILES_WINDOW_BLOCKS = 256
 """As `FILE_WINDOW_BLOCKS`, for all files that come at a time: 16 MiB."""
 
-FILE_SENDING_BYTES_MAX = 512 * 1024
-"""Bytes of a link that are not written yet, beyond which no block leaves: so long mail that comes
-meanwhile waits at most, 40 ms at 100 Mbit/s."""
+FILE_SENDING_MS = 40
+"""For so long at most mail that comes meanwhile waits for blocks that left before it."""
+
+FILE_SENDING_BYTES = (400 * 1024, 768 * 1024)
+"""Bytes of a link that are not written yet, beyond which no block leaves: what the link took within
+`FILE_SENDING_MS` lately. At least the first, which takes 33 ms at 100 Mbit/s; at most the second:
+what is made of so much fits the memory that is kept when it is freed (`FREED_BYTES_MAX`)."""
 
 FILES_OFFERED_MAX = 256
 """The newest files that a contact may ask for: so many hashes when a link is recognised."""

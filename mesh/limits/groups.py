@@ -143,7 +143,9 @@ words are kept that one is over which did not come yet."""
 
 KNOCKS_OF_ONE_MAX = 250
 """Knocks that wait at one link of ours, or of which one member told: who has a link that is in many
-hands, or wants to fill the list, closes no other link by that."""
+hands, or wants to fill the list, closes no other link by that. At a link that needs no approval as
+many wait as it still admits, 1,000 at most: that takes seconds, and who found no place would knock
+again after days only."""
 
 KNOCK_KEPT_SECONDS = GROUP_LINK_LIFETIME_SECONDS_MAX
 """So long a knock waits for a word, refused ones too: no link is open longer, so after that who

@@ -27,6 +27,10 @@ INPUT_BYTES_PER_LINK_MAX = 256 * 1024
 """Bytes of one link that wait for the engine, and so what is read from a socket at once at most:
 four of the largest envelopes."""
 
+INPUT_BYTES_ALONE_MAX = 768 * 1024
+"""Read at once from a socket while nothing of any link waits: each turn of the engine costs as much
+as several blocks of a large file. All links together hold no more than without it but once this."""
+
 HINTS_PENDING_MAX = 256
 """Announcements of peers that wait for the engine; more are dropped, they will be repeated."""
 
@@ -39,8 +43,14 @@ EVENTS_PER_SUBSCRIBER_MAX = 1_024
 SUBSCRIBERS_MAX = 128
 """Listeners to events: pages, terminals and programs of one person."""
 
-STREAM_WRITE_BYTES = 128 * 1024
-"""Written to a socket at once, so that progress of a slow one is reported in steps."""
+STREAM_WRITE_BYTES = 192 * 1024
+"""Written to a socket at once, so that progress of a slow one is reported in steps. Less than this
+is written and told by no report that wakes the engine; large files have more than twice as much on
+their way (`FILE_SENDING_BYTES`), so that none of them waits for a report that wakes nobody."""
+
+STREAM_UNSENT_BYTES = 128 * 1024
+"""Bytes of a socket that the system holds and has not sent, from which on it takes no more for now:
+each waking of who writes costs as much as to write so many. 10 ms at 100 Mbit/s."""
 
 STREAM_QUEUE_BYTES_MAX = 4 * LINK_SENDING_BYTES_MAX
 """Bytes queued for one socket. The link stops far below; a stream beyond it is cut."""

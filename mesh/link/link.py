@@ -398,7 +398,7 @@ class Link:
         if not self._first_messages.is_fresh(noise.remote_ephemeral):
             raise PeerError("replayed handshake")
 
-    def _frames(self, state: Open, raw: list[bytes], now: Instant) -> list[Frame]:
+    def _frames(self, state: Open, raw: Sequence[bytes | memoryview], now: Instant) -> list[Frame]:
         if not self._frames_allowed.take(len(raw), now):
             raise PeerError("flood of frames")
         frames: list[Frame] = []

@@ -27,6 +27,10 @@ BLOCK_LENGTH_BYTES: Final = 2
 FRAME_LENGTH_BYTES: Final = 4
 
 
+Bytes = bytes | memoryview
+"""A piece of a stream, or a view of one, which is cut without a copy."""
+
+
 class Cipher(Protocol):
     """One direction of a channel: each box is opened once, in the order in which they were sealed.
 
@@ -34,8 +38,8 @@ class Cipher(Protocol):
     secrecy stands in `sim`. Either adds `TAG_BYTES` and raises PeerError on what was changed.
     """
 
-    def seal(self, associated: bytes, plaintext: bytes, /) -> bytes: ...
-    def open_sealed(self, associated: bytes, sealed: bytes, /) -> bytes: ...
+    def seal(self, associated: bytes, plaintext: Bytes, /) -> bytes: ...
+    def open_sealed(self, associated: bytes, sealed: Bytes, /) -> bytes: ...
     def rekey(self) -> None: ...
 
 
@@ -82,7 +86,7 @@ class RecordWriter:
         for frame in frames:
             assert 0 < len(frame) <= FRAME_BYTES_MAX
             parts += (len(frame).to_bytes(FRAME_LENGTH_BYTES, "big"), frame)
-        stream = b"".join(parts)
+        stream = memoryview(b"".join(parts))
         written: list[bytes] = []
         for start in range(0, len(stream), RECORD_PLAINTEXT_BYTES_MAX):
             sealed = self._cipher.seal(b"", stream[start : start + RECORD_PLAINTEXT_BYTES_MAX])
@@ -108,8 +112,8 @@ class RecordReader:
         )
         self._stream = _LengthPrefixed(FRAME_LENGTH_BYTES, bytes_min=1, bytes_max=FRAME_BYTES_MAX)
 
-    def feed(self, received: bytes) -> list[bytes]:
-        """The frames that these bytes complete.
+    def feed(self, received: bytes) -> list[Bytes]:
+        """The frames that these bytes complete; most are views of what was opened.
 
         PeerError on a record that does not open and on a length out of bounds; then the stream
         is lost for good, with the frames that came in the same call.
@@ -122,14 +126,12 @@ class RecordReader:
             self._has_failed = True
             raise
 
-    def _frames(self, received: bytes) -> list[bytes]:
-        frames: list[bytes] = []
-        self._blocks.feed(received)
-        for sealed in self._blocks.take_whole():
-            self._stream.feed(self._cipher.open_sealed(b"", sealed))
+    def _frames(self, received: bytes) -> list[Bytes]:
+        opened: list[bytes] = []
+        for sealed in self._blocks.cut(received):
+            opened.append(self._cipher.open_sealed(b"", sealed))
             self._records_under_key = _count_record(self._cipher, self._records_under_key)
-            frames += self._stream.take_whole()
-        return frames
+        return self._stream.cut(b"".join(opened))
 
 
 def _count_record(cipher: Cipher, records_under_key: int) -> int:
@@ -144,7 +146,8 @@ class _LengthPrefixed:
     """A stream of `length ‖ block`, cut anyhow on the way in and into whole blocks on the way out.
 
     A length out of bounds raises PeerError as soon as it is seen, before its block has come.
-    The cost is linear: a bytearray drops its beginning without moving the rest.
+    What came is either fed and found one by one, or cut as it comes. The cost is linear: a
+    bytearray drops its beginning without moving the rest.
     """
 
     def __init__(self, length_bytes: int, *, bytes_min: int, bytes_max: int) -> None:
@@ -159,36 +162,52 @@ class _LengthPrefixed:
     def find_next(self) -> bytes | None:
         if len(self._buffer) < self._length_bytes:
             return None
-        length = int.from_bytes(self._buffer[: self._length_bytes], "big")
-        if not self._bytes_min <= length <= self._bytes_max:
-            raise PeerError("a length on the wire is out of bounds")
-        end = self._length_bytes + length
+        end = self._length_bytes + self._length(self._buffer[: self._length_bytes])
         if len(self._buffer) < end:
             return None
         block = bytes(self._buffer[self._length_bytes : end])
         del self._buffer[:end]
         return block
 
-    def take_whole(self) -> list[bytes]:
-        """All blocks that have come whole; the beginning of the next one stays."""
-        length_bytes = self._length_bytes
-        blocks: list[bytes] = []
-        start = 0
-        # A view cuts without a copy of its own; while it stands the buffer cannot change.
-        with memoryview(self._buffer) as buffer:
-            while len(buffer) - start >= length_bytes:
-                begin = start + length_bytes
-                length = int.from_bytes(buffer[start:begin], "big")
-                if not self._bytes_min <= length <= self._bytes_max:
-                    raise PeerError("a length on the wire is out of bounds")
-                if len(buffer) < begin + length:
-                    break
-                start = begin + length
-                blocks.append(bytes(buffer[begin:start]))
-        del self._buffer[:start]
+    def cut(self, received: bytes) -> list[Bytes]:
+        """All blocks that are whole with these bytes; the beginning of the next one stays.
+
+        Only a block that came in pieces is copied. The others are views.
+        """
+        blocks: list[Bytes] = []
+        rest = memoryview(received)
+        if self._buffer:
+            rest = self._fill_up(rest, self._length_bytes)
+            if len(self._buffer) < self._length_bytes:
+                return blocks
+            end = self._length_bytes + self._length(self._buffer[: self._length_bytes])
+            rest = self._fill_up(rest, end)
+            if len(self._buffer) < end:
+                return blocks
+            blocks.append(bytes(self._buffer[self._length_bytes :]))
+            self._buffer.clear()
+        while len(rest) >= self._length_bytes:
+            end = self._length_bytes + self._length(rest[: self._length_bytes])
+            if len(rest) < end:
+                break
+            blocks.append(rest[self._length_bytes : end])
+            rest = rest[end:]
+        self._buffer += rest
         return blocks
 
     def rest(self) -> bytes:
         rest = bytes(self._buffer)
         self._buffer.clear()
         return rest
+
+    def _fill_up(self, received: memoryview, length: int) -> memoryview:
+        """Add to the block that has begun until it has this length; return what is left."""
+        missing = max(0, length - len(self._buffer))
+        self._buffer += received[:missing]
+        return received[missing:]
+
+    def _length(self, announced: bytearray | memoryview) -> int:
+        length = int.from_bytes(announced, "big")
+        if not self._bytes_min <= length <= self._bytes_max:
+            raise PeerError("a length on the wire is out of bounds")
+        return length

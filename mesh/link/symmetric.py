@@ -25,14 +25,14 @@ class CipherState:
         self._box = Box(key)
         self._next_nonce = 0
 
-    def seal(self, associated: bytes, plaintext: bytes) -> bytes:
+    def seal(self, associated: bytes, plaintext: bytes | memoryview) -> bytes:
         """Encrypt the next message."""
         assert self._next_nonce < REKEY_NONCE
         sealed = self._box.seal(_nonce(self._next_nonce), associated, plaintext)
         self._next_nonce += 1
         return sealed
 
-    def open_sealed(self, associated: bytes, sealed: bytes) -> bytes:
+    def open_sealed(self, associated: bytes, sealed: bytes | memoryview) -> bytes:
         """Decrypt the next message; a forged one raises PeerError and does not count."""
         assert self._next_nonce < REKEY_NONCE
         plaintext = self._box.open_sealed(_nonce(self._next_nonce), associated, sealed)

@@ -17,7 +17,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from mesh.commands.status import StatusAnswer
 from mesh.limits.daemon import BUG_REPORT_LOG_BYTES
@@ -61,6 +61,9 @@ _NAMES_UNKNOWN: Final = (
     "look whether one of them stands here."
 )
 
+Patterns: TypeAlias = Sequence[tuple[re.Pattern[str], str]]
+"""What finds a name, and the word for it."""
+
 _SHORT: Final = 2
 """A name of fewer characters is in every word, and hides nothing."""
 
@@ -77,7 +80,7 @@ def bug_report(
     `settings` are the names of what is set, and `others` those of people and groups, which are cut
     out; None: nobody knows them, and the report says so.
     """
-    hidden = hidden_words(folders, status, others or ())
+    hidden = patterns_of(hidden_words(folders, status, others or ()))
     lines = [
         *([_NAMES_UNKNOWN, ""] if others is None else ()),
         f"mesh {release()}, Python {platform.python_version()}, {platform.system()}, "
@@ -111,17 +114,24 @@ def hidden_words(
     return dict(sorted(told.items(), key=lambda each: -len(each[0])))
 
 
-def cleaned(line: str, hidden: Mapping[str, str]) -> str:
+def patterns_of(hidden: Mapping[str, str]) -> Patterns:
+    """Return what finds the names, made once: a group has more than `re` would remember."""
+    return [
+        (re.compile(re.escape(unicodedata.normalize("NFC", name)), re.IGNORECASE), word)
+        for name, word in hidden.items()
+    ]
+
+
+def cleaned(line: str, hidden: Patterns) -> str:
     """Return a line without names, addresses and keys."""
     # Some systems write a letter and its accent as two.
     line = unicodedata.normalize("NFC", line)
-    for name, word in hidden.items():
-        pattern = re.escape(unicodedata.normalize("NFC", name))
-        line = re.sub(pattern, word, line, flags=re.IGNORECASE)
+    for pattern, word in hidden:
+        line = pattern.sub(word, line)
     return redacted(_PATH.sub("[path]", _ERROR_WORDS.sub(r"\1", line)))
 
 
-def told_line(line: str, hidden: Mapping[str, str]) -> str:
+def told_line(line: str, hidden: Patterns) -> str:
     """Return a line of the log, of which only what is known by its name is told."""
     try:
         fields = json.loads(line)

@@ -94,6 +94,12 @@ class ProfileFolders:
         return self.data / "before-upgrade.backup"
 
     @property
+    def upgrade_copy_files(self) -> tuple[Path, Path]:
+        """Return the files of that backup: unfinished, and as it is."""
+        path = self.upgrade_copy_file
+        return (path.with_name(f"{path.name}.part"), path)
+
+    @property
     def copy_state_file(self) -> Path:
         """Return what was there when the automatic copy was made, sealed by a key of the vault."""
         return self.data / "weekly.state"

@@ -22,6 +22,7 @@ from mesh.inputs import BytesReceived, Input, PeerGone, PeerSeen
 from mesh.limits.node import (
     GATHERED_MS,
     HINTS_PENDING_MAX,
+    INPUT_BYTES_ALONE_MAX,
     INPUT_BYTES_PER_LINK_MAX,
     INPUTS_PER_BATCH_MAX,
     INPUTS_PER_LINK_MAX,
@@ -91,6 +92,8 @@ class InputQueue:
 
     def room_bytes(self, link: LinkId) -> int:
         """Return how many bytes a link may bring before its reader pauses."""
+        if not self._waiting:
+            return INPUT_BYTES_ALONE_MAX
         waiting = self._waiting.get(link)
         return INPUT_BYTES_PER_LINK_MAX - (0 if waiting is None else waiting.bytes_count)
 

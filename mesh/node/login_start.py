@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+from mesh.node.folders import DEFAULT_PROFILE
 from mesh.node.private_files import storage_error
 from mesh.program import command_of
 
@@ -22,6 +23,10 @@ How = Literal["systemd", "autostart", "launchd", "startup"]
 # There is such a folder only where systemd is the first process.
 _SYSTEMD: Final = Path("/run/systemd/system")
 _WANTED: Final = "default.target.wants"
+_PACKAGED: Final = "mesh.service"
+"""The unit that the package of Debian brings, for the default profile."""
+_FOR_ALL: Final = Path("/etc/systemd/user")
+"""Where an administrator enables a unit for everybody."""
 _KEPT: Final = ("MESH_HOME", "MESH_API", "MESH_PASSPHRASE_FILE")
 """What a start at login could not know otherwise; settings belong into config.toml."""
 
@@ -47,24 +52,20 @@ class LoginStart:
     @property
     def file(self) -> Path:
         """Return the file that says so."""
-        name, home = self._name(), Path(self.environment.get("HOME") or Path.home())
-        config = Path(self.environment.get("XDG_CONFIG_HOME") or home / ".config")
-        match self.how:
-            case "systemd":
-                return config / "systemd" / "user" / f"{name}.service"
-            case "autostart":
-                return config / "autostart" / f"{name}.desktop"
-            case "launchd":
-                return home / "Library" / "LaunchAgents" / f"org.mesh.{name}.plist"
-            case "startup":
-                roaming = Path(self.environment.get("APPDATA") or home / "AppData" / "Roaming")
-                programs = roaming / "Microsoft" / "Windows" / "Start Menu" / "Programs"
-                return programs / "Startup" / f"{name}.cmd"
+        return self._file_of(self.how)
 
     @property
     def is_installed(self) -> bool:
         """Say whether it starts at the next login."""
         return self._mark.is_symlink() if self.how == "systemd" else self.file.exists()
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Say whether anything asks for this start: a person here, or an administrator for all.
+
+        A service manager starts a killed node again also after a wipe, when nothing does any more.
+        """
+        return self.is_installed or any(mark.is_symlink() for mark in self._marks(with_all=True))
 
     def install(self) -> None:
         """Let it start from the next login on; nothing but the file changes if it does already."""
@@ -80,10 +81,13 @@ class LoginStart:
             raise storage_error(error, file) from error
 
     def remove(self) -> None:
-        """Let it not start any more; nothing happens if it does not."""
+        """Let it not start any more; nothing happens if it does not.
+
+        Also not by the unit of a package that a person enabled.
+        """
         try:
-            self._mark.unlink(missing_ok=True)
-            self.file.unlink(missing_ok=True)
+            for file in (*self._marks(), self._mark, self.file):
+                file.unlink(missing_ok=True)
         except OSError as error:
             raise storage_error(error, self.file) from error
 
@@ -91,6 +95,32 @@ class LoginStart:
     def _mark(self) -> Path:
         """Return the link by which systemd starts a unit; nothing is there on other systems."""
         return self.file.parent / _WANTED / self.file.name
+
+    def _marks(self, *, with_all: bool = False) -> list[Path]:
+        """Return the links by which systemd starts it, whoever is the first process now."""
+        if sys.platform in ("win32", "darwin"):
+            return []
+        unit_file = self._file_of("systemd")
+        names = [unit_file.name]
+        if self.profile == DEFAULT_PROFILE and not self.environment.get("MESH_HOME"):
+            names.append(_PACKAGED)
+        places = [unit_file.parent, *([_FOR_ALL] if with_all else [])]
+        return [place / _WANTED / name for place in places for name in names]
+
+    def _file_of(self, how: How) -> Path:
+        name, home = self._name(), Path(self.environment.get("HOME") or Path.home())
+        config = Path(self.environment.get("XDG_CONFIG_HOME") or home / ".config")
+        match how:
+            case "systemd":
+                return config / "systemd" / "user" / f"{name}.service"
+            case "autostart":
+                return config / "autostart" / f"{name}.desktop"
+            case "launchd":
+                return home / "Library" / "LaunchAgents" / f"org.mesh.{name}.plist"
+            case "startup":
+                roaming = Path(self.environment.get("APPDATA") or home / "AppData" / "Roaming")
+                programs = roaming / "Microsoft" / "Windows" / "Start Menu" / "Programs"
+                return programs / "Startup" / f"{name}.cmd"
 
     def _name(self) -> str:
         """Two homes may have profiles of one name."""

@@ -375,15 +375,22 @@ def remove_with_key(file: Path, key_file: Path) -> None:
 def erase_keys(folders: ProfileFolders) -> None:
     """Destroy the keys of a profile: its databases are noise from then on.
 
-    The vault's goes first. What is left of an unfinished change goes before it, so that whoever is
-    killed in between leaves a profile that opens, or one that nobody opens any more.
+    The heads of copies go first: whoever knows the passphrase of backups could open one, and
+    nothing would show that it is left. Then the vault's key; what is left of an unfinished change
+    goes before it, so that whoever is killed in between leaves a profile that opens, or one that
+    nobody opens any more. A copy that cannot be erased is told when the keys are gone.
     """
+    failure: StorageError | None = None
+    for copy in (*folders.copy_files, *folders.upgrade_copy_files):
+        try:
+            erase_head(copy, FILE_HEAD_BYTES)
+        except StorageError as error:
+            failure = error
     for key_file in _key_files(folders):
         erase(unfinished(key_file))
         erase(key_file)
-    for copy in (*folders.copy_files, folders.upgrade_copy_file):
-        # Whoever knows the passphrase of backups could open it: without its head nobody can.
-        erase_head(copy, FILE_HEAD_BYTES)
+    if failure is not None:
+        raise failure
 
 
 def _key_files(folders: ProfileFolders) -> tuple[Path, ...]:

@@ -6,14 +6,16 @@ read. The process, which still has the keys in its memory, is killed next and no
 the files go.
 """
 
+import contextlib
 import os
 import signal
 import sys
 import time
 from typing import Final
 
-from mesh.errors import UserError
+from mesh.errors import StorageError, UserError
 from mesh.node.folders import ProfileFolders
+from mesh.node.login_start import LoginStart
 from mesh.node.profile import Profile, erase_keys
 
 _LOOK_S: Final = 0.02
@@ -25,6 +27,9 @@ def wipe_at_once(folders: ProfileFolders, *, timeout_s: float) -> None:
     Even then the keys are gone.
     """
     erase_keys(folders)
+    # Before the process ends: a service manager that starts it anew finds nothing that asks for it.
+    with contextlib.suppress(StorageError):
+        LoginStart(folders.name).remove()
     profile = _held_by_force(folders, timeout_s=timeout_s)
     # Once more with what the daemon may have written meanwhile.
     profile.wipe()

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mesh.commands.file_places import BlobPlace
-from mesh.content.file_tree import blocks_count, check_block
+from mesh.content.file_tree import Proofs, blocks_count
 from mesh.effects import WriteBlock
 from mesh.errors import PeerError
 from mesh.ids import Instant, LinkId, Monotonic, earliest
@@ -62,6 +62,7 @@ class _Coming:
     link: LinkId
     heard_at: Monotonic
     blocks: int
+    proofs: Proofs
     cursor: int = 0
     # Dicts stand for ordered sets.
     asked: dict[int, None] = field(default_factory=dict)
@@ -153,7 +154,7 @@ class Fetching:
             return
         wanted = coming.wanted
         try:
-            check_block(wanted.root, wanted.size, frame.index, frame.path, frame.block)
+            coming.proofs.check(frame.index, frame.path, frame.block)
         except PeerError:
             count = self._false_counts.get(wanted.number, 0) + 1
             self._false_counts[wanted.number] = count
@@ -289,7 +290,8 @@ class Fetching:
             is_paused = pause is not None and pause.until > now.monotonic
             if is_paused or self._is_taken(number):
                 continue
-            coming = _Coming(wanted, link, now.monotonic, wanted.blocks)
+            proofs = Proofs(wanted.root, wanted.size)
+            coming = _Coming(wanted, link, now.monotonic, wanted.blocks, proofs)
             known = self._unnoted.get(number)
             if known is not None and known.name == wanted.place.name:
                 coming.blocks |= known.blocks

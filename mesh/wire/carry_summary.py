@@ -8,6 +8,7 @@ has a nonce of its own. Nobody can make an envelope that is left out on purpose 
 nonce before.
 """
 
+from array import array
 from collections.abc import Iterator
 from typing import Final
 
@@ -31,6 +32,10 @@ class Summary:
         self._nonce = nonce
         self._bucket_bits = bucket_bits
         self._buckets: dict[int, bytearray] = {}
+        # What was read stays as it came: a million buckets of their own would be 150 MiB.
+        self._taken = bytearray()
+        self._starts = array("I")
+        self._next_bucket = 0
 
     @classmethod
     def for_count(cls, nonce: bytes, count: int) -> "Summary":
@@ -50,9 +55,7 @@ class Summary:
         if self._bucket_bits is None:
             return False
         bucket, entry = self._place(element)
-        entries = self._buckets.get(bucket)
-        if entries is None:
-            return False
+        entries = self._entries_of(bucket)
         at = entries.find(entry)
         while at > 0 and at % ENTRY_BYTES:
             at = entries.find(entry, at + 1)
@@ -64,7 +67,7 @@ class Summary:
         bits = bytes((self._bucket_bits,))
         first, payload = 0, bytearray()
         for number in range(1 << self._bucket_bits):
-            entries = self._buckets.get(number, b"")
+            entries = self._entries_of(number)
             size = _BLOCK_HEAD_BYTES + len(payload) + 1 + len(entries)
             if size > CARRY_BLOCK_BYTES_MAX:
                 yield bits + first.to_bytes(4, "big") + payload
@@ -74,22 +77,37 @@ class Summary:
         yield bits + first.to_bytes(4, "big") + payload
 
     def take_block(self, payload: bytes) -> None:
-        """Take the buckets of one block; PeerError if it is malformed."""
+        """Take the buckets of one block; PeerError if it is malformed.
+
+        Buckets go upward, also from block to block: so there are a million at most, and none is
+        looked at twice.
+        """
         if len(payload) < _BLOCK_HEAD_BYTES or payload[0] > SUMMARY_BUCKET_BITS_MAX:
             raise PeerError("malformed summary")
         if self._bucket_bits not in (None, payload[0]):
             raise PeerError("malformed summary")
-        self._bucket_bits = payload[0]
+        if self._bucket_bits is None:
+            self._bucket_bits = payload[0]
+            self._starts = array("I", [0]) * (1 << self._bucket_bits)
         bucket = int.from_bytes(payload[1:_BLOCK_HEAD_BYTES], "big")
-        at = _BLOCK_HEAD_BYTES
+        if bucket < self._next_bucket:
+            raise PeerError("malformed summary")
+        at, before = _BLOCK_HEAD_BYTES, len(self._taken)
         while at < len(payload):
             end = at + 1 + payload[at] * ENTRY_BYTES
             if end > len(payload) or bucket >> self._bucket_bits:
                 raise PeerError("malformed summary")
-            if payload[at]:
-                self._buckets[bucket] = bytearray(payload[at + 1 : end])
+            self._starts[bucket] = before + at + 1
             bucket += 1
             at = end
+        self._next_bucket = bucket
+        self._taken += payload
+
+    def _entries_of(self, bucket: int) -> bytes | bytearray:
+        """Return the entries of a bucket that was made here or read."""
+        if bucket >= self._next_bucket or not (start := self._starts[bucket]):
+            return self._buckets.get(bucket, b"")
+        return self._taken[start : start + self._taken[start - 1] * ENTRY_BYTES]
 
     def _place(self, element: bytes) -> tuple[int, bytes]:
         """The bucket of an id, and its entry there."""

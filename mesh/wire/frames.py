@@ -400,7 +400,7 @@ def encode_frame(frame: Frame) -> bytes:
     return _encoder.encode(frame)
 
 
-def decode_frame(data: bytes) -> Frame | None:
+def decode_frame(data: bytes | memoryview) -> Frame | None:
     """Return the frame in `data`, or None if its type is of a later version.
 
     Raises PeerError on anything that is not a frame.

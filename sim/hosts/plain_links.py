@@ -43,14 +43,13 @@ class PlainCipher:
     def __init__(self) -> None:
         self._number = 0
 
-    def seal(self, associated: bytes, plaintext: bytes, /) -> bytes:
+    def seal(self, associated: bytes, plaintext: bytes | memoryview, /) -> bytes:
         """The next box."""
-        tag = self._next_tag(associated, plaintext)
-        return plaintext + tag
+        return b"".join((plaintext, self._next_tag(associated, plaintext)))
 
-    def open_sealed(self, associated: bytes, sealed: bytes, /) -> bytes:
+    def open_sealed(self, associated: bytes, sealed: bytes | memoryview, /) -> bytes:
         """The plaintext of the next box; PeerError if it is another one, or changed."""
-        plaintext = sealed[:-TAG_BYTES]
+        plaintext = bytes(sealed[:-TAG_BYTES])
         if sealed[-TAG_BYTES:] != self._next_tag(associated, plaintext):
             raise PeerError("a sealed box does not open")
         return plaintext
@@ -58,7 +57,7 @@ class PlainCipher:
     def rekey(self) -> None:
         """There is no key."""
 
-    def _next_tag(self, associated: bytes, plaintext: bytes) -> bytes:
+    def _next_tag(self, associated: bytes, plaintext: bytes | memoryview) -> bytes:
         self._number += 1
         checksum = crc32(plaintext, crc32(associated, self._number))
         return self._number.to_bytes(8, "big") + checksum.to_bytes(8, "big")

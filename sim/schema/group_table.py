@@ -20,6 +20,8 @@ class GroupTable(Strict, frozen=True, kw_only=True):
     count: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     members: tuple[GroupSize, GroupSize] = (2, 12)
     """So many are to be in each. Their founders ask their contacts, and these ask theirs."""
+    by_link: bool = False
+    """Their founders ask nobody: they give one link, by which all others come at once."""
     per_second: Annotated[float, msgspec.Meta(gt=0, le=1_000)] = 1
     """So often somebody does something in a group, or answers an invite into one."""
     changes_share: Share = 0.3

@@ -18,11 +18,14 @@ from mesh.commands.groups import (
     AskGroups,
     AskMembers,
     ChangeGroup,
+    CreateGroupLink,
     DeclineGroup,
     ForgetGroup,
     GroupAnswer,
+    GroupLinkAnswer,
     GroupsAnswer,
     InviteToGroup,
+    JoinGroup,
     LeaveGroup,
     MakeGroup,
     MemberAnswer,
@@ -145,8 +148,27 @@ class GroupDoings:
     def _make(self, user: User, chance: Chance) -> None:
         assert self._table is not None
         size = chance.between(*self._table.members)
+        if self._table.by_link:
+            made = partial(self._give_link, user, size - 1, chance)
+            user.ask(MakeGroup(f"group {chance.below(1_000)}"), made)
+            return
         asked = _drawn(list(user.contacts.values()), size - 1, chance)
         self._ask(user, MakeGroup(f"group {chance.below(1_000)}", asked))
+
+    def _give_link(self, user: User, count: int, chance: Chance, answer: Answer) -> None:
+        assert isinstance(answer, GroupAnswer)
+        self._count("MakeGroup")
+        others = [
+            other for other in self._users.present if other is not user and other.identity_key
+        ]
+        chance.shuffle(others)
+        joining = partial(self._join, others[:count])
+        user.ask(CreateGroupLink(answer.conversation, uses_max=count), joining)
+
+    def _join(self, joiners: Sequence[User], answer: Answer) -> None:
+        assert isinstance(answer, GroupLinkAnswer)
+        for user in joiners:
+            self._ask(user, JoinGroup(answer.link))
 
     def _look(self, user: User, chance: Chance) -> None:
         user.ask(AskGroups(), partial(self._choose, user, chance))

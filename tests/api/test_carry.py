@@ -9,7 +9,7 @@ import trio
 
 from mesh.api.problems import Problem
 from mesh.commands.carry import ImportedAnswer
-from mesh.ids import UnixSeconds
+from mesh.ids import MeshId, UnixSeconds
 from mesh.limits.api import API_WRITE_TIMEOUT_MS
 from mesh.limits.carry import SUMMARY_BYTES_MAX
 from mesh.wire.carry_file import (
@@ -34,10 +34,15 @@ SOME = [make_envelope(number, created=NOW_S - 10 * number) for number in range(3
 
 
 def file_of(
-    envelopes: list[Envelope], kind: FileKind = FileKind.MAIL, *, per_block: int = 50
+    envelopes: list[Envelope],
+    kind: FileKind = FileKind.MAIL,
+    *,
+    per_block: int = 50,
+    mesh_id: MeshId = SMALL_MESH.mesh_id,
+    made: int = NOW_S,
 ) -> bytes:
     """A carry file, written by hand."""
-    header = FileHeader(kind, SMALL_MESH.mesh_id, UnixSeconds(NOW_S), 0, 0)
+    header = FileHeader(kind, mesh_id, UnixSeconds(made), 0, 0)
     writer = CarryWriter(header)
     pieces = [writer.begin()]
     for start in range(0, len(envelopes), per_block):

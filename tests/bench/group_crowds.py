@@ -48,12 +48,15 @@ class Crowd:
         """Let everybody do what is due, and carry what was posted to all of its side."""
         for side in sides:
             posted = [(person, person.post()) for person in side]
-            for author, envelopes in posted:
+            for _, envelopes in posted:
                 self.bytes_count += sum(map(_bytes, envelopes))
-                if envelopes:
-                    for person in side:
-                        if person is not author:
-                            person.receive(envelopes)
+            for person in side:
+                person.receive(
+                    envelope
+                    for author, envelopes in posted
+                    for envelope in envelopes
+                    if author is not person
+                )
         self.people[0].clock.pass_by(STEP_S)
         for side in sides:
             for person in side:
@@ -114,6 +117,18 @@ def stampede(crowd: Crowd) -> tuple[int, int]:
     return len(set(_epochs(crowd)) - before), crowd.bytes_count
 
 
+def removal(crowd: Crowd) -> float:
+    """Remove one, and return how many seconds of CPU it takes until all of it can be posted."""
+    owner = crowd.people[0]
+    number = _name_of(owner, crowd.people[-1])
+    began = time.process_time()
+    owner.ask(RemoveMember("Crew", number))
+    posted = owner.post()
+    took = time.process_time() - began
+    assert posted
+    return took
+
+
 def rows(count: int) -> Iterable[Row]:
     """All figures; `count`: members who come by one link."""
     began = time.process_time()
@@ -123,6 +138,8 @@ def rows(count: int) -> Iterable[Row]:
     note = f"model: {modelled / 1e6:.3g}; design, for 1,000: 15"
     yield Row(f"{count} members", "come by one link", crowd.bytes_count / 1e6, "MB", note)
     yield Row(f"{count} members", "the same, CPU of all", took, "s", "each has a vault in memory")
+    took = removal(crowd) * 1_000
+    yield Row(f"{count} members", "a removal, posted", took, "ms", "CPU; design, for 1,000: 200")
     began = time.process_time()
     epochs_count, bytes_count = stampede(joined(STAMPEDE))
     took = time.process_time() - began

@@ -12,7 +12,7 @@ from mesh.bundles.stick import program_on_stick, write_program
 from mesh.bundles.verifying import Judged, judge
 from mesh.errors import UserError
 from mesh.limits.bundles import BUNDLE_FILE_BYTES_MAX, MANIFESTS_MAX, STICK_BYTES_MAX
-from tests.bundles.making import KEYS, small_release
+from tests.bundles.making import KEYS, release_of, small_release, write_manifest
 
 
 def test_what_was_put_on_a_stick_is_verified_there(tmp_path: Path) -> None:
@@ -43,6 +43,18 @@ def test_a_stick_full_of_traps_says_nothing(tmp_path: Path) -> None:
         (stick / f"mesh-9.{number}.manifest.json").write_bytes(b"[" * 50_000)
     (judged,) = program_on_stick(stick, KEYS)
     assert judged.verdict == "bad-manifest"
+
+
+def test_the_manifest_of_a_file_is_looked_at_however_many_there_are(tmp_path: Path) -> None:
+    stick = tmp_path / "mesh-program"
+    _, wheel = small_release(stick, "9.9.0")
+    for number in range(2 * MANIFESTS_MAX):
+        write_manifest(stick, release_of(version=f"1.{number}"))
+    assert judge(wheel, KEYS).verdict == "verified"
+    assert [each.verdict for each in program_on_stick(stick, KEYS)] == ["verified", "verified"]
+    # Who names one is told of no other.
+    other, _ = small_release(tmp_path / "other", "1.0.0", seed=8)
+    assert judge(wheel, KEYS, [other]).verdict == "no-manifest"
 
 
 def test_of_a_stick_with_too_much_the_smaller_files_are_judged(

@@ -11,6 +11,7 @@ from mesh.bundles.exchanging import exchange
 from mesh.bundles.manifest import ReleaseKeys
 from mesh.bundles.upgrading import Place, clear, go_back, install, own_place, prepared
 from mesh.errors import StorageError, UserError
+from mesh.limits.bundles import MANIFEST_BYTES_MAX
 from tests.bundles.fakes import look_of, make_archive, make_folder, sign
 from tests.bundles.making import KEYS, SEEDS
 
@@ -60,6 +61,20 @@ def test_an_upgrade_and_the_way_back(place: Place, tmp_path: Path) -> None:
     assert sorted(each.name for each in place.folder.parent.iterdir()) == ["mesh"]
     with pytest.raises(UserError):
         go_back(later)
+
+
+def test_of_manifests_on_a_stick_only_those_that_are_some_are_taken(
+    place: Place, tmp_path: Path
+) -> None:
+    stick = tmp_path / "stick"
+    archive = make_archive(stick, NEW)
+    (stick / "mesh-0.1.manifest.json").symlink_to("/etc/passwd")
+    with (stick / "mesh-0.2.manifest.json").open("wb") as large:
+        large.truncate(MANIFEST_BYTES_MAX + 1)
+    with prepared(place, archive, KEYS) as (fresh, judged):
+        stage = next(each for each in fresh.parents if (each / archive.name).exists())
+        taken = [each.name for each in stage.glob("*.manifest.json")]
+    assert (judged.verdict, taken) == ("verified", [f"mesh-{NEW}.manifest.json"])
 
 
 def test_what_is_older_or_the_same_is_a_downgrade(place: Place, tmp_path: Path) -> None:

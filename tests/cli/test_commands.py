@@ -183,8 +183,35 @@ def test_a_qr_code_is_written_as_a_private_picture(
 
 def test_a_picture_that_cannot_be_written_is_a_sentence(mesh: Mesh, node: Running) -> None:
     ran = mesh("invite", "--png", "/nowhere/i.png")
-    assert (ran.code, ran.out) == (1, "")
-    assert ran.err == "mesh: /nowhere/i.png: No such file or directory.\n"
+    assert (ran.code, ran.out) == (5, "")
+    assert ran.err == "mesh: There is no folder /nowhere.\n"
+
+
+@pytest.mark.parametrize("option", ["--png", "--svg"])
+def test_a_picture_replaces_nothing_unasked_and_goes_through_no_link(
+    mesh: Mesh, node: Running, tmp_path: Path, option: str
+) -> None:
+    other, link, picture = tmp_path / "other", tmp_path / "link", tmp_path / "i"
+    other.write_text("kept")
+    link.symlink_to(other)
+    before = mesh("invite", "list", "--json").json
+    through = mesh("invite", option, str(link), "--yes", "--json")
+    assert (through.code, through.problem) == (1, "bad-file")
+    unasked = mesh("invite", option, str(other), "--json")
+    assert (unasked.code, unasked.problem) == (1, "no-answer")
+    assert other.read_text() == "kept"
+    # There is no invite that nobody has the link of.
+    assert mesh("invite", "list", "--json").json == before
+    picture.write_text("a former one, which others may read")
+    picture.chmod(0o644)
+    assert mesh("invite", option, str(picture), "--yes").code == 0
+    assert stat.S_IMODE(picture.stat().st_mode) == 0o600
+    assert "former" not in picture.read_text(errors="replace")
+    assert sorted(each.name for each in tmp_path.iterdir() if each.is_file()) == [
+        "i",
+        "link",
+        "other",
+    ]
 
 
 def test_the_short_link_is_offered_where_others_can_carry_the_keys(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mesh.content.file_tree import (
     HashTree,
+    Proofs,
     block_bytes,
     blocks_count,
     check_block,
@@ -98,6 +99,32 @@ def test_nothing_else_counts(size: int, data: st.DataObject, what: str) -> None:
             size += data.draw(st.sampled_from([-1, 1, FILE_BLOCK_BYTES]))
     with pytest.raises(PeerError):
         check_block(root, size, other, path, block)
+
+
+@settings(max_examples=60)
+@given(count=st.integers(1, 40), data=st.data())
+def test_what_one_block_has_proved_lets_no_false_one_in(count: int, data: st.DataObject) -> None:
+    """Blocks in any order, true ones and such with a flipped bit, against one at a time."""
+    contents = hashlib.shake_128(b"content").digest(8 * FILE_BLOCK_BYTES)
+    blocks = [contents[at : at + FILE_BLOCK_BYTES] for at in range(count)]
+    size = count * FILE_BLOCK_BYTES
+    leaves = [leaf_of(index, block) for index, block in enumerate(blocks)]
+    proofs = Proofs(root_of(size, leaves), size)
+    near = st.lists(st.integers(0, count - 1), min_size=1, max_size=12)
+    for index in sorted(data.draw(near)) + data.draw(near):
+        path, block = path_of(leaves, index), blocks[index]
+        what = data.draw(st.sampled_from(["true", "path", "block", "place"]))
+        if what == "path" and path:
+            with pytest.raises(PeerError):
+                proofs.check(index, flipped(path, data), block)
+        elif what == "block":
+            with pytest.raises(PeerError):
+                proofs.check(index, path, flipped(block, data))
+        elif what == "place" and count > 1:
+            other = (index + 1) % count
+            with pytest.raises(PeerError):
+                proofs.check(other, path, block)
+        proofs.check(index, path, block)
 
 
 def flipped(value: bytes, data: st.DataObject) -> bytes:

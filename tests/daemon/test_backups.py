@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
@@ -10,10 +10,16 @@ import pytest
 import trio
 
 from mesh.commands.messages import MessageAnswer, SendMessage
+from mesh.crypto.entropy import Entropy
 from mesh.daemon.backups import Backups
 from mesh.daemon.vault_keeper import VaultKeeper
 from mesh.errors import UserError
-from mesh.limits.backup import COPY_AGE_SECONDS_MAX, COPY_DELETED_SECONDS_MAX, COPY_RETRY_SECONDS
+from mesh.limits.backup import (
+    COPY_AGE_SECONDS_MAX,
+    COPY_DELETED_SECONDS_MAX,
+    COPY_LOOK_SECONDS,
+    COPY_RETRY_SECONDS,
+)
 from mesh.node.backups import lock_of
 from mesh.node.node import Node
 from mesh.node.profile import Profile
@@ -149,7 +155,9 @@ async def test_the_first_backup_sets_the_passphrase_and_another_one_is_refused(
 class Copying:
     """The backups of a profile with a history, at a time that a test says."""
 
-    def __init__(self, profile: Profile, *, is_weekly: bool = True) -> None:
+    def __init__(
+        self, profile: Profile, *, is_weekly: bool = True, entropy: Entropy | None = None
+    ) -> None:
         self.now = BEGAN
         self.notices: list[str] = []
         self.profile = profile
@@ -159,6 +167,7 @@ class Copying:
             notice=self.notices.append,
             addresses=_no_addresses,
             wall=lambda: self.now,
+            entropy=entropy,
         )
         self.backups.set_weekly(is_on=is_weekly)
         self.unlock()
@@ -196,7 +205,11 @@ async def _no_addresses() -> list[str]:
 
 @asynccontextmanager
 async def copying(
-    folder: Path, *, has_passphrase: bool = True, is_weekly: bool = True
+    folder: Path,
+    *,
+    has_passphrase: bool = True,
+    is_weekly: bool = True,
+    entropy: Entropy | None = None,
 ) -> AsyncIterator[Copying]:
     from mesh.node.folders import profile_folders
     from tests.node.profiles import created
@@ -207,7 +220,7 @@ async def copying(
     vault.close()
     if has_passphrase:
         set_passphrase(profile)
-    made = Copying(profile, is_weekly=is_weekly)
+    made = Copying(profile, is_weekly=is_weekly, entropy=entropy)
     yield made
     await made.close()
     profile.release()
@@ -285,6 +298,45 @@ async def test_without_a_passphrase_or_with_the_setting_off_there_is_no_copy(
         assert not one.profile.folders.copy_file.exists()
 
 
+class Meanwhile(SystemEntropy):
+    """Does something when the first random bytes of a copy are drawn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.does: Callable[[], None] | None = None
+
+    def draw(self, length: int) -> bytes:
+        """Do it once."""
+        does, self.does = self.does, None
+        if does is not None:
+            does()
+        return super().draw(length)
+
+
+async def test_what_comes_while_a_copy_begins_and_is_deleted_is_in_no_copy_within_a_day(
+    tmp_path: Path,
+) -> None:
+    entropy = Meanwhile()
+    async with copying(tmp_path, entropy=entropy) as one:
+        row = one.vault.execute("SELECT * FROM entries ORDER BY number").fetchall()[0]
+        assert row[0] == 1, "the number comes first"
+        one.delete()
+
+        def come() -> None:
+            with transaction(one.vault):
+                places = ", ".join("?" * len(row))
+                one.vault.execute(f"INSERT INTO entries VALUES ({places})", (9_999, *row[1:]))
+
+        entropy.does = come
+        assert await one.backups.copy_if_due()
+        assert one.vault.execute("SELECT 1 FROM entries WHERE number = 9999").fetchall()
+        with transaction(one.vault):
+            one.vault.execute("DELETE FROM entries WHERE number = 9999")
+        one.now += COPY_DELETED_SECONDS_MAX
+        await one.backups.copy_if_due()
+        assert one.copied_count == 15
+
+
 async def test_a_locked_node_makes_no_copy(tmp_path: Path) -> None:
     async with copying(tmp_path) as one:
         await one.backups.vault_closing()
@@ -309,6 +361,25 @@ async def test_a_copy_that_cannot_be_made_is_told_once_and_tried_again(tmp_path:
         await one.backups.tend()
         assert one.copied_count == 16
         assert (await one.backups.state()).failure == ""
+
+
+async def test_a_clock_that_was_wrong_at_one_look_stops_no_copy(tmp_path: Path) -> None:
+    async with copying(tmp_path) as one:
+        one.now += 10 * 365 * 24 * 3600
+        await one.backups.tend()
+        assert one.copied_count == 16
+        one.delete()
+        one.now = BEGAN
+        await one.backups.tend()
+        assert one.copied_count == 15
+        # From then on it is looked at in time, and not each minute.
+        one.profile.folders.copy_file.unlink()
+        one.now = BEGAN + 60
+        await one.backups.tend()
+        assert not one.profile.folders.copy_file.exists()
+        one.now = BEGAN + COPY_LOOK_SECONDS
+        await one.backups.tend()
+        assert one.copied_count == 15
 
 
 async def test_a_backup_that_is_being_read_holds_up_no_node(tmp_path: Path) -> None:

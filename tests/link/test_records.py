@@ -103,7 +103,7 @@ def test_a_changed_byte_is_never_part_of_a_frame(data: st.DataObject) -> None:
     position = data.draw(st.integers(0, len(wire) - 1))
     wire[position] ^= data.draw(st.integers(1, 255))
     intact = position // (2 + 4 + 11 + 16)
-    received: list[bytes] = []
+    received: list[bytes | memoryview] = []
     receiving = reader()
     has_failed = False
     for byte in wire:

@@ -411,7 +411,9 @@ def test_a_wipe_takes_the_copies_and_their_heads(
 ) -> None:
     make_copy(anna)
     anna.folders.upgrade_copy_file.write_bytes(backup)
-    files = (anna.folders.copy_file, anna.folders.upgrade_copy_file)
+    part = anna.folders.data / "before-upgrade.backup.part"
+    part.write_bytes(backup)
+    files = (anna.folders.copy_file, anna.folders.upgrade_copy_file, part)
     copies = [os.open(each, os.O_RDONLY) for each in files]
     heads = [os.pread(copy, FILE_HEAD_BYTES, 0) for copy in copies]
     if at_once:

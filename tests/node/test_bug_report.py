@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import socket
 import unicodedata
 from pathlib import Path
@@ -99,6 +100,26 @@ def test_the_end_of_the_log_is_told_in_whole_lines(folders: ProfileFolders) -> N
     assert "line 1999 of" in lines[-1]
     assert len("\n".join(lines)) <= BUG_REPORT_LOG_BYTES
     assert all(json.loads(line)["level"] == "warning" for line in lines)
+
+
+def test_the_names_of_a_large_group_are_prepared_once(
+    folders: ProfileFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each anew for each line took minutes."""
+    compiled: list[object] = []
+    compile_pattern = re._compiler.compile  # type: ignore[attr-defined]  # nothing else counts them
+
+    def counted(pattern: object, flags: int = 0) -> object:
+        compiled.append(pattern)
+        return compile_pattern(pattern, flags)
+
+    monkeypatch.setattr("re._compiler.compile", counted)
+    # More than `re` remembers.
+    names = [f"Member {number:04}" for number in range(600)]
+    findings = [Finding(check="disk", level="warn", found=f"near {name} here") for name in names]
+    report = bug_report(folders, findings[:5], None, [], names)
+    assert report.count("near [name] here") == 5
+    assert len(compiled) < 700
 
 
 def test_without_a_node_and_a_log_it_says_so(folders: ProfileFolders) -> None:

@@ -9,6 +9,7 @@ from mesh.inputs import BlocksWritten, BytesReceived, BytesSent, NetworkChanged,
 from mesh.limits.node import (
     GATHERED_MS,
     HINTS_PENDING_MAX,
+    INPUT_BYTES_ALONE_MAX,
     INPUT_BYTES_PER_LINK_MAX,
     INPUTS_PER_BATCH_MAX,
     INPUTS_PER_LINK_MAX,
@@ -120,12 +121,23 @@ async def test_what_disks_answer_soon_after_a_batch_is_gathered_too(
 
 async def test_a_link_has_room_for_what_does_not_wait_of_it_yet(nursery: trio.Nursery) -> None:
     input_queue = InputQueue()
-    assert input_queue.room_bytes(LINK) == INPUT_BYTES_PER_LINK_MAX
     await input_queue.put_bytes(LINK, bytes(1_000))
     assert input_queue.room_bytes(LINK) == INPUT_BYTES_PER_LINK_MAX - 1_000
     assert input_queue.room_bytes(OTHER) == INPUT_BYTES_PER_LINK_MAX
+
+
+async def test_while_nothing_of_any_link_waits_one_may_bring_more(nursery: trio.Nursery) -> None:
+    input_queue = InputQueue()
+    assert input_queue.room_bytes(LINK) == INPUT_BYTES_ALONE_MAX > INPUT_BYTES_PER_LINK_MAX
+    # It waits with that until the engine has taken it, and the others have what they always had.
+    nursery.start_soon(input_queue.put_bytes, LINK, bytes(INPUT_BYTES_ALONE_MAX))
+    await wait_all_tasks_blocked()
+    assert input_queue.room_bytes(OTHER) == INPUT_BYTES_PER_LINK_MAX
+    assert len(nursery.child_tasks) == 1
     input_queue.take()
-    assert input_queue.room_bytes(LINK) == INPUT_BYTES_PER_LINK_MAX
+    await wait_all_tasks_blocked()
+    assert not nursery.child_tasks
+    assert input_queue.room_bytes(LINK) == INPUT_BYTES_ALONE_MAX
 
 
 async def test_what_links_bring_soon_after_a_batch_is_gathered(autojump_clock: MockClock) -> None:

@@ -62,6 +62,28 @@ def test_a_unit_that_was_disabled_by_hand_does_not_start(
     assert not start.is_installed
 
 
+def test_the_unit_of_a_package_that_a_person_enabled_asks_for_the_default_profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Also where systemd is not the first process now.
+    for system in ("linux", "desktop"):
+        anna = start_on(system, tmp_path, monkeypatch)
+        start = LoginStart("default", anna.environment, anna.systemd)
+        elsewhere = {**anna.environment, "MESH_HOME": str(tmp_path / "elsewhere")}
+        mark = tmp_path / ".config/systemd/user/default.target.wants/mesh.service"
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        assert not start.is_asked_for
+        # As `systemctl --user enable mesh` does; the unit lies in a folder of the system.
+        mark.symlink_to("/usr/lib/systemd/user/mesh.service")
+        assert (start.is_asked_for, anna.is_asked_for) == (True, False)
+        anna.remove()
+        LoginStart("default", elsewhere, anna.systemd).remove()
+        assert mark.is_symlink()
+        start.remove()
+        assert not mark.is_symlink()
+        assert not start.is_asked_for
+
+
 def test_two_homes_may_have_profiles_of_one_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

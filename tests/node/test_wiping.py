@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from mesh.errors import MeshError, UserError
+from mesh.errors import MeshError, StorageError, UserError
 from mesh.node.folders import ProfileFolders, profile_folders
 from mesh.node.key_files import WrappedKey
 from mesh.node.profile import Profile
 from mesh.node.wiping import wipe_at_once
+from mesh.wire.backup_file import FILE_HEAD_BYTES
 from tests.node.killing import left_by
 from tests.node.profiles import CHEAP, made_quickly
 
@@ -127,3 +128,42 @@ def test_a_wipe_that_is_killed_anywhere_leaves_a_profile_that_opens_or_a_vault_t
     assert len(seen) > 5, seen
     # Never one that only an unfinished copy opens: it would look wiped.
     assert [names for names, _ in groupby(seen)] == stages
+
+
+@needs_rights
+@pytest.mark.slow
+def test_a_wipe_that_is_killed_anywhere_leaves_no_copy_without_the_key_of_the_vault(
+    tmp_path: Path,
+) -> None:
+    """It would look wiped, and the passphrase of backups would open it."""
+    begun = made(tmp_path / "home")
+    copies = {
+        path.name: os.urandom(2 * FILE_HEAD_BYTES)
+        for path in (*begun.copy_files, *begun.upgrade_copy_files)
+    }
+    for name, content in copies.items():
+        (begun.data / name).write_bytes(content)
+
+    def whole(folders: ProfileFolders) -> list[str]:
+        left = {path.name: path.read_bytes() for path in folders.data.glob("*backup*")}
+        return [
+            name
+            for name, content in copies.items()
+            if left.get(name, b"")[:FILE_HEAD_BYTES] == content[:FILE_HEAD_BYTES]
+        ]
+
+    seen = [
+        (folders.vault_key_file.exists(), len(whole(folders)))
+        for folders in left_by(begun, partial(wipe_at_once, begun, timeout_s=10))
+    ]
+    stages = [stage for stage, _ in groupby(seen)]
+    assert stages == [(True, 4), (True, 3), (True, 2), (True, 1), (True, 0), (False, 0)]
+
+
+def test_a_copy_that_cannot_be_erased_keeps_no_key(tmp_path: Path) -> None:
+    folders = made(tmp_path)
+    folders.copy_file.mkdir()
+    with pytest.raises(StorageError, match="weekly"):
+        wipe_at_once(folders, timeout_s=10)
+    assert not folders.vault_key_file.exists()
+    assert not folders.store_key_file.exists()

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expec
 
 from mesh.api.sign_in import MakeSignInCode, SignInCodeAnswer
 from tests.integration.nodes import Node
-from tests.programs import where_is
+from tests.programs import browser_without_windows
 
 WAIT_MS: Final = 60_000
 
@@ -27,7 +27,7 @@ def launched(
 ) -> Browser:
     """Start a browser in a namespace; its camera shows the film (Y4M)."""
     program = folder / f"chromium-{namespace}"
-    chromium = where_is("chromium", required_as="chromium")
+    chromium = browser_without_windows()
     program.write_text(f'#!/bin/sh\nexec ip netns exec {namespace} {chromium} "$@"\n')
     program.chmod(0o700)
     return playwright.chromium.launch(

@@ -9,7 +9,7 @@ from mesh.api.service_requests import AskService, ServiceAnswer
 from mesh.api.sign_in import MakeSignInCode, SignInCodeAnswer
 from tests.daemon.processes import Household
 from tests.integration.nodes import eventually
-from tests.programs import where_is
+from tests.programs import browser_without_windows
 from tests.web.chromium import go
 
 pytestmark = pytest.mark.slow
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 def test_a_newcomer_lets_it_start_at_login_and_changes_that_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, playwright: Playwright
 ) -> None:
-    chromium = where_is("chromium", required_as="chromium")
+    chromium = browser_without_windows()
     household = Household(tmp_path / "home", monkeypatch)
     household.set({"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config")})
     try:

@@ -13,7 +13,7 @@ from mesh.commands.contacts import AskContacts, ContactsAnswer
 from mesh.commands.messages import MessageAnswer, SendMessage
 from tests.daemon.processes import Household, stop
 from tests.daemon.test_succession import linked
-from tests.programs import where_is
+from tests.programs import browser_without_windows
 from tests.web import screens
 from tests.web.conftest import EXPECTED_WITHIN_MS
 
@@ -25,7 +25,7 @@ WAIT_MS = 60_000
 
 @pytest.fixture
 def page(playwright: Playwright) -> Iterator[Page]:
-    chromium = where_is("chromium", required_as="chromium")
+    chromium = browser_without_windows()
     browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
     context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 800})
     context.set_default_timeout(WAIT_MS)

@@ -6,7 +6,7 @@ from playwright.sync_api import Playwright, expect
 from mesh.commands.groups import GroupAnswer
 from tests.integration.nodes import Node, befriend, eventually
 from tests.integration.row import wait_for_text
-from tests.programs import where_is
+from tests.programs import browser_without_windows
 from tests.web import screens, stage
 from tests.web.chromium import Laptops
 
@@ -43,7 +43,7 @@ def test_no_screen_is_too_wide_or_unreadable(pair: tuple[Node, Node], laptops: L
 def test_no_screen_from_the_first_run_to_a_silent_node_is_too_wide_or_unreadable(
     playwright: Playwright,
 ) -> None:
-    chromium = where_is("chromium", required_as="chromium")
+    chromium = browser_without_windows()
     with stage.started() as made:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         try:

@@ -16,7 +16,7 @@ from mesh.commands.peers import AddPeer
 from mesh.limits.nearby import NEARBY_ASK_INTERVAL_MS
 from tests.daemon.processes import Household, port_of
 from tests.integration.nodes import eventually
-from tests.programs import where_is
+from tests.programs import browser_without_windows
 from tests.web.chatting import bubble, say
 from tests.web.chromium import go
 
@@ -46,7 +46,7 @@ def household(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
 
 @pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    chromium = where_is("chromium", required_as="chromium")
+    chromium = browser_without_windows()
     made = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
     yield made
     made.close()

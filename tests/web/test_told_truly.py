@@ -22,7 +22,7 @@ from mesh.commands.peers import AddPeer, AskPeers, PeersAnswer
 from mesh.commands.settings import AskSettings, ChangeSettings, SettingsAnswer
 from tests.daemon.processes import Household, port_of
 from tests.integration.nodes import eventually
-from tests.programs import where_is
+from tests.programs import browser_without_windows
 from tests.web.chatting import answered, bubble, holding, say, to_message
 from tests.web.chromium import go
 
@@ -62,7 +62,7 @@ class Two:
 def two(tmp_path_factory: pytest.TempPathFactory, playwright: Playwright) -> Iterator[Two]:
     with pytest.MonkeyPatch.context() as patched:
         household = Household(tmp_path_factory.mktemp("told") / "home", patched)
-        chromium = where_is("chromium", required_as="chromium")
+        chromium = browser_without_windows()
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         try:
             household.make("anna", PASSPHRASE)

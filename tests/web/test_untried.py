@@ -7,7 +7,7 @@ from playwright.sync_api import Playwright, expect
 
 from mesh.api.sign_in import MakeSignInCode, SignInCodeAnswer
 from tests.daemon.processes import Household
-from tests.programs import where_is
+from tests.programs import browser_without_windows
 
 pytestmark = pytest.mark.slow
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 def test_the_first_screen_says_where_nobody_tried_it(
     household: Household, playwright: Playwright
 ) -> None:
-    chromium = where_is("chromium", required_as="chromium")
+    chromium = browser_without_windows()
     household.start("anna", passphrase=None)
     client = household.client("anna")
     browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])

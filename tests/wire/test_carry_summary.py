@@ -1,6 +1,7 @@
 """Summaries: they have what was put in, next to nothing else, and are small."""
 
 import hashlib
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -73,8 +74,41 @@ def test_what_is_lost_with_a_block_is_not_in_it() -> None:
     for payload in rest:
         read.take_block(payload)
     assert 0 < sum(read.has(element) for element in elements) < len(elements)
-    read.take_block(first)
-    assert all(read.has(element) for element in elements)
+    whole = Summary(NONCE, None)
+    for payload in (first, *rest):
+        whole.take_block(payload)
+    assert all(whole.has(element) for element in elements)
+
+
+def test_buckets_never_go_back() -> None:
+    """Else a file of 16 MiB would have the same million buckets read sixteen times."""
+    first, second, *_ = summary_of(ids(100_000)).blocks()
+    for again in (first, second):
+        read = Summary(NONCE, None)
+        read.take_block(first)
+        read.take_block(second)
+        with pytest.raises(PeerError):
+            read.take_block(again)
+
+
+def test_what_was_read_is_written_as_it_was() -> None:
+    blocks = list(summary_of(ids(2_000)).blocks())
+    assert list(carried(summary_of(ids(2_000))).blocks()) == blocks
+
+
+def test_what_was_read_takes_little_more_memory_than_its_bytes() -> None:
+    """A million buckets of one entry took 150 MiB."""
+    bits = 13
+    payload = bytes((bits, 0, 0, 0, 0)) + b"\x01abc" * (1 << bits)
+    tracemalloc.start()
+    try:
+        read = Summary(NONCE, None)
+        read.take_block(payload)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert list(read.blocks()) == [payload]
+    assert taken < 4 * len(payload)
 
 
 def test_the_buckets_are_those_of_the_page() -> None:

@@ -10,6 +10,7 @@ from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
 from mesh.daemon.service_manager import notify
 from mesh.node.config_file import load_config
+from mesh.node.folders import ProfileFolders
 from mesh.node.login_start import LoginStart
 
 WORDS = {
@@ -110,8 +111,22 @@ def run(choices: Choices) -> None:
         terminal.say("The node runs already.")
         return
     is_relay = load_config(folders.config_file).relay
+    if not is_relay and is_wiped(folders):
+        # A failure, or a new profile of nobody, is what a service manager would make of a wipe.
+        notify("READY=1")
+        again = f"{MESH_COMMAND} up{profile_option(folders.name)}"
+        terminal.say(
+            f"There is no profile {folders.name}, and nothing asks for it. Make it: {again}"
+        )
+        return
     order = order_at_login(terminal, folders, is_relay=is_relay)
     run_here(terminal, order, folders, is_relay=is_relay, opens=False)
+
+
+def is_wiped(folders: ProfileFolders) -> bool:
+    """Say whether a profile has no keys, and its start at login is gone or was never asked for."""
+    is_there = folders.vault_key_file.exists() or folders.store_key_file.exists()
+    return not is_there and not LoginStart(folders.name).is_asked_for
 
 
 def start_of(choices: Choices) -> LoginStart:

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Protocol
@@ -20,7 +21,7 @@ from mesh.bundles.stick import (
 )
 from mesh.bundles.verifying import Judged
 from mesh.cli.carry_files import PartialFile, part_of, require_replaceable
-from mesh.cli.carry_resume import Unfinished, find_unfinished
+from mesh.cli.carry_resume import Unfinished, find_unfinished, header_now
 from mesh.cli.daemon_client import client_of
 from mesh.cli.layout import find_bytes, plural, size
 from mesh.cli.options import Choices, shared_options
@@ -113,8 +114,9 @@ With --since only what is not in a summary, which `mesh carry summary` makes on 
 With --for only what you wrote to one contact and what is on its way to them: a small file, and who
 finds it sees that it is for one person, though not for whom.
 What is written grows as FILE.part and becomes FILE at the end. Was it interrupted, the same command
-goes on with what is there (with --since or --for it begins anew); and FILE.part can be imported as
-it is. Messages of yours that are in a file say so: on a stick since Tuesday.
+goes on with what is there, within six hours; and FILE.part can be imported as it is. With --since
+or --for it is FILE.some.part, and begun anew. Messages of yours that are in a file say so: on a
+stick since Tuesday.
 
 \b
 Examples:
@@ -195,13 +197,17 @@ def write_mail(
     # What is left out for a summary would have to be told from what the part has already; and a
     # part may hold mail for others.
     goes_on = not summary and not contact
-    unfinished = find_unfinished(part_of(file), bytes_max) if goes_on else None
+    unfinished = None
+    if goes_on:
+        unfinished = find_unfinished(part_of(file), bytes_max, partial(header_now, client))
     if unfinished is not None:
         terminal.say(f"Going on with {part_of(file)}: {size(unfinished.writer.bytes_count)}.")
         return go_on(terminal, file, unfinished, client, bytes_max)
     pieces = client.export_carried(bytes_max=bytes_max, summary=summary, contact=contact)
     advice = GOES_ON if goes_on else BEGINS_ANEW
-    return write_file(terminal, file, pieces, bytes_max=bytes_max, advice=advice)
+    return write_file(
+        terminal, file, pieces, bytes_max=bytes_max, advice=advice, is_for_some=not goes_on
+    )
 
 
 @carry.command(
@@ -232,11 +238,21 @@ def import_(choices: Choices, file: Path) -> None:
     except KeyboardInterrupt:
         terminal.warn("Interrupted: what was read is kept; import the same file again to go on.")
         raise
-    program = program_on_stick(program_folder(file), own_keys())
+    if not terminal.is_json:
+        # Before the program on the stick is read, which may take minutes.
+        for line in lines_of(answer):
+            terminal.result(line)
+    try:
+        program = program_on_stick(program_folder(file), own_keys())
+    except KeyboardInterrupt:
+        if terminal.is_json:
+            terminal.json(Imported(**msgspec.structs.asdict(answer), program=[]))
+        terminal.warn("Interrupted: the mail is imported; the program beside it was not looked at.")
+        raise
     if terminal.is_json:
         terminal.json(Imported(**msgspec.structs.asdict(answer), program=program))
     else:
-        for line in [*lines_of(answer), *lines_of_program(program)]:
+        for line in lines_of_program(program):
             terminal.result(line)
     if not answer.is_complete:
         parts = plural(answer.damaged_count, "part")
@@ -321,6 +337,7 @@ def write_file(
     *,
     bytes_max: int | None,
     advice: str,
+    is_for_some: bool = False,
 ) -> tuple[int, EndMark]:
     """Write a file in its part, and return its size and its end mark.
 
@@ -329,7 +346,7 @@ def write_file(
     first = next(pieces, b"")
     while len(first) < HEADER_BYTES and (more := next(pieces, b"")):
         first += more
-    with PartialFile(path) as file:
+    with PartialFile(path, is_for_some=is_for_some) as file:
         expected = expected_bytes(first, bytes_max)
         return finish_file(terminal, file, chain([first], pieces), expected, advice)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mesh.cli.commands.invite import qr_code, write_picture
+from mesh.cli.commands.invite import confirm_picture, qr_code, write_picture
 from mesh.cli.completing import complete_chat
 from mesh.cli.daemon_client import client_of
 from mesh.cli.durations import Lifetime
@@ -90,6 +90,8 @@ def create(
 ) -> None:
     terminal = Terminal(choices)
     command = CreateGroupLink(group, uses_max=uses, lifetime_s=expires, needs_approval=approve)
+    if png is not None:
+        confirm_picture(terminal, png)
     answer = client_of(choices).ask(command, GroupLinkAnswer)
     if png is not None:
         write_picture(answer.qr, png, "png")

@@ -1,11 +1,11 @@
 """`mesh invite`: let somebody become a contact."""
 
 import io
-import os
 from pathlib import Path
 
 import click
 
+from mesh.cli.carry_files import part_of, require_replaceable
 from mesh.cli.commands.people import grouped
 from mesh.cli.daemon_client import client_of
 from mesh.cli.durations import Lifetime
@@ -24,7 +24,9 @@ from mesh.commands.invites import (
     RevokeInvite,
 )
 from mesh.commands.status import AskStatus, StatusAnswer
+from mesh.errors import StorageError, UserError
 from mesh.limits.invites import INVITE_USES_MAX
+from mesh.node.whole_file import WholeFile
 
 QR_BORDER = 2
 QR_SCALE = 8
@@ -110,6 +112,9 @@ def invite(
         with_addresses=addresses,
     )
     client = client_of(choices)
+    for picture in (png, svg):
+        if picture is not None:
+            confirm_picture(terminal, picture)
     answer = client.ask(command, InviteAnswer)
     for path, kind in ((png, "png"), (svg, "svg")):
         if path is not None:
@@ -259,6 +264,12 @@ def qr_code(text: str, *, is_inverted: bool) -> str:
     return drawn.translate(INVERTED) if is_inverted else drawn
 
 
+def confirm_picture(terminal: Terminal, path: Path) -> None:
+    """Ask before a file is replaced, and before there is an invite; refuse what is no plain one."""
+    if require_replaceable(path):
+        terminal.confirm(f"Replace {clean_line(str(path))}?")
+
+
 def write_picture(text: str, path: Path, kind: str) -> None:
     """Write a QR code as a picture that only its owner may read: it lets people in."""
     import segno
@@ -267,6 +278,10 @@ def write_picture(text: str, path: Path, kind: str) -> None:
     segno.make_qr(text, error="l", boost_error=False).save(
         picture, kind=kind, border=QR_BORDER, scale=QR_SCALE
     )
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-        file.write(picture.getvalue())
+    try:
+        with WholeFile(path, part_of(path)) as file:
+            file.write(picture.getvalue())
+            file.check()
+            file.keep()
+    except StorageError as error:
+        raise UserError("disk", f"No picture was written to {path}. {error}") from None

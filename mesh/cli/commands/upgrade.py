@@ -25,7 +25,7 @@ from mesh.cli.running import command_for, running_profiles, start_command
 from mesh.cli.terminal import Terminal
 from mesh.commands.backup import BackupAnswer
 from mesh.errors import UserError
-from mesh.node.private_files import erase_head
+from mesh.node.private_files import erase_head, replacing_head
 from mesh.wire.backup_file import FILE_HEAD_BYTES
 
 NO_COPY = (
@@ -40,6 +40,8 @@ BACK_COPY = (
     "Later there is the copy from before the upgrade. `mesh wipe` destroys it where it lies, so "
     "move it away first:"
 )
+
+COPY_KEEPS = "It keeps what you delete from now on, until you say: mesh upgrade --clear."
 
 
 class Upgraded(msgspec.Struct, kw_only=True):
@@ -125,6 +127,7 @@ def upgrade(
     terminal.say(f"This is Mesh {judged.release} now; {place.version} lies in {place.other}.")
     if told_copy:
         terminal.say(f"The copy of your profile from before: {told_copy}")
+        terminal.say(COPY_KEEPS)
     terminal.say(f"Start it: {start_command(folders_of(choices).name)}")
     terminal.say("Back: mesh upgrade --back. When all is well: mesh upgrade --clear.")
 
@@ -187,16 +190,21 @@ def make_copy(terminal: Terminal, choices: Choices, passphrase_file: Path | None
     passphrase = asked_passphrase(terminal, passphrase_file, is_new=is_new)
     file = copy_file(choices)
     pieces = client.backup(passphrase, is_new=False)
-    write_backup(terminal, file, pieces, passphrase, expected=state.vault_bytes)
+    former, _ = folders_of(choices).upgrade_copy_files
+    # What was there may hold what was deleted since, and the passphrase of backups opens it.
+    erase_head(former, FILE_HEAD_BYTES)
+    with replacing_head(file, FILE_HEAD_BYTES):
+        write_backup(terminal, file, pieces, passphrase, expected=state.vault_bytes)
     return str(file)
 
 
 def tell_cleared(terminal: Terminal, choices: Choices, place: Place) -> None:
     """Remove what an upgrade left for a way back."""
-    copy = copy_file(choices)
-    was_there = clear(place) or copy.exists()
-    # Whoever knows the passphrase of backups could open it: without its head nobody can.
-    erase_head(copy, FILE_HEAD_BYTES)
+    copies = folders_of(choices).upgrade_copy_files
+    was_there = clear(place) or any(copy.exists() for copy in copies)
+    for copy in copies:
+        # Whoever knows the passphrase of backups could open it: without its head nobody can.
+        erase_head(copy, FILE_HEAD_BYTES)
     if terminal.is_json:
         terminal.json(Cleared(was_there=was_there))
     terminal.say("The way back is removed." if was_there else "There was nothing to remove.")

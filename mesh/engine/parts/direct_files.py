@@ -16,13 +16,14 @@ from mesh.engine.part import Part
 from mesh.events import FileChanged, GroupAdded, GroupChanged, GroupLeft
 from mesh.ids import ContactId, Instant, LinkId, Monotonic, earliest
 from mesh.inputs import BlobFailed, BlocksRead, BlocksWritten
-from mesh.limits.direct_files import FILE_NOTE_MS, FILE_SENDING_BYTES_MAX
+from mesh.limits.direct_files import FILE_NOTE_MS
 from mesh.messenger.conversations.direct_files import DirectFiles
 from mesh.messenger.messenger import Messenger
 from mesh.storage.vault.files import FileRow, FileState
 from mesh.transfer.fetching import Fetching, Wanted
 from mesh.transfer.giving import Giving, Offer, Source
 from mesh.transfer.handles import handle_of
+from mesh.transfer.pace import Pace
 from mesh.wire.frames import FILES_VERSION, FileAsk, FileBlock, FileRefuse, Frame
 
 ContactsByLink = Callable[[], Mapping[LinkId, ContactId]]
@@ -52,6 +53,7 @@ class DirectFileExchange(Part):
         self._is_disk_full = is_disk_full
         self._giving = Giving()
         self._fetching = Fetching()
+        self._paces: dict[LinkId, Pace] = {}
         self._contacts: Mapping[LinkId, ContactId] = {}
         # What is offered and wanted is to be read anew.
         self._is_stale = False
@@ -69,6 +71,7 @@ class DirectFileExchange(Part):
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link ended; what it brought is noted."""
+        self._paces.pop(link, None)
         self._giving.link_down(link)
         self._fetching.link_down(link)
 
@@ -104,8 +107,7 @@ class DirectFileExchange(Part):
 
     def deadline(self) -> Monotonic | None:
         """At once if a block waits and there is room for several."""
-        enough = FILE_SENDING_BYTES_MAX // 2
-        if any(self._room_bytes(link) >= enough for link in self._giving.links_with_blocks()):
+        if any(self._room_bytes(link) for link in self._giving.links_with_blocks()):
             return Monotonic(0)
         write_at = None
         if self._is_open and not self._is_disk_full():
@@ -124,6 +126,7 @@ class DirectFileExchange(Part):
             *self._fetching.take_frames(),
         ]
         for link in self._giving.links_with_blocks():
+            self._look_at_pace(link, now)
             room_bytes = self._room_bytes(link)
             while room_bytes > 0 and (block := self._giving.take_block(link)) is not None:
                 frames.append((link, block))
@@ -236,11 +239,21 @@ class DirectFileExchange(Part):
     # --- Room ---------------------------------------------------------------------------------
 
     def _room_bytes(self, link: LinkId) -> int:
-        """Return for how many bytes of blocks there is room on a link, below mail."""
-        peer = self._ready.get(link)
-        if peer is None or self._has_mail(link) or self._is_spared(link):
+        """Return for how many bytes of blocks there is room on a link, below mail; 0 until there is
+        room for several blocks.
+        """
+        peer, pace = self._ready.get(link), self._paces.get(link)
+        if peer is None or pace is None or self._has_mail(link) or self._is_spared(link):
             return 0
-        return FILE_SENDING_BYTES_MAX - peer.sending_bytes
+        room_bytes = pace.bytes_max - peer.sending_bytes
+        return room_bytes if room_bytes >= pace.bytes_max // 2 else 0
+
+    def _look_at_pace(self, link: LinkId, now: Instant) -> None:
+        peer = self._ready.get(link)
+        if peer is not None:
+            written_bytes = peer.bytes_sent - peer.sending_bytes
+            pace = self._paces.setdefault(link, Pace(written_bytes, now.monotonic))
+            pace.look(written_bytes, now.monotonic)
 
 
 def _direct_of(messenger: Messenger) -> DirectFiles | None:

@@ -233,7 +233,7 @@ class Knocks:
         knocks = [row for row in rows if not row.is_over]
         if is_known(group, member) or any(one.member == member for one in knocks):
             raise PeerError("a knock by somebody who was in the group, or stands there already")
-        if sum(one.link == link for one in knocks) >= KNOCKS_OF_ONE_MAX:
+        if sum(one.link == link for one in knocks) >= self._waiting_max(link, now):
             raise PeerError("too many stand at one link, or one member tells of too many")
         if link < 0:
             self._make_room(knocks)
@@ -248,6 +248,15 @@ class Knocks:
             came=now.mesh,
         )
         return self._rows.add_knock(row)
+
+    def _waiting_max(self, number: int, now: Instant) -> int:
+        """Return how many may wait at a link, or by the word of one member. At a link that admits
+        by itself they wait for seconds, and who finds no place knocks again after days.
+        """
+        link = self._rows.find(number)
+        if link is None or needs_word(link, now.mesh):
+            return KNOCKS_OF_ONE_MAX
+        return max(KNOCKS_OF_ONE_MAX, uses_left(link))
 
     def _make_room(self, knocks: Sequence[KnockRow]) -> None:
         """Drop the first of who told of the most, where those of whom members told are too many."""

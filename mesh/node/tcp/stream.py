@@ -1,16 +1,18 @@
 """One TCP stream of a node: a task reads it, a task writes it, each with a bound.
 
 What is read at once is what the inbox has room for, and reading pauses while it has enough of this
-link. What the socket takes at once is written at
-once, which wakes no task; the rest is queued. Writing takes what is queued, in large pieces, and
-reports what the socket took: a little of it without hurry. A stream that is closed on
-purpose writes what is queued, says that nothing will follow, and waits for the peer's end, so that
-the last frame is not destroyed by a reset; all that within a bounded time. One whose other side
-proved nothing is closed at once.
+link. What the socket takes at once is written at once, which wakes no task; the rest is queued.
+Writing takes what is queued, in large pieces, and reports what the socket took: a little of it
+without hurry, but many a little wake the engine too. A stream that is closed on purpose writes what
+is queued, says that nothing will follow, and waits for the peer's end, so that the last frame is
+not destroyed by a reset; all that within a bounded time. One whose other side proved nothing is
+closed at once.
 """
 
+import contextlib
 import socket
 from collections import deque
+from typing import Final
 
 import trio
 
@@ -19,9 +21,12 @@ from mesh.inputs import BytesSent
 from mesh.limits.node import (
     STREAM_CLOSING_MS,
     STREAM_QUEUE_BYTES_MAX,
+    STREAM_UNSENT_BYTES,
     STREAM_WRITE_BYTES,
 )
 from mesh.node.input_queue import InputQueue
+
+_UNSENT: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
 
 class LinkStream:
@@ -33,13 +38,19 @@ class LinkStream:
         # The same socket, for writing without waiting; trio's own methods may wait.
         self._socket = socket.socket(fileno=stream.socket.fileno())
         self._socket.setblocking(False)
+        if _UNSENT is not None:
+            with contextlib.suppress(OSError):
+                # trio has set 16 KiB: then whoever writes much is woken for every 64.
+                self._socket.setsockopt(socket.IPPROTO_TCP, _UNSENT, STREAM_UNSENT_BYTES)
         self._input_queue = input_queue
-        self._queue: deque[bytes] = deque()
+        self._queue: deque[bytes | memoryview] = deque()
         self._queued_bytes = 0
         self._wake = trio.Event()
         self._scope = trio.CancelScope()
         self._is_closing = False
         self._is_writing = False
+        # Written since the last report that woke the engine.
+        self._quiet_bytes = 0
 
     async def run(self) -> None:
         """Read and write until either side ends; the socket is closed then."""
@@ -58,12 +69,13 @@ class LinkStream:
         """Write or queue bytes. A queue beyond its bound means that a peer takes nothing: cut."""
         if self._is_closing:
             return
+        rest: bytes | memoryview = data
         if not (self._queue or self._is_writing):
-            data = self._without_written(data)
-            if not data:
+            rest = self._without_written(data)
+            if not rest:
                 return
-        self._queue.append(data)
-        self._queued_bytes += len(data)
+        self._queue.append(rest)
+        self._queued_bytes += len(rest)
         if self._queued_bytes > STREAM_QUEUE_BYTES_MAX:
             self._scope.cancel()
         self._wake.set()
@@ -78,7 +90,7 @@ class LinkStream:
             self._scope.deadline = trio.current_time() + STREAM_CLOSING_MS / 1_000
             self._wake.set()
 
-    def _without_written(self, data: bytes) -> bytes:
+    def _without_written(self, data: bytes) -> bytes | memoryview:
         """Write what the socket takes at once; return the rest."""
         try:
             count = self._socket.send(data)
@@ -86,14 +98,16 @@ class LinkStream:
             # It takes nothing now, or is broken, which whoever reads or writes next will see.
             return data
         self._report(count)
-        return data[count:]
+        return memoryview(data)[count:]
 
     def _report(self, count: int) -> None:
-        """The engine has room for many reports, so only a large one is worth a batch."""
-        put = (
-            self._input_queue.put if count >= STREAM_WRITE_BYTES else self._input_queue.put_quietly
-        )
-        put(BytesSent(self._link, count))
+        """The engine has room for many reports, so only much is worth a batch."""
+        self._quiet_bytes += count
+        if self._quiet_bytes >= STREAM_WRITE_BYTES:
+            self._quiet_bytes = 0
+            self._input_queue.put(BytesSent(self._link, count))
+        else:
+            self._input_queue.put_quietly(BytesSent(self._link, count))
 
     async def _read(self) -> None:
         while True:
@@ -125,7 +139,7 @@ class LinkStream:
         except trio.BrokenResourceError:
             self._scope.cancel()
 
-    async def _next_piece(self) -> bytes:
+    async def _next_piece(self) -> bytes | memoryview:
         """Return what to write now; empty when the stream is closing and nothing is left."""
         while not self._queue:
             if self._is_closing:
@@ -138,4 +152,4 @@ class LinkStream:
             pieces.append(self._queue.popleft())
             size += len(pieces[-1])
         self._queued_bytes -= size
-        return b"".join(pieces)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -1,10 +1,12 @@
 """`mesh service`: what a session manager starts is a node, and only one."""
 
+import contextlib
 import os
 import shlex
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -60,11 +62,8 @@ def test_who_runs_already_is_left_alone(mesh: Mesh, node: Running) -> None:
     assert (ran.code, ran.err) == (0, "The node runs already.\n")
 
 
-def test_the_command_of_a_unit_starts_a_node_that_says_when_it_is_ready(
-    mesh: Mesh, home: Path
-) -> None:
-    start = LoginStart("default", systemd=home)
-    start.install()
+def started_as_by(start: LoginStart, home: Path) -> subprocess.Popen[bytes]:
+    """Start what the unit says, as systemd does."""
     lines = start.file.read_text().splitlines()
     says = [line.partition("=")[::2] for line in lines if "=" in line]
     command = shlex.split(dict(says)["ExecStart"].removeprefix(":"))
@@ -78,17 +77,59 @@ def test_the_command_of_a_unit_starts_a_node_that_says_when_it_is_ready(
         "MESH_LISTEN_PORT": "0",
         **kept,
     }
+    return subprocess.Popen(command, env=surroundings, stderr=subprocess.PIPE)
+
+
+@contextlib.contextmanager
+def manager_of(home: Path) -> Iterator[socket.socket]:
+    """Listen as systemd does for who is ready."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(surroundings["NOTIFY_SOCKET"])
+        manager.bind(str(home / "notify"))
         manager.settimeout(60)
-        with subprocess.Popen(command, env=surroundings, stderr=subprocess.PIPE) as process:
+        yield manager
+
+
+def test_the_command_of_a_unit_starts_a_node_that_says_when_it_is_ready(
+    mesh: Mesh, home: Path
+) -> None:
+    start = LoginStart("default", systemd=home)
+    start.install()
+    with manager_of(home) as manager, started_as_by(start, home) as process:
+        try:
+            assert manager.recv(64) == b"READY=1"
+            status = mesh("status", "--json").json["status"]
+            assert isinstance(status, dict)
+            # Nobody was asked; the page does the first run.
+            assert status["vault"] == "empty"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def test_what_a_wipe_killed_is_not_there_again_when_its_manager_starts_it_once_more(
+    mesh: Mesh, home: Path
+) -> None:
+    start = LoginStart("default", systemd=home)
+    start.install()
+    unit = start.file.read_bytes()
+    with manager_of(home) as manager:
+        with started_as_by(start, home) as process:
             try:
                 assert manager.recv(64) == b"READY=1"
-                status = mesh("status", "--json").json["status"]
-                assert isinstance(status, dict)
-                # Nobody was asked; the page does the first run.
-                assert status["vault"] == "empty"
+                assert mesh("wipe", "--now").code == 0
+                assert process.wait(timeout=30) == -signal.SIGKILL
             finally:
-                process.send_signal(signal.SIGTERM)
-                process.communicate(timeout=30)
-    assert process.returncode == 0
+                process.kill()
+        # The manager has the unit in its memory.
+        start.file.write_bytes(unit)
+        with started_as_by(start, home) as process:
+            try:
+                assert manager.recv(64) == b"READY=1"
+                _, told = process.communicate(timeout=60)
+            finally:
+                process.kill()
+    assert not start.is_asked_for
+    # A failure would be tried again and again.
+    assert (process.returncode, b"There is no profile default" in told) == (0, True)
+    assert not profile_folders().data.exists()

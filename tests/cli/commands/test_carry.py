@@ -10,12 +10,13 @@ from pathlib import Path
 import click
 import pytest
 
+from mesh.bundles.verifying import Judged
 from mesh.cli.carry_resume import find_unfinished
 from mesh.cli.commands.carry import BEGINS_ANEW, GOES_ON, SAY_AGAIN, size_of, write_file
 from mesh.cli.options import Choices
 from mesh.cli.terminal import Terminal
 from mesh.errors import UserError
-from mesh.ids import UnixSeconds
+from mesh.ids import MeshId, UnixSeconds
 from mesh.limits.carry import CARRY_BLOCK_BYTES_MAX
 from mesh.wire.carry_file import (
     END_BYTES,
@@ -31,6 +32,7 @@ from mesh.wire.retirement import Retirement
 from tests.api.small_carrier import NOW_S, SMALL_MESH
 from tests.api.small_node import Running
 from tests.api.test_carry import file_of, held
+from tests.bundles.making import small_release
 from tests.cli.conftest import Mesh
 from tests.cli.typist import Typist
 from tests.engine.parts.test_carry import envelope, read_token, stub_record
@@ -166,19 +168,56 @@ def test_what_is_gone_on_with_keeps_to_its_bound(mesh: Mesh, node: Running, mail
         assert mesh("--json", "carry", "import", str(out)).json["is_complete"] is True
 
 
+def header_of_now() -> FileHeader:
+    """Return what an export begins with."""
+    return FileHeader(FileKind.MAIL, SMALL_MESH.mesh_id, UnixSeconds(NOW_S), 0, 0)
+
+
 def test_what_a_part_says_to_be_over_is_not_written_again(stick: Path) -> None:
     """Both are left out: the envelope without its body, and what says so."""
     writer = CarryWriter(FileHeader(FileKind.MAIL, SMALL_MESH.mesh_id, UnixSeconds(NOW_S), 0, 0))
     records = join_records([stub_record(1, read_token(1))])
     part = stick / "out.part"
     part.write_bytes(writer.begin() + writer.block(BlockKind.RECORDS, records, stubs_count=1))
-    found = find_unfinished(part, None)
+    found = find_unfinished(part, None, header_of_now)
     assert found is not None
     assert found.writer.finish() == writer.finish()
     retirement = Retirement(envelope(1).id, read_token(1))
     assert found.summary.has(envelope(1).id)
     assert found.summary.has(retirement.element)
     assert not found.summary.has(envelope(2).id)
+
+
+@pytest.mark.parametrize("tokens", [[], [read_token(2)], [read_token(1), read_token(2)]])
+def test_a_part_leaves_nothing_out_that_it_cannot_prove_to_be_over(
+    stick: Path, tokens: list[bytes]
+) -> None:
+    """Whoever had the stick could keep mail out of all later exports."""
+    writer = CarryWriter(FileHeader(FileKind.MAIL, SMALL_MESH.mesh_id, UnixSeconds(NOW_S), 0, 0))
+    records = join_records([stub_record(1, *tokens)])
+    part = stick / "out.part"
+    part.write_bytes(writer.begin() + writer.block(BlockKind.RECORDS, records, stubs_count=1))
+    assert find_unfinished(part, None, header_of_now) is None
+
+
+@pytest.mark.parametrize("hours, goes_on", [(-1, False), (0, True), (6, True), (7, False)])
+def test_only_a_part_that_is_not_old_is_gone_on_with(
+    mesh: Mesh, node: Running, mail: Path, hours: int, *, goes_on: bool
+) -> None:
+    assert mesh("carry", "import", str(mail)).code == 0
+    out, part = mail.with_name("out.mesh"), mail.with_name("out.mesh.part")
+    part.write_bytes(file_of(SOME[:100], made=NOW_S - hours * 3600))
+    assert ("Going on with" in mesh("carry", "export", str(out)).err) == goes_on
+    assert sorted(held(out.read_bytes())) == sorted(one.data for one in SOME)
+
+
+def test_a_part_of_another_mesh_is_begun_anew(mesh: Mesh, node: Running, mail: Path) -> None:
+    assert mesh("carry", "import", str(mail)).code == 0
+    out, part = mail.with_name("out.mesh"), mail.with_name("out.mesh.part")
+    part.write_bytes(file_of(SOME[:100], mesh_id=MeshId(bytes(16))))
+    told = mesh("carry", "export", str(out))
+    assert (told.code, "Going on with" in told.err) == (0, False)
+    assert sorted(held(out.read_bytes())) == sorted(one.data for one in SOME)
 
 
 @pytest.mark.parametrize(
@@ -309,6 +348,28 @@ def test_a_full_disk_leaves_what_fits_and_says_so(
     assert mesh("--json", "carry", "import", str(part)).json["known_count"] == in_a_block
 
 
+def test_what_was_begun_for_some_is_no_part_of_an_export_of_everything(
+    mesh: Mesh, node: Running, stick: Path, mail: Path
+) -> None:
+    """By its order such a file would show what belongs together, or what another node lacks."""
+    assert mesh("carry", "import", str(mail)).code == 0
+    summary, out = stick / "summary", stick / "out"
+    summary.write_bytes(file_of([], FileKind.SUMMARY))
+    before, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, hard))
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        ran = mesh("--json", "carry", "export", str(out), "--since", str(summary))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert (ran.code, ran.problem) == (1, "disk")
+    assert [each.name for each in stick.glob("out*")] == ["out.some.part"]
+    told = mesh("carry", "export", str(out))
+    assert (told.code, "Going on with" in told.err) == (0, False)
+    assert sorted(held(out.read_bytes())) == sorted(one.data for one in SOME)
+
+
 def test_without_a_node_nothing_is_written(mesh: Mesh, stick: Path, mail: Path) -> None:
     for command in (("export", str(stick / "out")), ("import", str(mail)), ("summary",)):
         ran = mesh("--json", "carry", *command)
@@ -333,6 +394,23 @@ def test_who_interrupts_an_import_is_told_that_it_can_go_on(
     assert "import the same file again" in person.seen
     node.node.is_disk_stuck = False
     assert mesh("carry", "import", str(mail)).code == 0
+
+
+def test_what_was_imported_is_told_though_the_look_at_the_program_is_interrupted(
+    mesh: Mesh, node: Running, mail: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_release(mail.parent / "mesh-program")
+
+    def interrupted(*_: object) -> Judged:
+        raise KeyboardInterrupt
+
+    # While a large file is hashed.
+    monkeypatch.setattr("mesh.bundles.stick.judge", interrupted)
+    ran = mesh("carry", "import", str(mail))
+    assert (ran.code, ran.out) == (130, "new        200 envelopes\nknown      0\n")
+    assert "the mail is imported" in ran.err
+    told = mesh("carry", "import", "--json", str(mail))
+    assert (told.code, told.json["known_count"], told.json["program"]) == (130, 200, [])
 
 
 @pytest.mark.parametrize(

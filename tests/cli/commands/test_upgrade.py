@@ -1,12 +1,17 @@
 """`mesh upgrade` where no node and no new bundle is needed: the way back, and clearing it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from mesh.cli.commands.upgrade import make_copy
+from mesh.cli.options import Choices
+from mesh.cli.terminal import Terminal
 from mesh.node.folders import ProfileFolders, profile_folders
+from mesh.wire.backup_file import FILE_HEAD_BYTES
 from tests.api.small_node import Running
 from tests.bundles.fakes import make_folder
 from tests.cli.conftest import Mesh
@@ -31,6 +36,7 @@ def profile(mesh: Mesh) -> ProfileFolders:
     """A profile with the copy that an upgrade made."""
     folders = made_quickly(profile_folders("cleo"))
     folders.upgrade_copy_file.write_bytes(b"a copy" * 1_000)
+    folders.data.joinpath("before-upgrade.backup.part").write_bytes(b"a copy" * 500)
     return folders
 
 
@@ -68,5 +74,26 @@ def test_clearing_says_to_a_script_what_there_was(
 ) -> None:
     make_folder(bundle.with_name("mesh.other"), "0.1.0")
     assert mesh("--json", "upgrade", "--clear", "--profile", "cleo").json == {"was_there": True}
-    assert not profile.upgrade_copy_file.exists()
+    assert not list(profile.data.glob("before-upgrade*"))
     assert mesh("--json", "upgrade", "--clear", "--profile", "cleo").json == {"was_there": False}
+
+
+def test_a_second_copy_leaves_nothing_that_opens_of_the_first(
+    mesh: Mesh, node: Running, tmp_path: Path
+) -> None:
+    secret = tmp_path / "backup.pass"
+    secret.touch(mode=0o600)
+    secret.write_text("correct horse battery staple 48")
+    choices = Choices()
+    file = profile_folders().data / "before-upgrade.backup"
+    part = file.with_name(f"{file.name}.part")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for path in (file, part):
+        path.write_bytes(b"former" * 1_000)
+    left = [os.open(path, os.O_RDONLY) for path in (file, part)]
+    assert make_copy(Terminal(choices), choices, secret) == str(file)
+    for descriptor in left:
+        head = os.pread(descriptor, FILE_HEAD_BYTES, 0)
+        assert head != (b"former" * 1_000)[:FILE_HEAD_BYTES]
+        os.close(descriptor)
+    assert not part.exists()

@@ -11,6 +11,7 @@ from sim.invariants.groups import GroupView, require_same_groups
 from sim.invariants.invariants import S20, S22, BrokenInvariant
 from sim.run.runner import Ran, run_scenario
 from sim.run.world import Options
+from sim.schema.fault_tables import Locks
 from sim.schema.scenario import load_scenario
 
 NINE = [
@@ -125,3 +126,15 @@ def test_who_will_not_hear_that_he_is_out_is_read_by_nobody_who_knows() -> None:
         for other, members in keys.items()
         if other != node
     )
+
+
+@pytest.mark.world
+def test_vaults_that_are_locked_while_two_sides_meet_read_on_when_they_are_open_again() -> None:
+    scenario = load_scenario("cut-crew")
+    (cut,) = scenario.faults
+    # They are locked before the sides meet, and opened when the others have come together.
+    locks = Locks(between_s=(cut.ends_s - 3, cut.ends_s - 1), share=0.6, for_s=(8, 40))
+    scenario = replace(scenario, faults=(cut, locks))
+    ran = run_scenario(scenario, Options(seed=1, is_crypto_real=False))
+    assert ran.report.verdict == "pass", ran.report.broken
+    assert ran.report.faults["locks"] >= 2

@@ -4,6 +4,7 @@ import pytest
 
 from mesh.crypto import aead
 from mesh.ids import PostingKey, Tag, UnixSeconds
+from mesh.messenger.groups.link_door import link_tags
 from mesh.storage.connection import transaction
 from mesh.wire.envelope import Envelope, Header, body_bytes, sign_envelope
 from sim.hosts.databases import MemoryDatabase
@@ -12,14 +13,15 @@ from sim.invariants.nonce_reuse import NonceReuse, observe_outbox
 from sim.observers.ciphers import observing_cipher
 
 KEY, NONCE = bytes(32), bytes(12)
+SECRET = bytes(range(16))
 
 
-def envelope(tag: int, nonce: int, filling: int = 0) -> Envelope:
+def envelope(tag: int | Tag, nonce: int, filling: int = 0) -> Envelope:
     header = Header(
         size_class=0,
         lifetime_class=1,
         created=UnixSeconds(0),
-        tag=Tag(bytes([tag]) * 16),
+        tag=Tag(bytes([tag]) * 16) if isinstance(tag, int) else tag,
         read_hash=bytes(16),
         withdraw_hash=bytes(16),
         posting_key=PostingKey(bytes(32)),
@@ -93,3 +95,23 @@ def test_what_was_rolled_back_was_never_sealed_and_what_was_collected_is_not_aga
     seal_in(vault, envelope(3, 1))
     nonce_reuse.collect(1, 1, vault)
     assert nonce_reuse.tags_repeated == 0
+
+
+def test_many_may_knock_under_one_tag_of_a_link_but_never_with_the_same_nonce() -> None:
+    _, tag = link_tags(SECRET)[3]
+    giver = vault_with()
+    with transaction(giver):
+        giver.execute("CREATE TABLE group_links (secret BLOB)")
+        giver.execute("INSERT INTO group_links VALUES (?), (NULL)", (SECRET,))
+    nonce_reuse = NonceReuse()
+    nonce_reuse.learn_links([giver])
+    nonce_reuse.collect(1, 1, vault_with(envelope(tag, 1)))
+    nonce_reuse.collect(2, 2, vault_with(envelope(tag, 2)))
+    with pytest.raises(BrokenInvariant):
+        nonce_reuse.collect(3, 3, vault_with(envelope(tag, 2, filling=1)))
+    # As for any tag of which no vault says that it is of a link.
+    unknowing = NonceReuse()
+    unknowing.learn_links([vault_with()])
+    unknowing.collect(1, 1, vault_with(envelope(tag, 1)))
+    with pytest.raises(BrokenInvariant):
+        unknowing.collect(2, 2, vault_with(envelope(tag, 2)))
