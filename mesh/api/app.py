@@ -88,6 +88,11 @@ class Asker(Carrier, Protocol):
 class Keeper(Archivist, Protocol):
     """Whoever opens and closes the vault, like the `Asker`; what fails raises a `UserError`."""
 
+    @property
+    def is_wiped(self) -> bool:
+        """The keys of the profile are destroyed."""
+        ...
+
     async def begin(self, passphrase: bytes | None) -> None:
         """Make the keys of a person where there are none, and open the vault."""
         ...
@@ -193,8 +198,12 @@ class Application:
             case AskDoctor():
                 return await self.desk.examine(request)
             case Wipe(profile=name):
-                await self.keeper.wipe(name)
-                self.stop()
+                try:
+                    await self.keeper.wipe(name)
+                finally:
+                    # Also where a copy could not be erased: nothing goes on with an open vault.
+                    if self.keeper.is_wiped:
+                        self.stop()
                 return Done()
             case AskSettings():
                 return await self.settings.ask()
