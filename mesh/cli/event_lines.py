@@ -2,6 +2,7 @@
 
 import click
 
+from mesh.cli.group_requests import invite_line, knock_line
 from mesh.cli.messages import state_of
 from mesh.cli.names import Names, shown, shown_introduced
 from mesh.cli.sanitise import clean_line
@@ -16,6 +17,8 @@ from mesh.events import (
     ContactNoted,
     DiskChanged,
     Event,
+    GroupInvited,
+    GroupKnocked,
     IntroductionChanged,
     ItemAdded,
     ItemChanged,
@@ -49,6 +52,10 @@ def find_sentence(event: Event, names: Names) -> str | None:
             return find_sentence_of_introduction(introduction, names)
         case NearbyChanged(person=person):
             return find_sentence_of_nearby(person)
+        case GroupInvited():
+            return invite_line(event, names)
+        case GroupKnocked():
+            return knock_line(event)
         case MessageStateChanged(message=message) if message.state in TOLD_STATES:
             return f"message {message.number} to {names.of(message)}: {state_of(message)}"
         case ScheduledChanged(scheduled=waiting) if waiting.failure:

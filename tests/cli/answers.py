@@ -3,6 +3,7 @@
 import msgspec
 
 from mesh.commands.contacts import ContactAnswer
+from mesh.commands.groups import GroupAnswer, KnockAnswer
 from mesh.commands.items import ItemAnswer
 from mesh.commands.messages import AuthorAnswer, MessageAnswer
 
@@ -66,3 +67,31 @@ def item(**fields: object) -> ItemAnswer:
         text="Hello",
     )
     return msgspec.structs.replace(made, **fields)
+
+
+def group(**fields: object) -> GroupAnswer:
+    """Return a group in which we are."""
+    made = GroupAnswer(
+        conversation=4,
+        gid="cd" * 32,
+        name="Crew",
+        about="",
+        role="member",
+        members_count=3,
+        state="in",
+        waiting_since=0,
+        waiting_for=[],
+        code="",
+        inviter="",
+        note="",
+        invited=[],
+        settings=None,
+        is_known=True,
+        tells="held",
+    )
+    return msgspec.structs.replace(made, **fields)
+
+
+KNOCK = KnockAnswer(
+    knock=2, name="Cleo", key=KEY, note="Me again", came=NOW, link=1, looks_like=["Clео"]
+)

@@ -55,12 +55,12 @@ class MessagePages:
         """The item of a number; UserError if there is none, or its words are gone."""
         row = self._rows.find(item)
         if row is None or is_change(row.kind) or conversation not in (None, row.conversation):
-            raise UserError("not-found", f"There is no item {item} here.")
+            raise UserError("not-found", f"There is no message {item} here.")
         if row.kind == MEMBERSHIP_KIND:
-            raise UserError("bad-content", f"The item {item} tells of the group itself.")
+            raise UserError("bad-content", f"The message {item} tells of the group itself.")
         if row.gone or row.verdict == "invalid":
             raise UserError(
-                "gone", f"The item {item} is gone: {_WHY_GONE.get(row.gone, 'broken')}."
+                "gone", f"The message {item} is gone: {_WHY_GONE.get(row.gone, 'broken')}."
             )
         return row
 
@@ -223,7 +223,8 @@ class MessagePages:
         if row is None or row.conversation != selection.conversation:
             raise UserError(
                 "not-found",
-                f"There is no item {cursor} in this conversation; take the number of one that is.",
+                f"There is no message {cursor} in this conversation; take the number of one "
+                "that is.",
             )
         return row.position, row.id
 

@@ -137,7 +137,7 @@ class Messages:
     def _item(self, asked: AskItem, now: Instant) -> ItemDetailsAnswer:
         row = self._messages.find(asked.item)
         if row is None or is_change(row.kind):
-            raise UserError("not-found", f"There is no item {asked.item}.")
+            raise UserError("not-found", f"There is no message {asked.item}.")
         item = self._message_pages.item(row)
         return ItemDetailsAnswer(
             item=item,
