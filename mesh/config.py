@@ -182,7 +182,16 @@ def _in_words(message: str, name_of: Callable[[str], str] = str) -> str:
         return _unknown(unknown.group(1))
     fault, _, place = message.partition(" - at ")
     key = place.strip("`$.")
+    words = _words_of(key)
+    fault += f"; it is one of: {', '.join(words)}" if words else ""
     return f"{name_of(key)}: {fault[:1].lower()}{fault[1:]}." if key else f"{fault}."
+
+
+def _words_of(key: str) -> list[str]:
+    """Return the words that a setting takes; none if it takes others than a few."""
+    properties = msgspec.json.schema(Config)["$defs"]["Config"]["properties"]
+    words: list[str] = properties.get(key, {}).get("enum", [])
+    return words
 
 
 def _unknown(key: str) -> str:

@@ -59,6 +59,7 @@ from mesh.api.tokens import AskTokens, MakeToken, RevokeToken
 from mesh.commands.answer import Answer, Done
 from mesh.commands.command import Command
 from mesh.commands.identity import CreateIdentity
+from mesh.commands.item_commands import AskItemsByArrival
 from mesh.commands.messages import AskMessages
 from mesh.commands.settings import AskSettings, ChangeSettings, SettingsAnswer
 from mesh.errors import UserError
@@ -87,6 +88,11 @@ class Asker(Carrier, Protocol):
 
 class Keeper(Archivist, Protocol):
     """Whoever opens and closes the vault, like the `Asker`; what fails raises a `UserError`."""
+
+    @property
+    def is_wiped(self) -> bool:
+        """The keys of the profile are destroyed."""
+        ...
 
     async def begin(self, passphrase: bytes | None) -> None:
         """Make the keys of a person where there are none, and open the vault."""
@@ -171,7 +177,7 @@ class Application:
             case RevokeToken(token=number):
                 await self.access.revoke_token(number)
                 return Done()
-            case AskMessages(mark_read=True):
+            case AskMessages(mark_read=True) | AskItemsByArrival(mark_read=True):
                 # It changes what the person sees as new.
                 grant.require("send")
                 return await self.asker.ask(request)
@@ -193,8 +199,12 @@ class Application:
             case AskDoctor():
                 return await self.desk.examine(request)
             case Wipe(profile=name):
-                await self.keeper.wipe(name)
-                self.stop()
+                try:
+                    await self.keeper.wipe(name)
+                finally:
+                    # Also where a copy could not be erased: nothing goes on with an open vault.
+                    if self.keeper.is_wiped:
+                        self.stop()
                 return Done()
             case AskSettings():
                 return await self.settings.ask()

@@ -81,7 +81,7 @@ ITEM_ROUTES = (
     Route(
         "POST",
         "/v1/conversations/{conversation}/read",
-        "Mark all as read down to an item",
+        "Mark all as read down to an item, or of that some items alone",
         ReadItems,
         ConversationAnswer,
         CONTACT,
@@ -117,10 +117,10 @@ ITEM_ROUTES = (
     Route(
         "GET",
         "/v1/items",
-        "Items of all contacts in the order of arrival",
+        "Items of all contacts and groups, or of one conversation, in the order of arrival",
         AskItemsByArrival,
         ItemsAnswer,
-        NUMBERED,
+        CONTACT,
         scope="read",
     ),
     Route(

@@ -32,7 +32,22 @@ from mesh.commands.items import (
 )
 from mesh.errors import UserError
 
-ItemNumber = click.IntRange(min=1)
+
+class NumberOfItem(click.IntRange):
+    """A number, with or without the # that stands before it where it is shown."""
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return the number."""
+        bare = value.removeprefix("#") if isinstance(value, str) else value
+        return int(super().convert(bare, param, ctx))  # type: ignore[arg-type]  # it takes what was typed
+
+
+EMOJI_LETTERS = "\u2139"
+"""The one emoji that Unicode calls a letter: information."""
+
+ItemNumber = NumberOfItem(min=1)
 """What `mesh read` shows behind the #."""
 
 Change = (
@@ -48,6 +63,16 @@ Change = (
     | RemindOfCheckIn
     | ChangeTask
 )
+
+
+def checked_emoji(emoji: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what is to be a reaction; UserError if it is words: those are an answer."""
+    for one in emoji:
+        if any(letter.isalpha() and letter not in EMOJI_LETTERS for letter in one):
+            raise UserError(
+                "usage", f"{one!r} is no emoji; to answer in words: mesh send CHAT --reply NUMBER"
+            )
+    return emoji
 
 
 def change(choices: Choices, command: Change) -> None:

@@ -1,14 +1,13 @@
-"""The lines of `mesh tail` beside messages: one for each thing that a person should look at."""
+"""The lines of `mesh tail` beside what was said: one for each thing a person should look at."""
 
 import click
 
-from mesh.cli.items import lines_of, styled
+from mesh.cli.group_requests import invite_line, knock_line
 from mesh.cli.messages import state_of
 from mesh.cli.names import Names, shown, shown_introduced
 from mesh.cli.sanitise import clean_line
 from mesh.commands.contacts import ContactAnswer
 from mesh.commands.introductions import IntroductionAnswer
-from mesh.commands.items import ItemAnswer
 from mesh.commands.nearby import NearbyPersonAnswer
 from mesh.commands.verification import ComparisonAnswer
 from mesh.events import (
@@ -18,6 +17,8 @@ from mesh.events import (
     ContactNoted,
     DiskChanged,
     Event,
+    GroupInvited,
+    GroupKnocked,
     IntroductionChanged,
     ItemAdded,
     ItemChanged,
@@ -33,18 +34,9 @@ TOLD_STATES = ("delivered", "read", "expired", "delivered-then-withdrawn")
 
 
 def find_line(event: Event, names: Names) -> str | None:
-    """Return the line of an event, or the lines of an item; None if there is nothing to look at."""
-    if isinstance(event, ItemAdded):
-        return find_item_lines(event.item, names)
+    """Return the line of an event; None if there is nothing to look at."""
     sentence = find_sentence(event, names)
     return None if sentence is None else click.style(f"* {sentence}", fg="yellow")
-
-
-def find_item_lines(item: ItemAnswer, names: Names) -> str | None:
-    """Return the lines of what others wrote that is no text: texts are told as messages."""
-    if item.kind == "text" or item.author.is_mine or names.is_request(item.conversation):
-        return None
-    return styled(lines_of(item, names.of_item(item)))
 
 
 def find_sentence(event: Event, names: Names) -> str | None:
@@ -60,6 +52,10 @@ def find_sentence(event: Event, names: Names) -> str | None:
             return find_sentence_of_introduction(introduction, names)
         case NearbyChanged(person=person):
             return find_sentence_of_nearby(person)
+        case GroupInvited():
+            return invite_line(event, names)
+        case GroupKnocked():
+            return knock_line(event)
         case MessageStateChanged(message=message) if message.state in TOLD_STATES:
             return f"message {message.number} to {names.of(message)}: {state_of(message)}"
         case ScheduledChanged(scheduled=waiting) if waiting.failure:

@@ -6,7 +6,7 @@ from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
 from mesh.commands.answer import Done
 from mesh.commands.command import Command
-from mesh.commands.groups import AskMembers, GroupAnswer, MemberAnswer, MembersAnswer
+from mesh.commands.groups import AskMembers, GroupAnswer, MemberAnswer, MembersAnswer, RoleName
 from mesh.errors import UserError
 
 STATES = {
@@ -18,6 +18,10 @@ STATES = {
     "removed": "you were removed",
     "closed": "closed: nobody writes",
 }
+
+
+RANKS: tuple[RoleName, ...] = ("member", "admin", "owner")
+"""The roles, the lowest first."""
 
 
 def line_of(one: GroupAnswer) -> str:
@@ -49,6 +53,23 @@ def done(choices: Choices, asked: Command, words: str) -> None:
         terminal.json(answer)
     else:
         terminal.say(words)
+
+
+def confirm_role(choices: Choices, group: str, one: MemberAnswer, role: RoleName) -> None:
+    """Ask before a role is given that cannot be taken back; without a yes it is not given."""
+    terminal = Terminal(choices)
+    if one.is_me and RANKS.index(role) < RANKS.index(one.role):
+        is_last = is_last_owner(choices, group)
+        last = " You are the last owner: nobody could be one any more." if is_last else ""
+        terminal.confirm(f"Step down from {one.role} to {role}?{last}")
+    elif role == "owner" != one.role:
+        terminal.confirm(f"Make {clean_line(one.label)} an owner? Nobody can take that back.")
+
+
+def is_last_owner(choices: Choices, group: str | int) -> bool:
+    """Say whether nobody but oneself is an owner of a group."""
+    members = client_of(choices).ask(AskMembers(group), MembersAnswer).members
+    return [one.is_me for one in members if one.role == "owner"] == [True]
 
 
 def member_of(choices: Choices, group: str, who: str) -> MemberAnswer:

@@ -26,6 +26,9 @@ def hand_over(client: Client, path: Path, *, as_file: bool) -> FileAnswer:
     # A name may hold bytes that are no text.
     name = path.name.encode(errors="replace").decode()
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            # A pipe could keep the command waiting for ever.
+            raise UserError("bad-file", f"{path} is no regular file.")
         with path.open("rb") as file:
             data = file.read(BEGINNING_BYTES)
             # Of a picture a smaller one is sent.

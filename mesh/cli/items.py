@@ -56,17 +56,18 @@ class Run(NamedTuple):
 Line = tuple[Run, ...]
 
 
-def lines_of(item: ItemAnswer, name: str) -> list[Line]:
+def lines_of(item: ItemAnswer, name: str, chat: str = "") -> list[Line]:
     """Return an item as lines; one of them says when and by whom, and its number.
 
-    `name` is who else is in the conversation, made safe already.
+    `name` is who else is in the conversation, and `chat` what that is called, where several are
+    shown; both made safe already.
     """
     lines: list[Line] = []
     if item.kind == "membership":
-        moment = f"{when(item.sent)} #{item.number} "
+        moment = f"{when(item.sent)} #{item.number} " + (f"{chat}: " if chat else "")
         return [(Run("dim", moment), Run("dim", summary(item, name)))]
     if item.kind == "timer" and not item.gone:
-        who = "me" if item.author.is_mine else name
+        who = speaker(item, name, chat)
         said = f"{when(item.sent)} #{item.number} {who}: {summary(item, name)}"
         return [(Run("dim", said), *(Run("dim", f"  [{one}]") for one in all_remarks(item)))]
     if item.missing_count:
@@ -78,7 +79,7 @@ def lines_of(item: ItemAnswer, name: str) -> list[Line]:
     gone: list[Line] = [(Run("dim", words_of_gone(item, name)),)]
     body = gone if item.gone else blocks(text_of(item))
     body[-1] = (*body[-1], *(Run("dim", f"  [{remark}]") for remark in all_remarks(item)))
-    lines.append((*head(item, name), *body[0]))
+    lines.append((*head(item, name, chat), *body[0]))
     lines += ((Run("plain", INDENT), *line) for line in body[1:])
     lines += ((Run("plain", line),) for line in card_of(item))
     if item.reactions:
@@ -86,11 +87,17 @@ def lines_of(item: ItemAnswer, name: str) -> list[Line]:
     return lines
 
 
-def head(item: ItemAnswer, name: str) -> Line:
+def speaker(item: ItemAnswer, name: str, chat: str) -> str:
+    """Return by whom an item was said, and where, if that must be told."""
+    who = "me" if item.author.is_mine else name
+    return f"{who} → {chat}" if chat else who
+
+
+def head(item: ItemAnswer, name: str, chat: str = "") -> Line:
     """Return when an item was said, its number, and by whom."""
     # A moment that is wrong beyond doubt orders nothing for the eye: it stands in the remarks.
     moment = item.received if item.clock else item.sent
-    who = Run("mine", "me") if item.author.is_mine else Run("theirs", name)
+    who = Run("mine" if item.author.is_mine else "theirs", speaker(item, name, chat))
     kind = "" if item.kind in ("text", "newer") else f" ({clean_line(item.kind)})"
     return (Run("dim", f"{when(moment)} #{item.number} "), who, Run("plain", f"{kind}: "))
 
@@ -175,7 +182,9 @@ def summary(item: ItemAnswer, name: str) -> str:
         return "(of a group that is forgotten)" if done is None else clean_line(sentence(done))
     if item.sets_timer is not None:
         return words_of_timer(item.sets_timer)
-    return item.text if item.kind == "text" else f"{item.kind}: {item.text}"
+    if item.kind != "text":
+        return f"{item.kind}: {item.text}"
+    return item.text or ", ".join(f"📎 {clean_line(file.name)}" for file in item.files)
 
 
 def words_of_timer(seconds: int) -> str:

@@ -5,6 +5,7 @@ commands costs nothing.
 """
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -48,7 +49,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "add": ("mesh.cli.commands.add", "add", "Add a contact by their link"),
     "contacts": ("mesh.cli.commands.people", "contacts", "List your contacts"),
     "contact": ("mesh.cli.commands.contact", "contact", "Show, verify, block or change a contact"),
-    "requests": ("mesh.cli.commands.people", "requests", "List who waits to be let in"),
+    "requests": ("mesh.cli.commands.people", "requests", "List who waits for a word of yours"),
     "compare": (
         "mesh.cli.commands.compare",
         "compare",
@@ -137,6 +138,22 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command; of one that there is not, say which was meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            # Imported where it is needed: each command starts without it.
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=2)
+            if not near or args[0] in COMMANDS:
+                raise
+            meant = f"{error.format_message()} Did you mean {' or '.join(near)}?"
+            raise click.UsageError(meant, ctx) from error
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
@@ -186,8 +203,20 @@ def run(arguments: Sequence[str]) -> int:
         return end.code if isinstance(end.code, int) else Exit.FAILED
     except BaseException as error:
         # The last guard: a person gets a sentence, whatever happened.
-        told = with_who_runs(error, choices)
+        told = with_who_runs(with_what_was_typed(error, arguments), choices)
         return told_failure(told, is_json=choices.json, is_traced=choices.verbose >= 2)
+
+
+def with_what_was_typed(error: BaseException, arguments: Sequence[str]) -> BaseException:
+    """Say that what was typed is no text, where something failed at that: a terminal that writes
+    Latin-1, for instance. A path may hold any bytes.
+    """
+    is_text = all(
+        one.isascii() or one == one.encode(errors="replace").decode() for one in arguments
+    )
+    if is_text or not isinstance(error, UnicodeEncodeError):
+        return error
+    return UserError("bad-text", "What was typed is not UTF-8 text.")
 
 
 def with_who_runs(error: BaseException, choices: Choices) -> BaseException:
@@ -199,8 +228,16 @@ def with_who_runs(error: BaseException, choices: Choices) -> BaseException:
     return told_in_full(error, choices)
 
 
+def open_closed_streams() -> None:
+    """Give a program that was started with a closed stream one that leads nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - as long as the program
+
+
 def main() -> None:
     """Run what the command line says."""
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a letter gets its number instead of ending the program.
         if isinstance(stream, io.TextIOWrapper):

@@ -1,9 +1,7 @@
 """The drawing of messages, in every command that shows some: never more than there is proof of."""
 
-import click
-
 from mesh.cli.layout import day, plural, when
-from mesh.cli.sanitise import clean_block, clean_line
+from mesh.cli.sanitise import clean_line
 from mesh.commands.contacts import ContactAnswer
 from mesh.commands.devices import DevicesAnswer
 from mesh.commands.items import ItemAnswer
@@ -30,30 +28,6 @@ WORDS: dict[str, str] = {
     "delivered-then-withdrawn": "delivered before it was withdrawn",
 }
 """What a person reads for each state; one that this release does not know is shown as its code."""
-
-
-def drawn(message: MessageAnswer, name: str, *, has_conversation: bool) -> str:
-    """Return a message for the terminal; `has_conversation`: only one contact is shown.
-
-    `name` is who is at its other end, made safe already.
-    """
-    # A moment that is wrong beyond doubt orders nothing for the eye: it stands in the remarks.
-    moment = message.received if message.clock else message.sent
-    head = click.style(f"{when(moment)} #{message.number}", dim=True)
-    if message.is_mine:
-        who = click.style("me" if has_conversation else f"me → {name}", fg="cyan")
-    else:
-        who = click.style(name, fg="green", bold=True)
-    tail = "".join(click.style(f"  [{remark}]", dim=True) for remark in remarks(message))
-    line = f"{head} {who}: {clean_block(message.text, indent=INDENT)}{tail}"
-    return f"{gap(message)}\n{line}" if message.missing_count else line
-
-
-def gap(message: MessageAnswer) -> str:
-    """Return the line above a message that answers to others which are not here."""
-    count = message.missing_count
-    have = "has" if count == 1 else "have"
-    return click.style(f"… {plural(count, 'earlier message')} {have} not arrived", fg="yellow")
 
 
 def remarks(message: MessageAnswer | ItemAnswer) -> list[str]:

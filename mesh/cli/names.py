@@ -62,14 +62,20 @@ class Names:
         return self.name(message.contact, message.label)
 
     def of_item(self, item: ItemAnswer) -> str:
-        """Return who else is in the conversation of an item."""
+        """Return who else is in the conversation of an item; in a group, who wrote it."""
         # A direct conversation bears the number of its contact.
-        return self.name(item.conversation, item.author.label)
+        if item.conversation in self:
+            return self.name(item.conversation, item.author.label)
+        return marked(item.author.label, item.author.key, is_alike=False)
 
     def name(self, contact: int, label: str) -> str:
         """Return the name of a contact of which only the label may be known."""
         known = self._contacts.get(contact)
         return clean_line(label) if known is None else shown(known)
+
+    def find_number(self, contact: int) -> ContactAnswer | None:
+        """Return the contact of a number."""
+        return self._contacts.get(contact)
 
     def called(self, named: str) -> str:
         """Return the name of whom a person named in a command."""

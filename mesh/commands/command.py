@@ -261,7 +261,7 @@ SAYS: Final = (
 
 def only_reading(command: Command) -> Command | None:
     """Return a command as it is on a disk that is full; None if it is all about a change."""
-    if isinstance(command, AskMessages):
+    if isinstance(command, AskMessages | AskItemsByArrival):
         return replace(command, mark_read=False)
     if isinstance(command, ReadItems):
         return AskConversation(command.conversation)

@@ -1,13 +1,17 @@
 """Conversations, and what a list shows of them."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from mesh.commands.answer import Answer
 from mesh.commands.fields import Conversation, Draft, KeepFor, Moment, Number
 from mesh.commands.items import ItemAnswer, Offset, ReplyAnswer
+from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
+
+ShownNumbers = Annotated[tuple[Number, ...], msgspec.Meta(max_length=MESSAGES_PER_PAGE_MAX)]
+"""Items of one page."""
 
 ConversationKind = Literal["direct", "self", "group"]
 """With a contact, of a person with themselves, or of a group; further kinds may come."""
@@ -140,9 +144,10 @@ class SetTimer:
 
 @dataclass(frozen=True, slots=True)
 class ReadItems:
-    """Mark all as read down to an item, in the order of the conversation. Answer:
-    ConversationAnswer.
+    """Mark all as read down to an item, in the order of the conversation; with `only`, of those the
+    items of these numbers alone. Answer: ConversationAnswer.
     """
 
     conversation: Conversation
     until: Number
+    only: ShownNumbers = ()

@@ -77,10 +77,19 @@ class AskItems:
 
 @dataclass(frozen=True, slots=True)
 class AskItemsByArrival:
-    """Items of all contacts as they came, beyond a number. Answer: ItemsAnswer."""
+    """Items of all contacts and groups as they came, or of one conversation. Answer: ItemsAnswer.
 
-    after: Cursor = 0
+    Without a cursor they begin with the very first. `before` and `after` are as in `AskMessages`,
+    and so are `unread_only`, `requests` and `mark_read`.
+    """
+
+    after: Cursor | None = None
     limit: PageLimit = 50
+    conversation: Conversation = ""
+    before: Cursor | None = None
+    unread_only: bool = False
+    requests: bool = False
+    mark_read: bool = False
 
 
 @dataclass(frozen=True, slots=True)

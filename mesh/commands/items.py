@@ -8,7 +8,7 @@ from mesh.commands.answer import Answer
 from mesh.commands.devices import DevicesAnswer
 from mesh.commands.files import FileAnswer
 from mesh.commands.groups import MembershipAnswer
-from mesh.commands.messages import StepAnswer
+from mesh.commands.messages import AuthorAnswer, StepAnswer
 
 MarkKind = Literal["bold", "italic", "struck", "code", "block", "quote"]
 """The look of a span of a text."""
@@ -30,14 +30,6 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     kind: MarkKind
     start: Offset
     length: Offset
-
-
-class AuthorAnswer(Answer, frozen=True, kw_only=True):
-    """The author of an item. `key` is their identity key."""
-
-    key: str
-    label: str
-    is_mine: bool
 
 
 class PersonAnswer(Answer, frozen=True, kw_only=True):

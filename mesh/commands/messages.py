@@ -29,10 +29,19 @@ encryption; `expired` means without proof of delivery.
 """
 
 
+class AuthorAnswer(Answer, frozen=True, kw_only=True):
+    """The author of an item. `key` is their identity key."""
+
+    key: str
+    label: str
+    is_mine: bool
+
+
 class MessageAnswer(Answer, frozen=True, kw_only=True):
     """A message of a conversation. `number` is this profile's own, rising as messages come.
 
-    `contact` and `label` are the other side; 0 and the title for what was written to oneself.
+    `contact` and `label` are the other side; 0 and the title for what was written to oneself, or
+    in a group.
     """
 
     number: int
@@ -40,6 +49,7 @@ class MessageAnswer(Answer, frozen=True, kw_only=True):
     conversation: int
     contact: int
     label: str
+    author: AuthorAnswer
     is_mine: bool
     text: str
     sent: int

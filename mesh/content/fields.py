@@ -26,8 +26,11 @@ class InvalidContentError(Exception):
 
 def require_bytes(text: str, most: int, *, least: int = 0) -> None:
     """Raise InvalidContentError unless a text has so many bytes."""
-    if not least <= len(text.encode()) <= most:
-        raise InvalidContentError("a text is too long or empty")
+    length = len(text.encode())
+    if length > most:
+        raise InvalidContentError(f"a text has more than {most} bytes")
+    if length < least:
+        raise InvalidContentError("a text is empty")
 
 
 def require_id(value: bytes) -> None:

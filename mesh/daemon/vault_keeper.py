@@ -258,7 +258,10 @@ class VaultKeeper:
         return restored
 
     async def wipe(self, profile: str) -> None:
-        """Destroy the keys of this profile, which must be named; nobody undoes this."""
+        """Destroy the keys of this profile, which must be named; nobody undoes this.
+
+        Raises StorageError if a key stays, or, with all keys gone, if a copy was not erased.
+        """
         folders = self._profile.folders
         if profile != folders.name:
             raise UserError(
@@ -268,9 +271,11 @@ class VaultKeeper:
             )
         with trio.CancelScope(shield=True):
             async with self._turn:
-                await trio.to_thread.run_sync(erase_keys, folders)
+                failure = await trio.to_thread.run_sync(erase_keys, folders)
                 self.is_wiped = True
         _log.warning("the keys of this profile were destroyed")
+        if failure is not None:
+            raise failure
 
     def set_auto_lock(self, minutes: float) -> None:
         """Lock after so long without use, counted from now on; 0: never."""

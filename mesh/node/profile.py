@@ -295,10 +295,11 @@ class Profile:
     def wipe(self) -> None:
         """Destroy the profile and let go of it; the databases have been closed before.
 
-        Without its key, which goes first, the vault is noise, wherever copies of it may lie.
+        Without its key, which goes first, the vault is noise, wherever copies of it may lie. Raises
+        StorageError at the end if one of its own copies went without being overwritten.
         """
         folders = self.folders
-        erase_keys(folders)
+        failure = erase_keys(folders)
         for database in (folders.vault_file, folders.store_file):
             remove_database(database)
         for folder in (folders.config, folders.data, folders.state):
@@ -312,6 +313,8 @@ class Profile:
         for folder in (folders.state, folders.socket_file.parent):
             with contextlib.suppress(OSError):
                 folder.rmdir()
+        if failure is not None:
+            raise failure
 
     def _let_later_store_aside(self) -> None:
         file = self.folders.store_file
@@ -372,13 +375,14 @@ def remove_with_key(file: Path, key_file: Path) -> None:
         remove_database(file)
 
 
-def erase_keys(folders: ProfileFolders) -> None:
+def erase_keys(folders: ProfileFolders) -> StorageError | None:
     """Destroy the keys of a profile: its databases are noise from then on.
 
     The heads of copies go first: whoever knows the passphrase of backups could open one, and
     nothing would show that it is left. Then the vault's key; what is left of an unfinished change
     goes before it, so that whoever is killed in between leaves a profile that opens, or one that
-    nobody opens any more. A copy that cannot be erased is told when the keys are gone.
+    nobody opens any more. Raises StorageError if a key stays; returns what kept a copy from being
+    erased, which is told at the very end: no program may go on with an open vault for it.
     """
     failure: StorageError | None = None
     for copy in (*folders.copy_files, *folders.upgrade_copy_files):
@@ -389,8 +393,7 @@ def erase_keys(folders: ProfileFolders) -> None:
     for key_file in _key_files(folders):
         erase(unfinished(key_file))
         erase(key_file)
-    if failure is not None:
-        raise failure
+    return failure
 
 
 def _key_files(folders: ProfileFolders) -> tuple[Path, ...]:

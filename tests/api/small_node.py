@@ -57,7 +57,7 @@ from mesh.commands.invites import (
     InvitesAnswer,
     RevokeInvite,
 )
-from mesh.commands.item_commands import AskItems
+from mesh.commands.item_commands import AskItems, AskItemsByArrival
 from mesh.commands.messages import (
     AskMessages,
     MessageAnswer,
@@ -80,7 +80,7 @@ from mesh.limits.messages import MOMENT_MAX
 from mesh.node.folders import ProfileFolders
 from tests.api.small_backup import SmallArchive
 from tests.api.small_carrier import SmallCarrier
-from tests.api.small_items import conversation_of, items_of
+from tests.api.small_items import author_of, conversation_of, for_texts, items_of, tell
 from tests.api.small_people import NOW, SmallPeople
 from tests.api.small_vault import SmallVault, login_start_in, small_findings, small_settings
 
@@ -200,11 +200,10 @@ class SmallNode(SmallArchive, SmallVault):
                 return self.send(command)
             case AskMessages():
                 return self.page(command)
-            case AskItems(conversation=named, before=before, after=after, limit=limit):
-                asked = AskMessages(contact=named, before=before, after=after, limit=limit)
-                return items_of(self.page(asked))
-            case ReadItems(conversation=named, until=until):
-                return self.read(self.find(named), until)
+            case AskItems() | AskItemsByArrival():
+                return items_of(self.page(for_texts(command)))
+            case ReadItems(conversation=named):
+                return self.read(self.find(named), command.until, command.only)
             case WithdrawMessage(message=number):
                 return self.withdraw(number)
             case _:
@@ -303,7 +302,7 @@ class SmallNode(SmallArchive, SmallVault):
             message = msgspec.structs.replace(message, kept_until=MOMENT_MAX, posts_count=1)
             self.messages[-1] = message
         self.keys[command.idempotency_key] = message
-        self.log.append(MessageSent(message))
+        tell(self.log, MessageSent(message))
         if self.carries_at_once:
             self.carry(message.number)
         if self.delivers_at_once:
@@ -318,6 +317,7 @@ class SmallNode(SmallArchive, SmallVault):
             conversation=contact.id,
             contact=contact.id,
             label=contact.label,
+            author=author_of(contact, is_mine=is_mine),
             is_mine=is_mine,
             text=text,
             sent=NOW,
@@ -331,7 +331,7 @@ class SmallNode(SmallArchive, SmallVault):
 
     def receive(self, label: str, text: str) -> None:
         """A contact's message arrives."""
-        self.log.append(MessageReceived(self.keep(self.find(label), text, is_mine=False)))
+        tell(self.log, MessageReceived(self.keep(self.find(label), text, is_mine=False)))
 
     def carry(self, number: int) -> None:
         """A peer took over a message of ours."""
@@ -352,10 +352,10 @@ class SmallNode(SmallArchive, SmallVault):
         self.messages[number - 1] = withdrawn
         return withdrawn
 
-    def read(self, contact: ContactAnswer, until: int) -> ConversationAnswer:
-        """A person has read down to a message."""
+    def read(self, contact: ContactAnswer, until: int, only: Sequence[int]) -> ConversationAnswer:
+        """A person has read down to a message, or some of those above alone."""
         for message in self.messages[:until]:
-            if message.contact == contact.id:
+            if message.contact == contact.id and (not only or message.number in only):
                 self.unread[message.number] = False
         return self.conversation(contact)
 

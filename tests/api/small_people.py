@@ -17,6 +17,7 @@ from mesh.commands.contacts import (
     SetReadReceipts,
     VerifyContact,
 )
+from mesh.commands.groups import AskGroups, GroupsAnswer
 from mesh.commands.introductions import (
     AnswerIntroduction,
     AskIntroductions,
@@ -77,6 +78,8 @@ class SmallPeople:
 
     def answer(self, command: Command) -> Answer:
         match command:
+            case AskGroups():
+                return GroupsAnswer(groups=[])
             case VerifyContact(contact=contact, is_verified=is_verified):
                 return self.change(contact, trust="verified" if is_verified else "known")
             case BlockContact(contact=contact, is_blocked=is_blocked, opens_sealed=opens_sealed):

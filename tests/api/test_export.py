@@ -21,7 +21,6 @@ from mesh.commands.conversations import AskConversation, ConversationAnswer
 from mesh.commands.files import FileAnswer
 from mesh.commands.item_commands import AskItemPeople, AskItems
 from mesh.commands.items import (
-    AuthorAnswer,
     CheckedAnswer,
     CheckInAnswer,
     ChoiceAnswer,
@@ -39,6 +38,7 @@ from mesh.commands.items import (
     TaskAnswer,
     WordAnswer,
 )
+from mesh.commands.messages import AuthorAnswer
 from mesh.errors import UserError
 from mesh.limits.api import API_CHUNK_BYTES
 from mesh.limits.search import EXPORT_ITEMS_PER_PIECE

@@ -3,12 +3,15 @@
 import msgspec
 
 from mesh.commands.contacts import ContactAnswer
-from mesh.commands.items import AuthorAnswer, ItemAnswer
-from mesh.commands.messages import MessageAnswer
+from mesh.commands.groups import GroupAnswer, KnockAnswer
+from mesh.commands.items import ItemAnswer
+from mesh.commands.messages import AuthorAnswer, MessageAnswer
 
 NOW = 1_800_000_000
 
 KEY = "0123456789abcdef" * 4
+
+ME = AuthorAnswer(key="ff" * 32, label="Anna", is_mine=True)
 
 
 def contact(label: str = "Ben", *, number: int = 1, **fields: object) -> ContactAnswer:
@@ -34,6 +37,7 @@ def message(**fields: object) -> MessageAnswer:
         conversation=1,
         contact=1,
         label="Ben",
+        author=AuthorAnswer(key=KEY, label="Ben", is_mine=False),
         is_mine=False,
         text="Hello",
         sent=NOW,
@@ -41,7 +45,8 @@ def message(**fields: object) -> MessageAnswer:
         state="received",
         carriers=0,
     )
-    return msgspec.structs.replace(made, **fields)
+    by = {"author": ME} if fields.get("is_mine") else {}
+    return msgspec.structs.replace(made, **by, **fields)
 
 
 def item(**fields: object) -> ItemAnswer:
@@ -64,4 +69,29 @@ def item(**fields: object) -> ItemAnswer:
     return msgspec.structs.replace(made, **fields)
 
 
-ME = AuthorAnswer(key="ff" * 32, label="Anna", is_mine=True)
+def group(**fields: object) -> GroupAnswer:
+    """Return a group in which we are."""
+    made = GroupAnswer(
+        conversation=4,
+        gid="cd" * 32,
+        name="Crew",
+        about="",
+        role="member",
+        members_count=3,
+        state="in",
+        waiting_since=0,
+        waiting_for=[],
+        code="",
+        inviter="",
+        note="",
+        invited=[],
+        settings=None,
+        is_known=True,
+        tells="held",
+    )
+    return msgspec.structs.replace(made, **fields)
+
+
+KNOCK = KnockAnswer(
+    knock=2, name="Cleo", key=KEY, note="Me again", came=NOW, link=1, looks_like=["Clео"]
+)

@@ -16,13 +16,15 @@ from mesh.events import (
     ContactNoted,
     DiskChanged,
     Event,
+    GroupInvited,
+    GroupKnocked,
     IntroductionChanged,
     LinkOpened,
     MessageStateChanged,
     NearbyChanged,
     NoticeRaised,
 )
-from tests.cli.answers import NOW, contact, message
+from tests.cli.answers import KNOCK, NOW, contact, group, message
 
 BEN = contact("Ben", looks_like=["Веn"])
 
@@ -85,6 +87,15 @@ def line_of(event: Event) -> str | None:
         (
             MessageStateChanged(message(is_mine=True, state="delivered")),
             "* message 7 to Ben [01234567]: delivered to their device",
+        ),
+        (
+            GroupInvited(group(state="invited", inviter="Ben")),
+            "* Ben [01234567] asks you into the group Crew: mesh group accept 4",
+        ),
+        (
+            GroupKnocked(group(), KNOCK),
+            "* Cleo (a name like Clео, perhaps somebody else), at a link, “Me again”, asks to be "
+            "let into the group Crew: mesh group admit 4 2",
         ),
         (DiskChanged("full", "The disk is full."), "* The disk is full."),
         (NoticeRaised("The disk\x07 is full."), "* The disk<U+0007> is full."),

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.cli.items import lines_of
+from mesh.cli.items import lines_of, summary
 from mesh.cli.layout import when
 from mesh.cli.sanitise import is_hidden
 from mesh.commands.devices import DevicesAnswer
@@ -324,3 +324,14 @@ def test_no_text_commands_the_terminal_or_passes_for_what_is_said_about_it(text:
     assert last.startswith("  ")
     assert all(line.startswith("    ") for line in more)
     assert not any(map(is_hidden, "".join((first, second, *more, last))))
+
+
+def test_where_several_conversations_are_shown_each_line_says_in_which() -> None:
+    (theirs,), (mine,) = (lines_of(one, "Ben", "Crew") for one in (item(), item(author=ME)))
+    assert "".join(run.text for run in theirs) == f"{HEAD} → Crew: Hello"
+    assert "".join(run.text for run in mine).startswith(f"{when(NOW)} #7 me → Crew: Hello")
+
+
+def test_a_file_without_words_is_named_where_items_have_one_line() -> None:
+    assert summary(item(text="", files=[FILE]), "Ben") == "📎 a map <U+202E>.png"
+    assert summary(item(text="See", files=[FILE]), "Ben") == "See"

@@ -6,10 +6,12 @@ import click
 import pytest
 
 from mesh.cli.commands.people import row
+from mesh.cli.items import lines_of, styled
 from mesh.cli.layout import day, when
-from mesh.cli.messages import drawn, remarks, state_of
+from mesh.cli.messages import remarks, state_of
 from mesh.commands.messages import MessageAnswer, MessageState
 from mesh.limits.messages import MOMENT_MAX
+from tests.api.small_items import item_of
 from tests.cli.answers import NOW, contact, message
 
 HOUR = 3_600
@@ -109,4 +111,4 @@ def test_text_cannot_pass_for_a_remark_or_a_line_of_ours() -> None:
 
 def plain(told: MessageAnswer) -> str:
     """Return a message as it is drawn without colours."""
-    return click.unstyle(drawn(told, "Ben", has_conversation=False))
+    return click.unstyle(styled(lines_of(item_of(told), "Ben", "Ben" if told.is_mine else "")))

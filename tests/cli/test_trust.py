@@ -6,10 +6,12 @@ import msgspec
 import pytest
 
 from mesh.commands.contacts import ContactAnswer, NoteAnswer
+from mesh.commands.groups import AskGroups, AskKnocks, GroupsAnswer, KnocksAnswer
 from mesh.commands.introductions import IntroductionAnswer
 from mesh.commands.nearby import NearbyPersonAnswer
 from tests.api.small_node import Running
 from tests.api.small_people import EMOJI, NOW
+from tests.cli.answers import KNOCK, group
 from tests.cli.conftest import Mesh
 from tests.cli.typist import ROOT, Typist
 
@@ -297,3 +299,20 @@ def test_somebody_near_becomes_a_contact_by_comparing(mesh: Mesh, node: Running)
     assert node.node.people.nearby[2].state == "matched"
     node.node.people.nearby[2] = msgspec.structs.replace(person, state="seen")
     assert mesh("nearby", "compare", "2", "--timeout", "0.1").code == 6
+
+
+def test_invites_into_groups_and_who_stands_at_a_link_wait_for_a_word(
+    mesh: Mesh, ben: Running
+) -> None:
+    invited = group(conversation=5, state="invited", inviter="Ben", note="Do come")
+    ben.node.told[AskGroups] = GroupsAnswer(groups=[group(), invited, group(state="left")])
+    ben.node.told[AskKnocks] = KnocksAnswer(knocks=[KNOCK])
+    ran = mesh("requests")
+    assert "Nobody waits" not in ran.err
+    knock, invite = ran.out.splitlines()
+    assert knock.startswith("Cleo (a name like Clео")
+    assert knock.endswith("mesh group admit 4 2")
+    assert invite == (
+        "group 5  Crew  3 members  you were asked in by Ben  Do come: mesh group accept 5"
+    )
+    assert mesh("requests", "--json").json == {"contacts": []}

@@ -195,10 +195,10 @@ class Node:
         return msgspec.json.decode(self.run(*arguments, "--json", stdin=stdin), type=reply)
 
     @contextlib.contextmanager
-    def tail(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """Run `mesh tail --json` beside everything else."""
+    def tail(self, *arguments: str, is_json: bool = True) -> Iterator[subprocess.Popen[str]]:
+        """Run `mesh tail` beside everything else."""
         process = subprocess.Popen(
-            self._command("tail", "--json", *arguments),
+            self._command("tail", *["--json"] * is_json, *arguments),
             env=self._environment(),
             cwd=self.home,
             stdout=subprocess.PIPE,

@@ -117,7 +117,7 @@ def test_a_draft_keeps_what_it_replies_to_until_that_is_gone() -> None:
     emptied = change(ann, "Bob", draft="")
     assert (emptied.draft, emptied.draft_reply) == ("", None)
     # Of a conversation only what stands in it is replied to.
-    with pytest.raises(UserError, match=f"no item {item.number} here"):
+    with pytest.raises(UserError, match=f"no message {item.number} here"):
         change(ann, "me", draft_reply=item.number)
     assert change(ann, "Bob", draft="it is", draft_reply=item.number).draft_reply is not None
     assert change(ann, "Bob", draft_reply=0).draft == "it is"
@@ -312,5 +312,5 @@ def test_paging_either_way_meets_each_item_once(steps: list[int], limit: int) ->
 def test_a_cursor_of_another_conversation_is_refused() -> None:
     ann, _ = acquainted(Clock())
     note = ann.send("me", "mine")
-    with pytest.raises(UserError, match="no item"):
+    with pytest.raises(UserError, match="no message"):
         items(ann, "Bob", before=note.number)

@@ -16,7 +16,9 @@ from mesh.commands.item_commands import (
     WriteItem,
 )
 from mesh.commands.items import BoardAnswer, Mark, VersionsAnswer
+from mesh.commands.messages import SendMessage
 from mesh.events import ItemAdded, ItemChanged, MessageReceived
+from mesh.messenger.conversations import statements
 from mesh.storage.connection import transaction
 from mesh.wire.envelope import Envelope
 from tests.messenger.doing import (
@@ -265,6 +267,9 @@ def test_with_oneself_everything_works_and_nothing_leaves() -> None:
     [
         WriteItem("Bob", "poll", question="which", options=("a",)),
         WriteItem("Bob", "poll", question="", options=("a", "b")),
+        WriteItem("Bob", "poll", question=" ", options=("a", "b")),
+        WriteItem("Bob", "poll", question="which", options=("a", "A ")),
+        WriteItem("Bob", "poll", question="which", options=("a", "\u200b")),
         WriteItem("Bob", "check-in", question="well?"),
         WriteItem("Bob", "task", title=""),
         WriteItem("Bob", "task", title="x", whom=("ab" * 32, "ab" * 32)),
@@ -298,3 +303,31 @@ def test_changes_that_come_before_their_object_wait_for_it() -> None:
     # Once more, as a peer with all of it brings it.
     bob.receive(posted)
     assert items_of(bob, "Ann") == [shown]
+
+
+BLANKS = (" ", "\n \t", "\u200b", "\u2800", "\u3164", "\u00a0\ufe0f")
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+def test_words_that_nobody_sees_are_not_written(blank: str) -> None:
+    ann, _ = both()
+    assert refused(ann, SendMessage("Bob", blank)) == "empty"
+    assert refused(ann, WriteItem("Bob", text=blank)) == "empty"
+    number = do(ann, WriteItem("Bob", text="Seven o'clock")).number
+    assert refused(ann, EditItem(number, blank)) == "empty"
+    assert [one.text for one in items_of(ann, "Bob")] == ["Seven o'clock"]
+
+
+def test_one_sign_that_is_seen_is_a_text() -> None:
+    ann, _ = both()
+    for text in ("?", "\u2764\ufe0f", "\U0001f469\u200d\U0001f680", " .", "\u0300"):
+        assert do(ann, WriteItem("Bob", text=text)).text == text
+
+
+def test_words_of_others_that_nobody_sees_are_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    ann, bob = both()
+    with monkeypatch.context() as other_program:
+        other_program.setattr(statements, "is_blank", lambda text: False)
+        do(bob, WriteItem("Ann", text="\u200b"))
+    exchange(ann, bob)
+    assert [one.text for one in items_of(ann, "Bob")] == ["\u200b"]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from msgspec.structs import replace as changed
 
+from mesh.commands.conversations import AskConversation
 from mesh.commands.groups import (
     AskGroup,
     AskGroupLog,
@@ -13,10 +14,13 @@ from mesh.commands.groups import (
     GroupAnswer,
     GroupsAnswer,
     JoinGroup,
+    LeaveGroup,
+    MakeGroup,
     MembershipsAnswer,
     RemoveMember,
     SetMemberRole,
 )
+from mesh.commands.item_commands import WriteItem
 from mesh.crypto.signing import is_signature_valid
 from mesh.errors import UserError
 from mesh.messenger.groups import group_commands, knocks
@@ -24,8 +28,9 @@ from mesh.messenger.groups.invitations import Invitations
 from mesh.ratchet.identity import IdentityKeys, make_bundle
 from mesh.wire.invite import parse_group_link
 from tests.entropy import SeededEntropy
-from tests.messenger.doing import refused
-from tests.messenger.in_groups import crew, member, members_of, settle
+from tests.messenger import in_groups
+from tests.messenger.doing import conversation, do, refused
+from tests.messenger.in_groups import crew, member, members_of, settle, told
 from tests.messenger.people import Person
 from tests.messenger.test_group_links import group_of, link_of, pass_by
 
@@ -120,3 +125,40 @@ def test_what_a_group_is_for_hides_nothing_and_imitates_no_mark(monkeypatch: Pat
         log = bob.ask(AskGroupLog("Crew"))
         assert isinstance(log, MembershipsAnswer)
         assert about_of(bob) == log.operations[-1].changes[0].value == shown
+
+
+def test_a_group_is_named_by_letters_of_either_size() -> None:
+    ann, _ = crew("Ann", "Bob")
+    assert conversation(ann, AskConversation("crew")).title == "Crew"
+
+
+def test_who_asks_into_a_group_of_the_same_name_takes_no_group_away() -> None:
+    ann, bob = people = crew("Ann", "Bob")
+    crew_of_ann = told(ann).conversation
+    bob.ask(MakeGroup("crew", ("Ann",)))
+    settle(*people)
+    assert [one.state for one in in_groups.groups_of(ann)] == ["in", "invited"]
+    assert conversation(ann, AskConversation("Crew")).number == crew_of_ann
+    item = do(ann, WriteItem("Crew", kind="text", text="Still here"))
+    assert item.conversation == crew_of_ann
+    ann.ask(LeaveGroup(crew_of_ann))
+    with pytest.raises(UserError, match="take a number: ") as several:
+        ann.ask(AskConversation("Crew"))
+    assert several.value.kind == "ambiguous"
+
+
+def test_of_two_groups_of_one_name_one_says_the_number() -> None:
+    ann, _ = crew("Ann", "Bob")
+    ann.ask(MakeGroup("Crew"))
+    numbers = [one.conversation for one in in_groups.groups_of(ann)]
+    with pytest.raises(UserError, match=f"take a number: {numbers[0]}, {numbers[1]}") as several:
+        ann.ask(AskConversation("Crew"))
+    assert several.value.kind == "ambiguous"
+    assert conversation(ann, AskConversation(str(numbers[1]))).number == numbers[1]
+
+
+def test_what_names_neither_a_contact_nor_a_group_is_said_to() -> None:
+    ann, _ = crew("Ann", "Bob")
+    with pytest.raises(UserError, match="no contact or group 'Crows'; see: mesh chats") as none:
+        ann.ask(AskConversation("Crows"))
+    assert none.value.kind == "not-found"

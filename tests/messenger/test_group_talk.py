@@ -15,6 +15,7 @@ from mesh.commands.conversations import (
 )
 from mesh.commands.groups import (
     AcceptGroup,
+    ChangeGroup,
     ForgetGroup,
     LeaveGroup,
     MakeGroup,
@@ -287,3 +288,25 @@ def test_a_group_into_which_one_is_asked_is_listed_by_its_name() -> None:
     exchange(*people)
     assert [one.title for one in chats_of(bob) if one.kind == "group"] == ["Crew"]
     assert refused(bob, WriteItem("Crew", kind="text", text="Early")) == "not-allowed"
+
+
+def test_who_is_no_member_any_more_is_told_so() -> None:
+    ann, bob, cem = people = crew("Ann", "Bob", "Cem")
+    ann.ask(RemoveMember("Crew", member(ann, "Bob").member))
+    settle(*people)
+    with pytest.raises(UserError, match="You were removed from Crew"):
+        say(bob, "Let me in")
+    cem.ask(LeaveGroup("Crew"))
+    with pytest.raises(UserError, match="You left Crew"):
+        say(cem, "One more thing")
+    ann.ask(ChangeGroup("Crew", closed=True))
+    with pytest.raises(UserError, match="Crew is closed"):
+        say(ann, "And I")
+
+
+def test_who_has_no_right_in_an_open_group_is_not_told_that_it_is_closed() -> None:
+    ann, bob = people = crew("Ann", "Bob")
+    ann.ask(ChangeGroup("Crew", write="admins"))
+    settle(*people)
+    with pytest.raises(UserError, match="In Crew that is not for you to do"):
+        say(bob, "May I?")

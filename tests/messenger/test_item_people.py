@@ -192,7 +192,7 @@ def test_between_two_pages_are_there_too_and_of_what_is_gone_there_are_none() ->
     assert isinstance(answer, ItemPeopleAnswer)
     assert [(one.label, one.emoji) for one in answer.people] == [("Bob", ["👍"])]
     assert item(ann, mine.number).reactions[0].who == ["Bob"]
-    with pytest.raises(UserError, match="There is no item"):
+    with pytest.raises(UserError, match="There is no message"):
         ann.ask(AskItemPeople(mine.number + 99))
 
 

@@ -59,18 +59,24 @@ def openers(folders: ProfileFolders) -> list[str]:
     return found
 
 
-def test_a_process_that_hangs_is_ended_and_the_profile_is_gone(tmp_path: Path) -> None:
-    folders = made(tmp_path)
+def hanging(home: Path) -> subprocess.Popen[str]:
+    """A process that holds the profile and hears no polite signal."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HANG, tmp_path], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HANG, home], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
+    process.stdout.close()
+    return process
+
+
+def test_a_process_that_hangs_is_ended_and_the_profile_is_gone(tmp_path: Path) -> None:
+    folders = made(tmp_path)
+    process = hanging(tmp_path)
     with pytest.raises(UserError, match="already runs"):
         Profile(folders)
     wipe_at_once(folders, timeout_s=30)
     assert process.wait() == -signal.SIGKILL
-    process.stdout.close()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -160,10 +166,11 @@ def test_a_wipe_that_is_killed_anywhere_leaves_no_copy_without_the_key_of_the_va
     assert stages == [(True, 4), (True, 3), (True, 2), (True, 1), (True, 0), (False, 0)]
 
 
-def test_a_copy_that_cannot_be_erased_keeps_no_key(tmp_path: Path) -> None:
+def test_a_copy_that_cannot_be_erased_keeps_nothing_else_and_is_told(tmp_path: Path) -> None:
     folders = made(tmp_path)
+    process = hanging(tmp_path)
     folders.copy_file.mkdir()
     with pytest.raises(StorageError, match="weekly"):
-        wipe_at_once(folders, timeout_s=10)
-    assert not folders.vault_key_file.exists()
-    assert not folders.store_key_file.exists()
+        wipe_at_once(folders, timeout_s=30)
+    assert process.wait() == -signal.SIGKILL
+    assert list(tmp_path.iterdir()) == []

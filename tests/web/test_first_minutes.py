@@ -173,6 +173,24 @@ def test_what_a_change_of_the_network_breaks_off_is_loaded_again(
     assert len(broken_off) == len(broken)
 
 
+def test_who_goes_on_before_the_page_is_signed_in_stays_there(
+    alone: Node, laptops: Laptops
+) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page = laptops.beside(alone).page(before=lambda one: one.route("**/v1/session", hold))
+    eventually(
+        lambda: (page.evaluate("1"), len(held))[1], bool, within_s=60, what="a code that is held"
+    )
+    go(page, "#/people")
+    held[0].continue_()
+    expect(page.get_by_label("Search people")).to_be_visible()
+    expect(page).to_have_url(re.compile("#/people$"))
+
+
 def test_a_page_of_which_something_never_loads_comes_to_rest(alone: Node, laptops: Laptops) -> None:
     tries: list[Route] = []
 

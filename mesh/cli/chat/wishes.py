@@ -6,7 +6,7 @@ A wish may need more than its line: the words of an answer, or a yes.
 from dataclasses import dataclass
 
 from mesh.cli.cards import OFFERED, PLEASE, QUESTION
-from mesh.cli.changing import Change
+from mesh.cli.changing import Change, checked_emoji
 from mesh.cli.chat.history import History
 from mesh.cli.chat.words import Typed, find_number, number_of
 from mesh.cli.items import QUOTE_LETTERS, shortened
@@ -102,9 +102,8 @@ def wish_of(typed: Typed, history: History, conversation: int) -> Change | Aim:
             return EditItem(item.number, text) if text else Edit(item)
         case "react":
             number, emoji = find_number(typed.rest)
-            return ReactToItem(
-                newest_or(history, number, is_mine=False).number, tuple(emoji.split())
-            )
+            about = newest_or(history, number, is_mine=False)
+            return ReactToItem(about.number, checked_emoji(tuple(emoji.split())))
         case "poll" | "check-in" | "task" | "notice":
             return asked_of_all(typed, conversation)
         case "vote":

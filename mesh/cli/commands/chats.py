@@ -6,6 +6,7 @@ import click
 
 from mesh.cli.commands.people import waiting_sentence
 from mesh.cli.daemon_client import client_of
+from mesh.cli.group_requests import asked_in, remark_on
 from mesh.cli.items import shortened, summary
 from mesh.cli.layout import columns, lasting, when
 from mesh.cli.messages import state_of
@@ -13,6 +14,7 @@ from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
 from mesh.commands.conversations import AskConversations, ConversationAnswer, ConversationsAnswer
+from mesh.commands.groups import AskGroups, GroupAnswer, GroupsAnswer
 from mesh.commands.items import ItemAnswer
 
 PREVIEW_LETTERS = 40
@@ -25,7 +27,7 @@ List your conversations: pinned ones first, then those in which something came l
 
 The number and the title are what mesh send, mesh read and mesh tail take; "me" is what you write
 to yourself, which never leaves this profile. Archived conversations stand at the end; people who
-wait apart are in mesh requests.
+wait apart are in mesh requests. What is a group says so, with how you are in it.
 
 \b
 Examples:
@@ -54,8 +56,12 @@ def chats(choices: Choices, *, unread: bool) -> None:
     if not shown:
         terminal.say("Nothing is unread." if unread else "There are no conversations.")
         return
-    heading = ("", "CHAT", "UNREAD", "", "LAST", "")
-    terminal.result("\n".join(columns([heading, *(row(each, names) for each in shown)])))
+    groups: dict[int, GroupAnswer] = {}
+    if any(each.kind == "group" for each in shown):
+        found_groups = client.ask(AskGroups(), GroupsAnswer).groups
+        groups = {each.conversation: each for each in found_groups}
+    rows = [row(each, names, groups.get(each.number)) for each in shown]
+    terminal.result("\n".join(columns([("", "CHAT", "UNREAD", "", "LAST", ""), *rows])))
 
 
 def is_unread(conversation: ConversationAnswer) -> bool:
@@ -63,18 +69,23 @@ def is_unread(conversation: ConversationAnswer) -> bool:
     return conversation.unread_count > 0 or conversation.is_marked_unread
 
 
-def row(conversation: ConversationAnswer, names: Names) -> tuple[str, ...]:
+def row(
+    conversation: ConversationAnswer, names: Names, group: GroupAnswer | None = None
+) -> tuple[str, ...]:
     """Return a conversation, cell by cell."""
     last = conversation.last_item
     unread = str(conversation.unread_count or "") or ("•" if conversation.is_marked_unread else "")
     name = names.name(conversation.contact, conversation.title)
+    said = "" if last is None else preview(last, name, draft=conversation.draft)
+    if group is not None and group.state == "invited":
+        said = asked_in(group, names)
     return (
         str(conversation.number),
         name,
         unread,
-        ", ".join(remarks(conversation)),
+        ", ".join([*([remark_on(group)] if group else []), *remarks(conversation)]),
         "" if last is None else when(last.sent),
-        "" if last is None else preview(last, name, draft=conversation.draft),
+        said,
     )
 
 
@@ -96,7 +107,8 @@ def preview(last: ItemAnswer, name: str, *, draft: str) -> str:
     """Return the beginning of what was last said, or of what is being written."""
     text = f"draft: {draft}" if draft else summary(last, name)
     shown = shortened(text, PREVIEW_LETTERS)
-    if draft or not last.author.is_mine:
+    if draft or not last.author.is_mine or last.kind == "membership":
+        # What was done to a group says itself who did it, and is under way to nobody.
         return shown
     if last.gone:
         return f"me: {shown}"

@@ -10,7 +10,7 @@ from mesh.cli.commands.group_links import admit, join, knocks, link, refuse
 from mesh.cli.commands.group_local import code, code_line, copy, known, receipts
 from mesh.cli.completing import complete_chat, complete_contact
 from mesh.cli.daemon_client import client_of
-from mesh.cli.group_lines import do, done, line_of, member_of, tell
+from mesh.cli.group_lines import confirm_role, do, done, is_last_owner, line_of, member_of, tell
 from mesh.cli.layout import columns, when
 from mesh.cli.memberships import sentence
 from mesh.cli.moments import PAST_FORMS, past_moment_of
@@ -44,6 +44,11 @@ from mesh.errors import UserError
 _LOG_LIMIT = 1_000
 _SWITCHES = ("yes", "no")
 _NUMBERS = ("history", "lifetime")
+_WORDS = dict.fromkeys(("add", "write", "pin", "timer"), ("members", "admins")) | {
+    "board": ("on", "off"),
+    "acks": ("auto", "on", "off"),
+}
+"""The values of settings that are one of a few words."""
 
 
 @click.group(
@@ -204,7 +209,7 @@ def decline(choices: Choices, group: str) -> None:
 Remove a member. What they read before cannot be taken back.
 
 With --undo-since, nothing counts that they did in the group from then on: whom they threw out is in
-again, whom they let in is out.
+again, whom they let in is out. It is asked first; --yes answers.
 
 \b
 Examples:
@@ -219,12 +224,19 @@ Examples:
 @click.pass_obj
 def remove(choices: Choices, group: str, who: str, undo_since: str | None) -> None:
     since = None if undo_since is None else past_moment_of(undo_since, time.time())
-    do(choices, RemoveMember(group, member_of(choices, group, who).member, since))
+    found = member_of(choices, group, who)
+    if since is not None:
+        Terminal(choices).confirm(
+            f"Remove {clean_line(found.label)}, and undo all that they did in the group since "
+            f"{when(since)}?"
+        )
+    do(choices, RemoveMember(group, found.member, since))
 
 
 @group.command(
     help="""\
-Give a member a role, or lay down your own. Ownership cannot be taken away again.
+Give a member a role, or lay down your own. Ownership cannot be taken away again: that, and laying
+down a role of yours, is asked first; --yes answers.
 
 \b
 Examples:
@@ -237,7 +249,9 @@ Examples:
 @shared_options
 @click.pass_obj
 def role(choices: Choices, group: str, who: str, role: RoleName) -> None:
-    do(choices, SetMemberRole(group, member_of(choices, group, who).member, role))
+    found = member_of(choices, group, who)
+    confirm_role(choices, group, found, role)
+    do(choices, SetMemberRole(group, found.member, role))
 
 
 @group.command(
@@ -264,7 +278,7 @@ def set_settings(choices: Choices, group: str, settings: tuple[str, ...]) -> Non
 
 @group.command(
     help="""\
-Leave a group. Who comes back comes as somebody new.
+Leave a group. Who comes back comes as somebody new. It is asked first; --yes answers.
 
 \b
 Examples:
@@ -277,7 +291,14 @@ Examples:
 @shared_options
 @click.pass_obj
 def leave(choices: Choices, group: str, forget: bool) -> None:
-    answer = client_of(choices).ask(LeaveGroup(group), GroupAnswer)
+    client = client_of(choices)
+    found = client.ask(AskGroup(group), GroupAnswer)
+    last = found.role == "owner" and is_last_owner(choices, found.conversation)
+    Terminal(choices).confirm(
+        f"Leave {clean_line(found.name)}{' and forget all of it here' if forget else ''}?"
+        f"{' You are its last owner.' if last else ''} Who comes back comes as somebody new."
+    )
+    answer = client.ask(LeaveGroup(found.conversation), GroupAnswer)
     if forget:
         done(choices, ForgetGroup(answer.conversation), "You left, and it is forgotten here.")
     else:
@@ -286,7 +307,8 @@ def leave(choices: Choices, group: str, forget: bool) -> None:
 
 @group.command(
     help="""\
-Forget a group of which you are no member.
+Forget a group of which you are no member, with all that was said in it. It is asked first; --yes
+answers.
 
 \b
 Examples:
@@ -297,7 +319,11 @@ Examples:
 @shared_options
 @click.pass_obj
 def forget(choices: Choices, group: str) -> None:
-    done(choices, ForgetGroup(group), "It is forgotten here.")
+    found = client_of(choices).ask(AskGroup(group), GroupAnswer)
+    Terminal(choices).confirm(
+        f"Forget {clean_line(found.name)}, with all that was said in it, for ever?"
+    )
+    done(choices, ForgetGroup(found.conversation), "It is forgotten here.")
 
 
 @group.command(
@@ -394,6 +420,10 @@ def changed(group: str, settings: tuple[str, ...]) -> ChangeGroup:
             if value not in _SWITCHES:
                 raise UserError("usage", "A group is closed (yes) or not (no).")
             given[key] = value == "yes"
+        elif key in _WORDS:
+            if value not in _WORDS[key]:
+                raise UserError("usage", f"{key} is {' or '.join(_WORDS[key])}.")
+            given[key] = value
         elif key in _NUMBERS:
             if not value.isdigit():
                 raise UserError("usage", f"{key} is a number.")

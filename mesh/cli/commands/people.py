@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import click
 
 from mesh.cli.daemon_client import client_of
+from mesh.cli.group_requests import groups_waiting
 from mesh.cli.layout import columns, plural, when
 from mesh.cli.messages import unanswered
 from mesh.cli.names import shown
@@ -86,7 +87,8 @@ def contacts(choices: Choices) -> None:
 
 @click.command(
     help="""\
-List who waits apart: people you do not know who came by an invite of yours.
+List who waits apart: people you do not know who came by an invite of yours. Below them stand the
+groups into which you were asked, and who stands at a link into a group of yours.
 
 Their messages are with mesh read --requests; nothing tells them that you looked. Of each at most
 20 messages or 64 KiB are opened; the rest stays sealed, and is counted, until you accept them.
@@ -102,17 +104,20 @@ Examples:
 @shared_options
 @click.pass_obj
 def requests(choices: Choices) -> None:
-    terminal = Terminal(choices)
-    answer = client_of(choices).ask(AskContacts(), ContactsAnswer)
+    terminal, client = Terminal(choices), client_of(choices)
+    answer = client.ask(AskContacts(), ContactsAnswer)
     waiting = [each for each in answer.contacts if each.is_request and not each.is_blocked]
     if terminal.is_json:
         terminal.json(ContactsAnswer(contacts=waiting))
         return
-    if not waiting:
+    of_groups = groups_waiting(client)
+    if not waiting and not of_groups:
         terminal.say("Nobody waits.")
-        return
-    terminal.result(table(waiting))
-    terminal.say("Let them in with: mesh contact accept NUMBER; or: mesh contact block NUMBER")
+    if waiting:
+        terminal.result(table(waiting))
+        terminal.say("Let them in with: mesh contact accept NUMBER; or: mesh contact block NUMBER")
+    for line in of_groups:
+        terminal.result(line)
 
 
 def waiting_sentence(count: int) -> str:

@@ -2,7 +2,7 @@
 
 import click
 
-from mesh.cli.changing import ItemNumber, change
+from mesh.cli.changing import ItemNumber, change, checked_emoji
 from mesh.cli.commands.chat_settings import change_chat
 from mesh.cli.completing import complete_chat
 from mesh.cli.options import Choices, shared_options
@@ -34,7 +34,7 @@ def react(choices: Choices, number: int, emoji: tuple[str, ...], *, is_none: boo
         raise click.UsageError("Say one to three emoji, or --none to take yours back.")
     if len(emoji) > EMOJI_MAX:
         raise click.UsageError(f"At most {EMOJI_MAX} emoji go on one message.")
-    change(choices, ReactToItem(number, emoji))
+    change(choices, ReactToItem(number, checked_emoji(emoji)))
 
 
 @click.command(

@@ -4,10 +4,12 @@ import click
 
 from mesh.cli.completing import complete_chat
 from mesh.cli.daemon_client import client_of
+from mesh.cli.items import speaker
 from mesh.cli.layout import when
 from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
+from mesh.cli.speakers import Chats, Said
 from mesh.cli.terminal import Terminal
 from mesh.commands.search import HitAnswer, HitsAnswer, Search
 from mesh.limits.api import NUMBER_MAX
@@ -19,7 +21,7 @@ BEFORE_LETTERS, AROUND_LETTERS = 30, 90
 
 @click.command(
     help="""\
-Find what was said: the newest first, with the number that mesh read takes.
+Find what was said: the newest first. mesh read --around NUMBER shows what stands around one.
 
 All WORDS must be there, in any order; the last one may be the beginning of a word. Case and accents
 make no difference. Nothing is found in the conversations with people who are blocked or wait apart,
@@ -66,18 +68,17 @@ def search(
     if not answer.hits:
         terminal.say("Nothing was found.")
         return
-    names = Names.ask(client)
+    names, chats = Names.ask(client), Chats(client)
     for hit in answer.hits:
-        terminal.result(line_of(hit, names))
+        terminal.result(line_of(hit, chats.said(hit.item, names)))
     if answer.has_more:
         terminal.say(f"There is more: --before {answer.hits[-1].item.number}")
 
 
-def line_of(hit: HitAnswer, names: Names) -> str:
+def line_of(hit: HitAnswer, said: Said) -> str:
     """Return a hit as one line: its number, who said it to whom, and the words with their place."""
     item = hit.item
-    chat = names.name(item.conversation, "me")
-    who = click.style(f"me → {chat}" if item.author.is_mine else chat, fg="cyan")
+    who = click.style(speaker(item, *said), fg="cyan")
     head = click.style(f"{item.number}  {when(item.sent)}", dim=True)
     return f"{head} {who}: {excerpt(hit)}"
 

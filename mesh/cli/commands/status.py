@@ -165,13 +165,14 @@ def known_lines(answer: StatusAnswer) -> list[str]:
     known = answer.known_keys
     if known is None:
         is_locked = answer.vault == "locked"
-        return ["knows      nobody's mail: it was started locked"] if is_locked else []
+        return ["knows      nobody's mail: it is locked"] if is_locked else []
     counted = (
-        (known.contacts, "contact", "contacts"),
-        (known.friends_of_contacts, "contact of theirs", "contacts of theirs"),
-        (known.further, "further", "further"),
+        (known.contacts, "of contacts"),
+        (known.friends_of_contacts, "of contacts of theirs"),
+        (known.further, "further"),
     )
-    named = [plural(count, one, many) for count, one, many in counted if count]
+    # A contact has several.
+    named = [f"{count} {whose}" for count, whose in counted if count]
     return [f"knows      keys of today: {', '.join(named)}"] if named else []
 
 

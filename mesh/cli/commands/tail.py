@@ -1,8 +1,8 @@
-"""`mesh tail`: messages as they come, for people and for bots.
+"""`mesh tail`: what is said as it comes, for people and for bots.
 
-Events say that something came; the number of the last message that was shown says what is new.
-So nothing is lost or told twice when the daemon restarts or this program was too slow. Beside
-messages a person is told what they should look at; a bot gets that only if it asks for it.
+Events say that something came; the number of the last item that was shown says what is new. So
+nothing is lost or told twice when the daemon restarts or this program was too slow. Beside that a
+person is told what they should look at; a bot gets that only if it asks for it.
 """
 
 from collections.abc import Iterator
@@ -13,20 +13,25 @@ from mesh.api.stream import Happened, Hello, Resync
 from mesh.cli.completing import complete_chat
 from mesh.cli.daemon_client import client_of
 from mesh.cli.event_lines import concerns, find_line
-from mesh.cli.messages import drawn
+from mesh.cli.items import lines_of, styled
 from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
+from mesh.cli.speakers import NOT_NOW, Chats
 from mesh.cli.terminal import Terminal
 from mesh.client import Client
 from mesh.commands.conversations import AskConversation, ConversationAnswer
-from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer
+from mesh.commands.item_commands import AskItemsByArrival
+from mesh.commands.items import ItemAnswer, ItemsAnswer
 from mesh.errors import UserError
 from mesh.events import (
     ContactAdded,
     ContactChanged,
     ContactNoted,
     ContactRemoved,
+    ConversationChanged,
     Event,
+    GroupChanged,
+    ItemAdded,
     MessageReceived,
     MessageSent,
 )
@@ -34,28 +39,39 @@ from mesh.limits.api import NUMBER_MAX
 from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
 
 HELP = """\
-Show messages as they come, until Ctrl-C; goes on when the daemon was restarted.
+Show what is said as it comes, until Ctrl-C; goes on when the daemon was restarted.
 
-CHAT is a contact's label, a number of mesh chats, or the beginning of a key; or "me".
+CHAT is a contact's label, a group's name, a number of mesh chats, or the beginning of a key; or
+"me". Without it all is shown that is said with contacts and in groups: texts, files, polls,
+check-ins, tasks and notices. What you write to yourself is shown with "me" alone.
 
-Beside messages it tells in one line each what you should look at: somebody asks to be let in,
+Beside that it tells in one line each what you should look at: somebody asks to be let in,
 wishes to compare, is introduced to you, has other keys; a message of yours was delivered. People
 who wait apart are not shown: mesh read --requests.
 
-With --json each message is one line. A bot that remembers the number of the last message it
-handled, and begins with --after, sees each message once. With --events the other events are told
-as well; they alone have a field `type`.
+With --json each item is one line; its field `kind` says what it is, `text` what it says, and
+`conversation` where to answer. A bot that remembers the number of the last line it handled, and
+begins with --after, sees each once. With --events the other events are told as well; they alone
+have a field `type`.
 
 \b
 Examples:
   mesh tail
   mesh tail Ben --last 10
   mesh tail --json --after 1041 | ./bot.py
-  mesh tail --json --after 0 > all.jsonl
+  mesh tail Crew --json --after 0 > all.jsonl
 """
 
-NOT_NOW = ("not-running", "stopping", "busy", "locked")
-"""The daemon stops, or it was started and is not unlocked yet: its next word asks again."""
+UNWRITTEN = ("membership", "timer")
+"""Kinds of what was done to the conversation itself: a line for people, and no message."""
+
+
+class TailedItem(ItemAnswer, frozen=True, kw_only=True):
+    """An item with the fields that a message has beside: the other side, and whether it is ours."""
+
+    contact: int
+    label: str
+    is_mine: bool
 
 
 @click.command(help=HELP)
@@ -64,13 +80,13 @@ NOT_NOW = ("not-running", "stopping", "busy", "locked")
     "--last",
     type=click.IntRange(0, MESSAGES_PER_PAGE_MAX),
     default=0,
-    help="Begin with so many messages that are there already.",
+    help="Begin with so many items that are there already.",
 )
 @click.option(
     "--after",
     type=click.IntRange(0, NUMBER_MAX),
     metavar="NUMBER",
-    help="Begin with all messages that came after this one; 0: with the very first.",
+    help="Begin with all that came after this item; 0: with the very first.",
 )
 @click.option("--count", type=click.IntRange(min=1), help="End after so many messages.")
 @click.option("--events", is_flag=True, help="With --json: tell other events as well.")
@@ -90,13 +106,13 @@ def tail(
     tailing = Tailing(client_of(choices, is_person=False), chat)
     left = count
     for told in tailing.follow(last=last, after=after):
-        if isinstance(told, MessageAnswer):
-            if terminal.is_json:
-                terminal.json(told)
-            else:
-                name = tailing.names.of(told)
-                terminal.result(drawn(told, name, has_conversation=bool(chat)))
-            if left is not None:
+        if isinstance(told, ItemAnswer):
+            is_written = told.kind not in UNWRITTEN
+            if not terminal.is_json:
+                terminal.result(tailing.drawn(told))
+            elif is_written:
+                terminal.json(tailing.as_message(told))
+            if left is not None and is_written:
                 left -= 1
                 if left == 0:
                     return
@@ -116,54 +132,75 @@ class Tailing:
         self._client = client
         self._chat = chat
         self._conversation: int | None = None
+        self._chats = Chats(client)
         self.names = Names([])
 
-    def follow(self, *, last: int, after: int | None) -> Iterator[MessageAnswer | Event]:
-        """Yield messages and other events for ever, each message once, in the order they came."""
+    def follow(self, *, last: int, after: int | None) -> Iterator[ItemAnswer | Event]:
+        """Yield items and other events for ever, each item once, in the order they came."""
         client = self._client
         self.names = Names.ask(client)
         self._conversation = self._find_conversation()
         shown = 0 if after is None else after
         if after is None:
-            command = AskMessages(contact=self._chat, limit=max(1, last), by_arrival=True)
-            page = client.ask(command, MessagesAnswer).messages
-            shown = max((message.number for message in page), default=0)
-            yield from page if last else ()
+            newest = AskItemsByArrival(
+                before=NUMBER_MAX, limit=max(1, last), conversation=self._chat
+            )
+            page = client.ask(newest, ItemsAnswer).items
+            shown = max((item.number for item in page), default=0)
+            yield from filter(is_told, page if last else ())
         is_behind = True
         for told in client.follow():
             is_behind = is_behind or isinstance(told, Hello | Resync)
+            if isinstance(told, Happened):
+                self._learn(told.event)
+                is_behind = is_behind or self._is_new(told.event, shown)
+            # An event only says that something came: a page has it in its place, and misses none.
             while is_behind and (missed := self._find_next(after=shown)) is not None:
                 is_behind = missed.has_newer
-                for message in missed.messages:
-                    shown = message.number
-                    yield message
-            if isinstance(told, Happened):
-                match told.event:
-                    case MessageReceived(message=message) | MessageSent(message=message):
-                        is_new = not is_behind and message.number > shown
-                        if is_new and self._is_shown(message):
-                            shown = message.number
-                            yield message
-                    case event:
-                        self._learn(event)
-                        if concerns(event, self._conversation):
-                            yield event
+                for item in missed.items:
+                    shown = item.number
+                    if is_told(item):
+                        yield item
+            if isinstance(told, Happened) and self._is_event_told(told.event):
+                yield told.event
 
-    def _is_shown(self, message: MessageAnswer) -> bool:
-        if self._conversation is not None:
-            return message.conversation == self._conversation
-        if not message.contact:
-            # What a person writes to themselves is among no others.
-            return False
-        if message.contact not in self.names:
-            self._ask_names()
-        return not self.names.is_request(message.contact)
+    def drawn(self, item: ItemAnswer) -> str:
+        """Return an item as lines for a person."""
+        said = self._chats.said(item, self.names)
+        return styled(lines_of(item, said.name, "" if self._chat else said.chat))
+
+    def as_message(self, item: ItemAnswer) -> TailedItem:
+        """Return an item as programs get it: with all fields of a message too."""
+        # A direct conversation bears the number of its contact.
+        contact = self.names.find_number(item.conversation)
+        label = self._chats.title(item.conversation) if contact is None else contact.label
+        return TailedItem(
+            **{name: getattr(item, name) for name in item.__struct_fields__},
+            contact=0 if contact is None else contact.id,
+            label=label,
+            is_mine=item.author.is_mine,
+        )
+
+    def _is_new(self, event: Event, shown: int) -> bool:
+        """Say whether an event is of something that came and was not shown yet."""
+        return (
+            isinstance(event, ItemAdded)
+            and event.item.number > shown
+            and self._conversation in (None, event.item.conversation)
+        )
+
+    def _is_event_told(self, event: Event) -> bool:
+        """Say whether an event is told beside the items: not that of a message, which is one."""
+        is_message = isinstance(event, MessageReceived | MessageSent)
+        return not is_message and concerns(event, self._conversation)
 
     def _learn(self, event: Event) -> None:
         """Names change together: a new contact can make an old name look like theirs."""
         match event:
             case ContactAdded() | ContactChanged() | ContactRemoved() | ContactNoted():
                 self._ask_names()
+            case GroupChanged() | ConversationChanged():
+                self._chats.forget()
             case _:
                 pass
 
@@ -180,14 +217,19 @@ class Tailing:
             return None
         return self._client.ask(AskConversation(self._chat), ConversationAnswer).number
 
-    def _find_next(self, *, after: int) -> MessagesAnswer | None:
-        """Return what came next after a message; None if the daemon cannot say it just now."""
-        command = AskMessages(
-            contact=self._chat, after=after, limit=MESSAGES_PER_PAGE_MAX, by_arrival=True
+    def _find_next(self, *, after: int) -> ItemsAnswer | None:
+        """Return what came next after an item; None if the daemon cannot say it just now."""
+        command = AskItemsByArrival(
+            after=after, limit=MESSAGES_PER_PAGE_MAX, conversation=self._chat
         )
         try:
-            return self._client.ask(command, MessagesAnswer)
+            return self._client.ask(command, ItemsAnswer)
         except UserError as error:
             if error.kind in NOT_NOW:
                 return None
             raise
+
+
+def is_told(item: ItemAnswer) -> bool:
+    """Say whether an item has words, or cannot be shown by this release, which is told too."""
+    return item.gone in ("", "newer")

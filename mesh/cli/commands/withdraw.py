@@ -2,6 +2,7 @@
 
 import click
 
+from mesh.cli.changing import ItemNumber
 from mesh.cli.daemon_client import client_of
 from mesh.cli.messages import state_of
 from mesh.cli.names import Names
@@ -25,7 +26,7 @@ Examples:
   mesh withdraw 1041 --json | jq -r .state
 """
 )
-@click.argument("number", type=click.IntRange(min=1))
+@click.argument("number", type=ItemNumber)
 @shared_options
 @click.pass_obj
 def withdraw(choices: Choices, number: int) -> None:

@@ -76,7 +76,7 @@ class Boards:
             return BEYOND_ALL if cursor is None else BEFORE_ALL
         row = self._rows.find(cursor)
         if row is None or row.conversation != conversation:
-            raise UserError("not-found", f"There is no item {cursor} in this conversation.")
+            raise UserError("not-found", f"There is no message {cursor} in this conversation.")
         return row.position, row.id
 
     def _page(self, rows: list[EntryRow]) -> BoardAnswer:
@@ -90,7 +90,7 @@ class Boards:
         is_gone = row.gone or self._entries.find_hidden(row) is not None
         content = None if is_gone else self._entries.content(row)
         if not isinstance(content, Text):
-            raise UserError("gone", f"The item {asked.item} is gone.")
+            raise UserError("gone", f"The message {asked.item} is gone.")
         edits = self._entries.versions(row)
         versions = [self._version(row, row.clock, content.first)]
         versions += [self._version(row, clock, edit) for clock, edit in edits]

@@ -27,6 +27,7 @@ from mesh.messenger.conversations.group_entries import GroupEntries
 from mesh.messenger.conversations.history import History, row_of_own
 from mesh.messenger.conversations.message_pages import MessagePages
 from mesh.messenger.feature import Chore, Feature, command
+from mesh.messenger.names import normalized
 from mesh.messenger.sessions.payloads import require_posted_again
 from mesh.storage.vault.rows import (
     ContactRow,
@@ -54,6 +55,7 @@ class Conversations:
         self._messages = account.vault.entries
         self._people = account.vault.contacts
         self._exchanges = account.vault.exchanges
+        self._groups = account.vault.groups
         self._contacts = contacts
         self._entries = entries
         self._history = history
@@ -85,11 +87,15 @@ class Conversations:
             return row
         try:
             contact = self.addressee(named)
-        except UserError:
+        except UserError as error:
             group = self._find_group(named)
-            if group is None:
+            if group is not None:
+                return group
+            if error.kind != "not-found":
                 raise
-            return group
+            raise UserError(
+                "not-found", f"There is no contact or group {named!r}; see: mesh chats"
+            ) from error
         if contact is None:
             return self._rows.with_oneself()
         return self._rows.conversation(direct_conversation(contact.id))
@@ -110,10 +116,24 @@ class Conversations:
         return self._contacts.contact(named)
 
     def _find_group(self, named: str | int) -> ConversationRow | None:
-        """The one group of a name that no contact bears."""
+        """The group of a name that no contact bears; UserError if there are several. One in which
+        we are goes before those of which we are no member: whoever asks us into a group of the
+        same name takes nothing away.
+        """
+        if isinstance(named, int):
+            return None
+        wanted = normalized(named).casefold()
         groups = [row for row in self._rows.all() if row.kind == "group"]
-        found = [row for row in groups if self.title(row) == named]
-        return found[0] if len(found) == 1 else None
+        found = [row for row in groups if self.title(row).casefold() == wanted]
+        found = [row for row in found if self._is_in(row)] or found
+        if len(found) > 1:
+            numbers = ", ".join(str(row.number) for row in found)
+            raise UserError("ambiguous", f"Several groups are called so; take a number: {numbers}.")
+        return found[0] if found else None
+
+    def _is_in(self, group: ConversationRow) -> bool:
+        row = self._groups.find(group.number)
+        return row is not None and row.state == "in"
 
     def ask(self, asked: AskConversation, now: Instant) -> ConversationAnswer:
         """Return what a list shows of one."""

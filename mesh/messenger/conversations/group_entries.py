@@ -21,7 +21,7 @@ from mesh.limits.content import HIDDEN_KEPT_SECONDS
 from mesh.limits.groups import GROUP_ENTRY_BYTES_MAX, VIEW_PAUSE_MS
 from mesh.messenger.account import Account
 from mesh.messenger.conversations.entries import Entries, Statement
-from mesh.messenger.conversations.group_rules import WAITS_FOR_TIME
+from mesh.messenger.conversations.group_rules import WAITS_FOR_TIME, GroupRules
 from mesh.messenger.conversations.history import Ancestry, History, row_of_own
 from mesh.messenger.conversations.judging import NewEntry
 from mesh.messenger.conversations.message_pages import MessagePages
@@ -41,6 +41,7 @@ class GroupEntries:
         self._contents = account.vault.contents
         self._registers = account.vault.registers
         self._conversations = account.vault.conversations
+        self._groups = account.vault.groups
         self._pending_events = account.pending_events
         self._history = history
         self.entries = entries
@@ -71,7 +72,7 @@ class GroupEntries:
         is_own_target = target is None or target.author == OURSELVES
         deed = deed_of(statement.kind, is_own_target=is_own_target)
         if not rules.may(deed):
-            raise UserError("not-allowed", f"In {rules.name} that is not for you to do.")
+            raise UserError("not-allowed", self._why_not(rules))
         place = self._history.ancestry_of_next(conversation.number, now.mesh_ms)
         row = row_of_own(conversation.number, place, now)
         new = self.entries.compose(
@@ -82,6 +83,17 @@ class GroupEntries:
         )
         signature = rules.signing.sign(signed_bytes(EntryId(new.row.id)))
         return self.post(conversation, replace(new, signature=signature), now)
+
+    def _why_not(self, rules: GroupRules) -> str:
+        """Say why our person has no right to do something in a group."""
+        row = self._groups.find(rules.conversation)
+        if row is not None and row.state == "left":
+            return f"You left {rules.name}."
+        if row is not None and row.state == "removed":
+            return f"You were removed from {rules.name}."
+        if rules.membership.settings.closed == "yes":
+            return f"{rules.name} is closed: nobody writes in it."
+        return f"In {rules.name} that is not for you to do."
 
     def find_signed(self, row: EntryRow) -> SignedEntry | None:
         """Return an entry as it is passed on; None if its words are gone."""

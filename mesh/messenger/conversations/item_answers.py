@@ -4,7 +4,6 @@ from typing import Final, Literal
 
 from mesh.commands.devices import DevicesAnswer
 from mesh.commands.items import (
-    AuthorAnswer,
     EditedAnswer,
     Gone,
     ItemAnswer,
@@ -18,7 +17,7 @@ from mesh.commands.items import (
     ReplyAnswer,
     RetractionAnswer,
 )
-from mesh.commands.messages import MessageAnswer
+from mesh.commands.messages import AuthorAnswer, MessageAnswer
 from mesh.content.check_in import CheckIn
 from mesh.content.entry import ID_BYTES, Kind, OperationId, is_change
 from mesh.content.kinds import Content, Field
@@ -104,6 +103,7 @@ class ItemAnswers:
             number=item.number,
             id=item.id,
             conversation=item.conversation,
+            author=item.author,
             is_mine=item.author.is_mine,
             text=item.text,
             sent=item.sent,

@@ -38,11 +38,11 @@ class ItemPeople:
         """Return a page; UserError if there is no such item, or nothing is left of it."""
         row = self._rows.find(asked.item)
         if row is None or is_change(row.kind) or not row.place:
-            raise UserError("not-found", f"There is no item {asked.item}.")
+            raise UserError("not-found", f"There is no message {asked.item}.")
         is_gone = row.gone or self._entries.find_hidden(row) is not None
         content = None if is_gone else self._entries.content(row)
         if content is None:
-            raise UserError("gone", f"The item {asked.item} is gone.")
+            raise UserError("gone", f"The message {asked.item} is gone.")
         parts = _Parts(self._entries, self._answers, row, content)
         me = self._answers.labels.me(row.conversation)
         ordered = sorted(parts.keys(), key=lambda key: (key != me, key))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mesh.commands.items import AuthorAnswer
+from mesh.commands.messages import AuthorAnswer
 from mesh.content.entry import OperationId
 from mesh.ids import ConversationId, UnixSeconds, VerifyKey
 from mesh.limits.api import PEOPLE_NAMED_MAX

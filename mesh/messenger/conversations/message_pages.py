@@ -1,5 +1,6 @@
 """Reading: pages of messages and of items, and what is told of one of them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,12 +55,12 @@ class MessagePages:
         """The item of a number; UserError if there is none, or its words are gone."""
         row = self._rows.find(item)
         if row is None or is_change(row.kind) or conversation not in (None, row.conversation):
-            raise UserError("not-found", f"There is no item {item} here.")
+            raise UserError("not-found", f"There is no message {item} here.")
         if row.kind == MEMBERSHIP_KIND:
-            raise UserError("bad-content", f"The item {item} tells of the group itself.")
+            raise UserError("bad-content", f"The message {item} tells of the group itself.")
         if row.gone or row.verdict == "invalid":
             raise UserError(
-                "gone", f"The item {item} is gone: {_WHY_GONE.get(row.gone, 'broken')}."
+                "gone", f"The message {item} is gone: {_WHY_GONE.get(row.gone, 'broken')}."
             )
         return row
 
@@ -151,18 +152,35 @@ class MessagePages:
         items = [self.item(row) for row in page.rows]
         return ItemsAnswer(items=items, has_older=page.has_older, has_newer=page.has_newer)
 
-    def by_arrival(self, command: AskItemsByArrival) -> ItemsAnswer:
-        """A page of what came of all contacts, and was written, beyond a number."""
-        selection = Selection(is_by_arrival=True, is_texts_only=False)
-        page = self._page(selection, _Cursors(after=command.after), command.limit)
+    def by_arrival(
+        self, command: AskItemsByArrival, conversation: ConversationId | None
+    ) -> ItemsAnswer:
+        """A page of what came, and was written, of one conversation or of all."""
+        selection = Selection(
+            conversation,
+            is_by_arrival=True,
+            is_unread_only=command.unread_only,
+            of_requests=command.requests,
+            is_texts_only=False,
+        )
+        is_from_the_first = command.before is None and command.after is None
+        cursors = _Cursors(command.before, 0 if is_from_the_first else command.after)
+        page = self._page(selection, cursors, command.limit)
+        if command.mark_read:
+            self.mark_read(page.rows)
         items = [self.item(row) for row in page.rows]
         return ItemsAnswer(items=items, has_older=page.has_older, has_newer=page.has_newer)
 
-    def read_until(self, conversation: ConversationId, number: int) -> None:
-        """Mark as read what stands in a conversation down to an item; UserError if it has none."""
+    def read_until(
+        self, conversation: ConversationId, number: int, only: Collection[int] = ()
+    ) -> None:
+        """Mark as read what stands in a conversation down to an item, or of that some items alone;
+        UserError if it has none of this number.
+        """
         selection = Selection(conversation, is_by_arrival=False)
         place = self._place(selection, number)
-        self.mark_read(self._changes.unread(conversation, place))
+        unread = self._changes.unread(conversation, place)
+        self.mark_read([row for row in unread if not only or row.number in only])
         self._conversations.was_read(conversation, place[0])
 
     def take_newly_read(self) -> list[EntryRow]:
@@ -205,7 +223,8 @@ class MessagePages:
         if row is None or row.conversation != selection.conversation:
             raise UserError(
                 "not-found",
-                f"There is no item {cursor} in this conversation; take the number of one that is.",
+                f"There is no message {cursor} in this conversation; take the number of one "
+                "that is.",
             )
         return row.position, row.id
 

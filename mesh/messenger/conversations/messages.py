@@ -4,7 +4,7 @@ from typing import Final
 
 from mesh.commands.conversations import ConversationAnswer, ReadItems
 from mesh.commands.item_commands import AskItem, AskItemsByArrival
-from mesh.commands.items import ItemDetailsAnswer
+from mesh.commands.items import ItemDetailsAnswer, ItemsAnswer
 from mesh.commands.messages import (
     AskMessage,
     AskMessages,
@@ -80,7 +80,7 @@ class Messages:
                 command(AskMessages, self._ask),
                 command(AskMessage, self._details),
                 command(AskItem, self._item),
-                command(AskItemsByArrival, lambda asked, _: self._message_pages.by_arrival(asked)),
+                command(AskItemsByArrival, self._ask_items),
                 command(ReadItems, self._read),
             ],
             cleanups=[self._forget_send_keys],
@@ -115,6 +115,13 @@ class Messages:
         self._receipts.were_read(self._message_pages.take_newly_read(), now=now)
         return page
 
+    def _ask_items(self, asked: AskItemsByArrival, now: Instant) -> ItemsAnswer:
+        named = asked.conversation
+        conversation = None if named == "" else self._conversations.conversation(named).number
+        page = self._message_pages.by_arrival(asked, conversation)
+        self._receipts.were_read(self._message_pages.take_newly_read(), now=now)
+        return page
+
     def _details(self, asked: AskMessage, now: Instant) -> MessageDetailsAnswer:
         row = self._messages.find(asked.message)
         if row is None or row.kind != Kind.TEXT:
@@ -130,7 +137,7 @@ class Messages:
     def _item(self, asked: AskItem, now: Instant) -> ItemDetailsAnswer:
         row = self._messages.find(asked.item)
         if row is None or is_change(row.kind):
-            raise UserError("not-found", f"There is no item {asked.item}.")
+            raise UserError("not-found", f"There is no message {asked.item}.")
         item = self._message_pages.item(row)
         return ItemDetailsAnswer(
             item=item,
@@ -151,7 +158,7 @@ class Messages:
 
     def _read(self, asked: ReadItems, now: Instant) -> ConversationAnswer:
         conversation = self._conversations.conversation(asked.conversation).number
-        self._message_pages.read_until(conversation, asked.until)
+        self._message_pages.read_until(conversation, asked.until, frozenset(asked.only))
         self._receipts.were_read(self._message_pages.take_newly_read(), now=now)
         return self._conversations.tell_changed(conversation)
 

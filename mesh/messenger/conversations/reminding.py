@@ -40,7 +40,7 @@ class Reminding:
         self._require_right(row)
         check_in = self._entries.content(row)
         if not isinstance(check_in, CheckIn) or self._entries.find_hidden(row) is not None:
-            raise UserError("gone", f"The item {asked.item} is gone: it is hidden.")
+            raise UserError("gone", f"The message {asked.item} is gone: it is hidden.")
         if 0 < check_in.until <= now.mesh:
             raise UserError("too-late", "The check-in is over.")
         silent = [

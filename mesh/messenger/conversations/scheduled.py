@@ -159,7 +159,7 @@ class Scheduled:
             row = msgspec.structs.replace(row, due=UnixSeconds(asked.at))
         if asked.text is not None:
             if asked.text or not item.files:
-                check_text(asked.text)
+                check_text(asked.text, is_alone=not item.files)
             # Spans are of the words that they were made for.
             item = dataclasses.replace(item, text=asked.text, marks=(), mentions=())
         row = msgspec.structs.replace(row, item=msgspec.json.encode(item), failure="")

@@ -1,5 +1,6 @@
 """Contents of entries, of what a person asks to write; UserError says in words what is wrong."""
 
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
@@ -25,6 +26,12 @@ from mesh.content.poll import Poll
 from mesh.content.reaction import React
 from mesh.errors import UserError
 from mesh.limits.messages import TEXT_BYTES_MAX
+
+_UNSEEN = frozenset(("Cc", "Cf", "Zl", "Zp", "Zs"))
+"""Categories of blanks, controls and formats."""
+
+_DRAWN_AS_NOTHING = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe0e\ufe0f")
+"""Letters, signs and marks that leave a screen empty."""
 
 _STYLES = {
     "bold": texts.Style.BOLD,
@@ -52,7 +59,7 @@ def object_of(asked: WriteItem, reply: bytes, files: Sequence[File] = ()) -> tup
     match asked.kind:
         case "text":
             if asked.text or not files:
-                check_text(asked.text)
+                check_text(asked.text, is_alone=not files)
             kind = Kind.TEXT
             content: Content = texts.Text(
                 asked.text,
@@ -64,6 +71,7 @@ def object_of(asked: WriteItem, reply: bytes, files: Sequence[File] = ()) -> tup
             )
         case "poll":
             kind = Kind.POLL
+            _check_poll(asked.question, asked.options)
             content = Poll(asked.question, list(asked.options), asked.is_several, asked.closes)
         case "check-in":
             kind = Kind.CHECK_IN
@@ -142,9 +150,11 @@ def checked(make: Callable[[], Content]) -> Content:
     return content
 
 
-def check_text(text: str) -> None:
-    """UserError unless a text is not empty, is Unicode, and fits an envelope."""
-    if not text:
+def check_text(text: str, *, is_alone: bool = True) -> None:
+    """UserError unless a text can be seen, is Unicode, and fits an envelope. `is_alone`: no file
+    is with it. What others write may be blank all the same.
+    """
+    if not text or (is_alone and is_blank(text)):
         raise UserError("empty", "The message is empty; write something.")
     try:
         length = len(text.encode())
@@ -157,6 +167,24 @@ def check_text(text: str) -> None:
             bytes=length,
             bytes_max=TEXT_BYTES_MAX,
         )
+
+
+def is_blank(text: str) -> bool:
+    """Say whether nothing of a text can be seen."""
+    return all(
+        letter in _DRAWN_AS_NOTHING or unicodedata.category(letter) in _UNSEEN for letter in text
+    )
+
+
+def _check_poll(question: str, options: Sequence[str]) -> None:
+    """UserError unless a poll asks something, and its options can be told apart."""
+    if is_blank(question):
+        raise UserError("bad-content", "The question of the poll is empty; write something.")
+    if any(is_blank(option) for option in options):
+        raise UserError("bad-content", "An option of the poll is empty; write something.")
+    different = {option.strip().casefold() for option in options}
+    if len(different) < len(options):
+        raise UserError("bad-content", "An option of the poll stands there twice.")
 
 
 def keys_of(keys: Iterable[str]) -> list[bytes]:

@@ -324,11 +324,11 @@ class Writing:
         row = self._message_pages.whole(item)
         rules = KINDS[kind]
         if row.kind not in rules.targets and rules.targets != OBJECTS:
-            raise UserError("bad-content", f"The item {item} is of another kind.")
+            raise UserError("bad-content", f"The message {item} is of another kind.")
         is_led = self._entries.rules.find_group(row.conversation) is not None
         by_author = (Right.AUTHOR,) if is_led else (Right.AUTHOR, Right.AUTHOR_OR_ADMIN)
         if rules.right in by_author and not row.is_mine:
-            raise UserError("not-yours", f"The item {item} is not yours.")
+            raise UserError("not-yours", f"The message {item} is not yours.")
         return row
 
     def _answer(self, row: EntryRow) -> ItemAnswer:

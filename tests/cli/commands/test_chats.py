@@ -5,9 +5,11 @@ from msgspec.structs import replace
 from mesh.cli.commands.chats import preview, row
 from mesh.cli.names import Names
 from mesh.commands.conversations import ConversationAnswer
-from mesh.commands.items import AuthorAnswer, ItemAnswer
+from mesh.commands.groups import MembershipAnswer
+from mesh.commands.items import ItemAnswer
+from mesh.commands.messages import AuthorAnswer
 from tests.api.small_node import Running
-from tests.cli.answers import NOW, contact
+from tests.cli.answers import NOW, contact, group
 from tests.cli.conftest import Mesh
 
 ITEM = ItemAnswer(
@@ -95,3 +97,34 @@ def test_what_is_gone_or_more_than_a_text_is_said_so() -> None:
     assert preview(poll, "Ben", draft="") == "poll: Where?"
     mine = replace(gone, author=AuthorAnswer(key="cd" * 32, label="Ada", is_mine=True))
     assert preview(mine, "Ben", draft="") == "me: (deleted by me)"
+
+
+def test_a_group_says_that_it_is_one_and_how_one_is_in_it() -> None:
+    names = Names([contact("Ben", number=1, looks_like=["Ben 2"])])
+    chat = replace(CHAT, number=4, kind="group", title="Ben", contact=0, last_item=None)
+    assert row(chat, names, group())[3] == "group"
+    assert row(replace(chat, is_pinned=True), names, group(state="left"))[3] == (
+        "group, you left, pinned"
+    )
+    asked = row(chat, names, group(state="invited", inviter="Ben"))
+    assert (asked[3], asked[5]) == ("group", "asked in by Ben [01234567]: mesh group accept 4")
+
+
+def test_what_we_did_to_a_group_ourselves_is_under_way_to_nobody() -> None:
+    made = MembershipAnswer(
+        id="ef" * 32,
+        at=NOW,
+        action="created",
+        by="Ada",
+        is_mine=True,
+        whom=[],
+        is_about_me=False,
+        role=None,
+        changes=[],
+        counts=True,
+        why="",
+        repeat=False,
+    )
+    own = AuthorAnswer(key="cd" * 32, label="Ada", is_mine=True)
+    item = replace(ITEM, kind="membership", author=own, membership=made)
+    assert preview(item, "Crew", draft="") == "you made the group"

@@ -75,9 +75,9 @@ def test_status_says_whose_mail_is_known_and_that_a_node_started_locked_knows_no
     open_ = answer(carried=[], refused={}, limits=[])
     known = KnownKeysAnswer(contacts=2, friends_of_contacts=1, further=0)
     lines = lines_of(replace(open_, known_keys=known), "default", is_verbose=False)
-    assert "knows      keys of today: 2 contacts, 1 contact of theirs" in lines
+    assert "knows      keys of today: 2 of contacts, 1 of contacts of theirs" in lines
     nobody = KnownKeysAnswer(contacts=0, friends_of_contacts=0, further=0)
     lines = lines_of(replace(open_, known_keys=nobody), "default", is_verbose=False)
     assert not any(line.startswith("knows ") for line in lines)
     lines = lines_of(replace(open_, vault="locked"), "default", is_verbose=False)
-    assert "knows      nobody's mail: it was started locked" in lines
+    assert "knows      nobody's mail: it is locked" in lines

@@ -3,7 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from mesh.commands.items import AuthorAnswer, ItemAnswer, ReactionAnswer
+from mesh.commands.items import ItemAnswer, ReactionAnswer
+from mesh.commands.messages import AuthorAnswer
 from mesh.storage.connection import transaction
 from sim.hosts.databases import MemoryDatabase
 from sim.invariants.folding import View, require_same_items

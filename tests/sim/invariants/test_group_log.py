@@ -2,7 +2,8 @@
 
 import pytest
 
-from mesh.commands.items import AuthorAnswer, ItemAnswer
+from mesh.commands.items import ItemAnswer
+from mesh.commands.messages import AuthorAnswer
 from sim.invariants.group_log import GroupLog, GroupText
 from sim.invariants.invariants import S2, S3, S4, S6, S13, BrokenInvariant, Invariant
 

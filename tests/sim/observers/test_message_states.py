@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mesh.commands.messages import MessageAnswer, MessageState
+from mesh.commands.messages import AuthorAnswer, MessageAnswer, MessageState
 from mesh.storage.connection import transaction
 from sim.hosts.host import Host
 from sim.invariants.invariants import L9, BrokenInvariant
@@ -49,6 +49,7 @@ class Post:
             conversation=1,
             contact=1,
             label="you",
+            author=AuthorAnswer(key="", label="me", is_mine=True),
             is_mine=True,
             text=self.written.text,
             sent=0,

@@ -4,7 +4,7 @@ import { state } from "./state.js";
 
 const TOKEN = "mesh-token";
 let token = null;
-try { token = sessionStorage.getItem(TOKEN); } catch { /* without storage, a session lasts as long as the page */ }
+try { token = sessionStorage.getItem(TOKEN); } catch { /* without storage, as long as the page */ }
 
 /** What the daemon refuses, by the type of its problem; `silent` where it does not answer. */
 export class Problem extends Error {
@@ -29,7 +29,7 @@ export const signOff = () => keep(null);
 
 /** Use up the code behind the `#` of the address, and take it out of the history. */
 export async function signIn() {
-  const code = new URLSearchParams(location.hash.slice(1)).get("code");
+  const { hash } = location, code = new URLSearchParams(hash.slice(1)).get("code");
   if (!code) return;
   try {
     for (let tries = 0; ; tries += 1) {
@@ -38,8 +38,8 @@ export async function signIn() {
       }
       await pause(1);
     }
-  // A page that is loaded again needs the code.
-  } finally { history.replaceState(null, "", `${location.pathname}#/chats`); }
+  // Loaded again, a page needs the code.
+  } finally { if (location.hash === hash) history.replaceState(null, "", `${location.pathname}#/chats`); }
 }
 
 // A request counts as a person's while somebody uses the page: polling puts no lock off.

@@ -39,7 +39,11 @@ export async function once(what, conversation, ask) {
   let failures = 0;
   do {
     asking.set(name, false);
-    try { await ask(); } catch { asking.set(name, state.groups.has(conversation)); await pause(failures += 1); }
+    try { await ask(); } catch {
+      if (state.locks !== locks) return;
+      asking.set(name, state.groups.has(conversation));
+      await pause(failures += 1);
+    }
     if (state.locks !== locks) return;
     change();
   } while (asking.get(name));

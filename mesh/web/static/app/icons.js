@@ -9,7 +9,7 @@ const own = {
   read: svg`<rect x=".5" y="4" width="23" height="16" rx="8" fill="currentColor" stroke="none"/><path class="cut" d="M5.6 12.4l2.9 2.9 5.7-5.9M11.6 14.4l.9.9 5.9-5.9"/>`,
 };
 
-/** Icons that show a direction of reading, and are turned in pages that go from right to left. */
+/** Icons that show a direction of reading, and are turned where that is from right to left. */
 const mirrored = new Set(["arrow-left", "chevron-left", "chevron-right", "reply", "undo-2", "log-out", "panel-right"]);
 
 /** A ring of which n of m are filled, in one of eight steps: what is not all is never shown as all. */

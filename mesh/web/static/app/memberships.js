@@ -1,4 +1,4 @@
-// What was done to a group itself, and to the timer, in sentences: in the stream, in the list of chats and in its log.
+// What was done to a group, and to the timer, in sentences: in the stream, the list of chats and its log.
 import { lasts } from "./times.js";
 import { has, rich, t } from "./words.js";
 

@@ -7,7 +7,7 @@ const SHOWN = 6;
 const KEY_DIGITS = 8;
 const isLetter = (sign) => sign !== undefined && /[\p{L}\p{N}\p{M}_]/u.test(sign);
 
-/** Those who can be meant in a chat, by key and name; `item`: whoever was meant in it before can be meant still. */
+/** Those who can be meant in a chat, by key and name; `item`: whoever was meant in it can be meant still. */
 export function peopleOf(each, item = null) {
   const people = new Map();
   for (const { start, length, key } of item?.mentions ?? []) {
@@ -33,7 +33,7 @@ export function toldApart(members) {
   return grouped(named).filter(({ length }) => length === 1).flat();
 }
 
-/** The places of a text that mean somebody, in code points: the longest name behind an @ that stands between other words. */
+/** The places of a text that mean somebody, in code points: the longest name behind an @ between other words. */
 export function mentionsIn(text, people) {
   const signs = [...text], found = [];
   const names = people.map(({ key, label }) => ({ key, name: [...label] })).sort((a, b) => b.name.length - a.name.length);

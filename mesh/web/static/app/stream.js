@@ -173,7 +173,7 @@ function settleOrder(conversation) {
       const asked = ticks;
       const answer = await page(conversation, {}).catch(() => null);
       // Lost: the next event asks again. Or somebody is elsewhere by now.
-      if (!answer || stream.window !== window) return;
+      if (!answer || stream.window !== window || stream.hasNewer) return;
       const tail = withNewer(stream, asItems(answer.items), asked);
       const numbers = new Set(tail.map((item) => item.number));
       const known = new Set(stream.items.map((item) => item.number));

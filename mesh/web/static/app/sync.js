@@ -117,12 +117,18 @@ function loadAnew() {
   loadAll();
 }
 
+/** An upgraded Mesh brings its page: it is loaded once nothing is written here that waits. */
+function renew(newest) {
+  if ((version ??= newest) === newest) return;
+  if (holdsSomething() || state.dialog) setTimeout(renew, 2000, newest);
+  else location.reload();
+}
+
 async function loadNow() {
   missed = [];
   try {
     state.status = await get("/v1/status");
-    // An upgraded Mesh brings its page; what is written here stays until it is sent.
-    if ((version ??= state.status.version) !== state.status.version && !holdsSomething()) location.reload();
+    renew(state.status.version);
     const phase = PHASES[state.status.vault] ?? "ready";
     if (phase !== "ready") { if (state.phase === "ready") forget(); state.phase = phase; return; }
     const [identity, conversations, contacts, introductions, groups] = await Promise.all([

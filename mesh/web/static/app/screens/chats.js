@@ -24,7 +24,7 @@ export const FOREVER = 253_402_300_799;
 
 const recent = (each) => Math.max(each.last_item ? each.last_item.received || each.last_item.sent : 0, outgoingOf(each.number).at(-1)?.sent ?? 0);
 
-/** Pinned first, then the newest; archived at the end; who waits apart or is blocked is not here, nor are groups that one did not join. */
+/** Pinned first, then the newest; archived at the end; without who waits apart or is blocked, and groups that one did not join. */
 export function listed() {
   return [...state.conversations.values()].filter((each) => !each.is_request && !each.is_blocked && (each.last_item || groupOf(each.number)?.state !== "invited"))
     .sort((a, b) => a.is_archived - b.is_archived || b.is_pinned - a.is_pinned || recent(b) - recent(a) || a.number - b.number);

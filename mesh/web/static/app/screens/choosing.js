@@ -1,5 +1,4 @@
-// The system's question for files. It is asked within the stroke that wants it: a browser lets it come for a few seconds only, and the
-// part that takes the files may still be on its way.
+// The system's question for files, asked within the stroke that wants it: a browser lets it come for a few seconds only.
 import { isClosed } from "../acts.js";
 import { doing } from "../dom.js";
 import { fetchPart } from "../later.js";

@@ -196,7 +196,7 @@ aroundDrawing(() => {
   const box = scroller();
   anchor = null;
   if (!box || !shown || state.route.conversation !== shown) return;
-  // At its end the stream stays there, and nothing has to be measured: each letter that is typed draws too.
+  // At its end the stream stays there and nothing is measured: each letter that is typed draws too.
   if (!streamOf(shown).loaded || streamOf(shown).atEnd) return;
   const top = box.getBoundingClientRect().top;
   for (const element of box.querySelectorAll(".message")) {
@@ -308,7 +308,7 @@ onArrival((route) => {
   if (former && former !== route.conversation) {
     const left = state.streams.get(former);
     if (left) { left.newFrom = 0; left.newCount = 0; }
-    // Only the last few conversations stay at hand: a long day must not fill the memory.
+    // Only the last few stay at hand: a long day must not fill the memory.
     for (const number of [...state.streams.keys()].slice(0, -STREAMS_MAX)) if (number !== route.conversation) state.streams.delete(number);
   }
   const isAnother = former !== route.conversation;

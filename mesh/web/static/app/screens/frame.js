@@ -12,7 +12,7 @@ import { silentBanner } from "./banners.js";
 
 const SECTIONS = [["chats", "message-circle"], ["people", "users-round"], ["network", "mesh"]];
 
-// Where one part is shown at a time, the banner of the middle is not seen beside a list.
+// Where one part is shown at a time, the middle's banner is not seen beside a list.
 const NARROW = matchMedia("(max-width: 56.19em)");
 
 /** `parts`: { list, middle, details, shown }. */

@@ -1,0 +1,68 @@
+"""The words for what waits for an answer in groups: who asks one in, and who stands at a link."""
+
+from mesh.cli.group_lines import line_of
+from mesh.cli.names import Names
+from mesh.cli.sanitise import clean_line
+from mesh.client import Client
+from mesh.commands.groups import AskGroups, AskKnocks, GroupAnswer, GroupsAnswer, KnocksAnswer
+from mesh.events import GroupInvited, GroupKnocked
+
+MEMBERS: tuple[str, ...] = ("in", "waiting-for-keys", "closed")
+"""The states of a group in which one is."""
+
+REMARKS = {
+    "joining": "joining",
+    "waiting-for-keys": "waiting for keys",
+    "left": "you left",
+    "removed": "you were removed",
+    "closed": "closed",
+}
+"""What is said beside a group where it is not as most are."""
+
+
+def groups_waiting(client: Client) -> list[str]:
+    """Return the lines of the groups that wait for a word, each with what to say."""
+    lines = []
+    for group in client.ask(AskGroups(), GroupsAnswer).groups:
+        if group.state == "invited":
+            note = f"  {clean_line(group.note)}" if group.note else ""
+            lines.append(f"group {line_of(group)}{note}: {accepting(group)}")
+        elif group.state in MEMBERS:
+            for knock in client.ask(AskKnocks(group.conversation), KnocksAnswer).knocks:
+                lines.append(knock_line(GroupKnocked(group, knock)))
+    return lines
+
+
+def accepting(group: GroupAnswer) -> str:
+    """Return the command by which one comes in."""
+    return f"mesh group accept {group.conversation}"
+
+
+def remark_on(group: GroupAnswer) -> str:
+    """Return what a list of conversations says of a group: that it is one, and how one is in it."""
+    return f"group, {REMARKS[group.state]}" if group.state in REMARKS else "group"
+
+
+def asked_in(group: GroupAnswer, names: Names) -> str:
+    """Say who asks our person into a group, and how to come in."""
+    by = f" by {names.called(group.inviter)}" if group.inviter else ""
+    return f"asked in{by}: {accepting(group)}"
+
+
+def invite_line(told: GroupInvited, names: Names) -> str:
+    """Say who asks our person into a group."""
+    group = told.group
+    by = names.called(group.inviter) if group.inviter else "somebody"
+    return f"{by} asks you into the group {clean_line(group.name)}: {accepting(group)}"
+
+
+def knock_line(told: GroupKnocked) -> str:
+    """Say who stands at a link into a group; they chose the name themselves."""
+    group, knock = told.group, told.knock
+    others = ", ".join(map(clean_line, knock.looks_like))
+    doubt = f" (a name like {others}, perhaps somebody else)" if others else ""
+    note = f", “{clean_line(knock.note)}”" if knock.note else ""
+    return (
+        f"{clean_line(knock.name)}{doubt}, at a link{note}, asks to be let into the group "
+        f"{clean_line(group.name)}: mesh group admit {group.conversation} {knock.knock}"
+    )
