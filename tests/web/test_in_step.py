@@ -364,9 +364,70 @@ def test_a_page_that_stands_open_over_an_upgrade_is_loaded_anew_once_nothing_is_
     assert page.evaluate("window.isOld")
     page.evaluate("localStorage.later = '.1'")
     page.get_by_role("textbox", name="Message").press_sequentially("*")
-    begin_another_run()
-    page.wait_for_function("!window.isOld")
+    with page.expect_event("load"):
+        begin_another_run()
+    assert not page.evaluate("window.isOld")
     expect(page.get_by_role("textbox", name="Message")).to_have_value("*")
+
+
+def test_members_that_were_asked_for_before_a_lock_are_asked_for_after_it(
+    pair: tuple[Node, Node], laptops: Laptops
+) -> None:
+    begin_anew(*pair)
+    anna, ben = pair
+    made = anna.answer(GroupAnswer, "group", "create", "Mole", "--with", ben.name)
+    members = f"/v1/groups/{made.conversation}/members$"
+    page = laptops.beside(anna).page(before=lambda one: hold_first(one, members))
+    go(page, f"#/c/{made.conversation}/group")
+    until_held(page)
+    anna.run("lock")
+    expect(page.get_by_label("Passphrase")).to_be_visible()
+    let_go(page)
+    anna.run("unlock")
+    go(page, f"#/c/{made.conversation}/group")
+    expect(page.locator(".details button.row, .members .row").first).to_be_visible()
+
+
+def test_who_follows_a_quote_before_the_look_at_the_order_begins_stays_there(
+    pair: tuple[Node, Node], laptops: Laptops
+) -> None:
+    anna, ben = pair
+    fill(anna, ben, 160)
+    page = laptops.beside(anna).page()
+    open_chat(page, ben.name)
+    expect(bubble(page, "Word 159")).to_be_visible()
+    last = page.evaluate(NUMBERS)[-1]
+    # The answer around the quote comes after the look has begun, and before that has its answer.
+    page.evaluate(
+        """async (number) => {
+          const { load } = await import("/app/stream.js");
+          const { state } = await import("/app/state.js");
+          const plain = window.fetch;
+          let looks = 0;
+          window.fetch = async (address, options) => {
+            const answer = await plain(address, options);
+            if (!/items\\?/.test(address)) return answer;
+            const isQuote = /around=/.test(address);
+            if (!isQuote) looks += 1;
+            const goes = () => isQuote ? looks > 0 : window.isThere;
+            while (!goes()) await new Promise((go) => { setTimeout(go, 20); });
+            return answer; };
+          window.follow = () => load(state.route.conversation, number)
+            .then(() => { window.isThere = true; }); }""",
+        last - 130,
+    )
+    page.evaluate(
+        """() => {
+          import("/app/stream.js").then(({ take }) => import("/app/state.js").then(({ state }) => {
+            const { items } = state.streams.get(state.route.conversation);
+            take({ ...items.at(-1), number: items.at(-1).number + 1, text: "It came" });
+            window.follow(); })); }"""
+    )
+    until(page, lambda: page.evaluate("window.isThere"), "what stands around the quote")
+    page.wait_for_timeout(1000)
+    numbers = page.evaluate(NUMBERS)
+    assert last - 130 in numbers
+    assert last not in numbers
 
 
 def test_what_waits_is_asked_for_after_pauses_while_it_fails(

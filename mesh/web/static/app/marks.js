@@ -1,4 +1,4 @@
-// What is known of a message and of a person, as a mark with words. A mark stands for one fact.
+// What is known of a message or a person, as a mark with words: one for one fact.
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { icon, partIcon } from "./icons.js";
 import { isFullDisk } from "./patience.js";

@@ -1,4 +1,4 @@
-// How the page looks and behaves in this browser. Nothing of a person or a message is kept here.
+// How the page looks and behaves in this browser. Nothing of people or messages is kept here.
 import { change, state } from "./state.js";
 
 const PLACE = "mesh-preferences";

@@ -1,4 +1,4 @@
-// What stands above everything else: that the node does not answer, and what it says of itself.
+// What stands above all else: that the node does not answer, and what it says of itself.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { icon } from "../icons.js";
 import { change, state } from "../state.js";

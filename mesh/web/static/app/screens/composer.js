@@ -90,7 +90,7 @@ export function composer(each) {
   </form>`);
 }
 
-/** Files that were copied are attached; where words were copied too, these are meant. */
+/** Files that were copied are attached; with words beside them, those are meant. */
 function pasted(event, each) {
   const files = [...event.clipboardData.files];
   if (!files.length || event.clipboardData.types.includes("text/plain") || modeOf(each.number)?.kind === "edit") return;

@@ -1,4 +1,4 @@
-// One message of a stream: its bubble, what is told below it, and what can be done with it.
+// One message of a stream: its bubble, what is told below, what can be done.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { askDelete, edit, isWhole, messageMenu, nameOf, pictureOf, react, reactMenu, reply, askWithdraw, canWithdraw } from "../acts.js";
 import { avatar, toneOf } from "../avatar.js";
