@@ -128,6 +128,7 @@ async def test_a_reader_marks_nothing_as_read(serving: Serving, door: Door) -> N
     serving.node.answer(AddContact("mesh:Ben"))
     door.token = (await door.access.make_token(MakeToken("bot", "read"))).token
     assert (await door.ask("GET", "/v1/messages?mark_read=true")).kind == "not-allowed"
+    assert (await door.ask("GET", "/v1/items?mark_read=true")).kind == "not-allowed"
 
 
 async def test_a_token_does_not_end_by_itself_and_is_revoked_for_good(door: Door) -> None:
