@@ -26,6 +26,7 @@ CODES = {
     "delivered before it was withdrawn": "delivered-then-withdrawn",
 }
 NEW = (
+    "author",
     "conversation",
     "state",
     "exported",
