@@ -100,12 +100,13 @@ class LoginStart:
         """Return the links by which systemd starts it, whoever is the first process now."""
         if sys.platform in ("win32", "darwin"):
             return []
-        unit_file = self._file_of("systemd")
-        names = [unit_file.name]
-        if self.profile == DEFAULT_PROFILE and not self.environment.get("MESH_HOME"):
-            names.append(_PACKAGED)
-        places = [unit_file.parent, *([_FOR_ALL] if with_all else [])]
-        return [place / _WANTED / name for place in places for name in names]
+        else:
+            unit_file = self._file_of("systemd")
+            names = [unit_file.name]
+            if self.profile == DEFAULT_PROFILE and not self.environment.get("MESH_HOME"):
+                names.append(_PACKAGED)
+            places = [unit_file.parent, *([_FOR_ALL] if with_all else [])]
+            return [place / _WANTED / name for place in places for name in names]
 
     def _file_of(self, how: How) -> Path:
         name, home = self._name(), Path(self.environment.get("HOME") or Path.home())
