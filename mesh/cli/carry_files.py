@@ -14,8 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from mesh.errors import UserError
+from mesh.errors import StorageError, UserError
 from mesh.node.plain_files import not_plain
+from mesh.node.whole_file import WholeFile
 
 _FLAGS: Final = (
     getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -44,6 +45,17 @@ def part_of(path: Path, *, is_for_some: bool = False) -> Path:
     in which it would stand out by its order.
     """
     return path.with_name(f"{path.name}.{'some.part' if is_for_some else 'part'}")
+
+
+def write_for_oneself(path: Path, content: bytes, what: str) -> None:
+    """Write a file whole or not at all, readable for the person alone; `what` it is, for errors."""
+    try:
+        with WholeFile(path, part_of(path)) as file:
+            file.write(content)
+            file.check()
+            file.keep()
+    except StorageError as error:
+        raise UserError("disk", f"No {what} was written to {path}. {error}") from None
 
 
 class PartialFile:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from mesh.cli.carry_files import part_of, require_replaceable
+from mesh.cli.carry_files import require_replaceable, write_for_oneself
 from mesh.cli.commands.doctor import view_of
 from mesh.cli.daemon_client import client_of, folders_of
 from mesh.cli.options import Choices, shared_options
@@ -15,12 +15,11 @@ from mesh.cli.terminal import Terminal
 from mesh.commands.contacts import AskContacts, ContactsAnswer
 from mesh.commands.groups import AskGroups, AskMembers, GroupsAnswer, MembersAnswer
 from mesh.config import Config
-from mesh.errors import StorageError, UserError
+from mesh.errors import UserError
 from mesh.node.bug_report import bug_report as report_of
 from mesh.node.config_file import load_config
 from mesh.node.doctor.doctor import examine
 from mesh.node.folders import ProfileFolders
-from mesh.node.whole_file import WholeFile
 
 
 class Reported(msgspec.Struct, kw_only=True):
@@ -69,7 +68,7 @@ def bug_report(choices: Choices, out: Path | None) -> None:
             terminal.result(clean_line(line) if line else "")
     if out is not None:
         terminal.confirm(f"{verb} {clean_line(str(out))}?")
-        write(out, report)
+        write_for_oneself(out, report.encode(), "report")
     if terminal.is_json:
         terminal.json(Reported(report=report, file="" if out is None else str(out)))
 
@@ -99,14 +98,3 @@ def others_of(choices: Choices) -> list[str] | None:
     except UserError:
         return None
     return names
-
-
-def write(out: Path, report: str) -> None:
-    """Write a report where the person wants it, readable for them alone."""
-    try:
-        with WholeFile(out, part_of(out)) as file:
-            file.write(report.encode())
-            file.check()
-            file.keep()
-    except StorageError as error:
-        raise UserError("disk", f"No report was written to {out}. {error}") from None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from mesh.cli.carry_files import part_of, require_replaceable
+from mesh.cli.carry_files import require_replaceable, write_for_oneself
 from mesh.cli.commands.people import grouped
 from mesh.cli.daemon_client import client_of
 from mesh.cli.durations import Lifetime
@@ -24,9 +24,7 @@ from mesh.commands.invites import (
     RevokeInvite,
 )
 from mesh.commands.status import AskStatus, StatusAnswer
-from mesh.errors import StorageError, UserError
 from mesh.limits.invites import INVITE_USES_MAX
-from mesh.node.whole_file import WholeFile
 
 QR_BORDER = 2
 QR_SCALE = 8
@@ -278,10 +276,4 @@ def write_picture(text: str, path: Path, kind: str) -> None:
     segno.make_qr(text, error="l", boost_error=False).save(
         picture, kind=kind, border=QR_BORDER, scale=QR_SCALE
     )
-    try:
-        with WholeFile(path, part_of(path)) as file:
-            file.write(picture.getvalue())
-            file.check()
-            file.keep()
-    except StorageError as error:
-        raise UserError("disk", f"No picture was written to {path}. {error}") from None
+    write_for_oneself(path, picture.getvalue(), "picture")

@@ -18,7 +18,7 @@ from mesh.commands.messages import (
 from mesh.content.entry import Kind, is_change
 from mesh.content.text import Text
 from mesh.errors import UserError
-from mesh.ids import Instant
+from mesh.ids import ConversationId, Instant
 from mesh.limits.messages import SEND_KEYS_KEPT_SECONDS
 from mesh.messenger.account import Account
 from mesh.messenger.conversations.conversations import Conversations
@@ -109,18 +109,18 @@ class Messages:
         return self._message_pages.answer(withdrawn)
 
     def _ask(self, asked: AskMessages, now: Instant) -> MessagesAnswer:
-        named = asked.contact
-        conversation = None if named == "" else self._conversations.conversation(named).number
-        page = self._message_pages.page(asked, conversation)
+        page = self._message_pages.page(asked, self._find_number(asked.contact))
         self._receipts.were_read(self._message_pages.take_newly_read(), now=now)
         return page
 
     def _ask_items(self, asked: AskItemsByArrival, now: Instant) -> ItemsAnswer:
-        named = asked.conversation
-        conversation = None if named == "" else self._conversations.conversation(named).number
-        page = self._message_pages.by_arrival(asked, conversation)
+        page = self._message_pages.by_arrival(asked, self._find_number(asked.conversation))
         self._receipts.were_read(self._message_pages.take_newly_read(), now=now)
         return page
+
+    def _find_number(self, named: str | int) -> ConversationId | None:
+        """Return the number of a conversation; None where all are meant."""
+        return None if named == "" else self._conversations.conversation(named).number
 
     def _details(self, asked: AskMessage, now: Instant) -> MessageDetailsAnswer:
         row = self._messages.find(asked.message)

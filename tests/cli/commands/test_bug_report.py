@@ -6,13 +6,13 @@ from pathlib import Path
 from mesh.commands.groups import (
     AskGroups,
     AskMembers,
-    GroupAnswer,
     GroupsAnswer,
     MemberAnswer,
     MembersAnswer,
 )
 from mesh.node.logs import LOG_FILE
 from tests.api.small_node import Running
+from tests.cli.answers import group
 from tests.cli.conftest import Mesh, befriend
 
 
@@ -41,24 +41,7 @@ def test_a_report_is_shown_and_is_saved_only_by_a_yes(
 
 
 def test_names_of_groups_and_of_who_is_in_them_are_cut_out(mesh: Mesh, node: Running) -> None:
-    crew = GroupAnswer(
-        conversation=1,
-        gid="",
-        name="Marker crew",
-        about="",
-        role="member",
-        members_count=2,
-        state="in",
-        waiting_since=0,
-        waiting_for=[],
-        code="",
-        inviter="",
-        note="",
-        invited=[],
-        settings=None,
-        is_known=False,
-        tells="held",
-    )
+    crew = group(conversation=1, name="Marker crew")
     stranger = MemberAnswer(
         member=2,
         key="",
