@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from mesh.commands.files import FileAnswer
 from mesh.commands.item_commands import RetractItem
@@ -272,6 +272,50 @@ def test_a_voice_note_is_recorded_heard_and_sent(
     theirs.keyboard.press("End")
     expect(slider).to_have_attribute("aria-valuetext", re.compile("0:0[1-6]"))
     expect(theirs.locator(".list .row[aria-current]")).to_contain_text("Voice note")
+
+
+def test_a_voice_note_sent_before_it_sounds_is_no_failure(my_chat: Page) -> None:
+    mine = my_chat
+    record(mine, 600)
+    # Play, and send while the browser still opens the sound.
+    mine.evaluate("""async () => {
+      const press = (name) => document.querySelector(`.recorder .${name}`).click();
+      press("play");
+      for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+      press("send"); }""")
+    expect(mine.locator(".composer textarea")).to_be_focused()
+    expect(mine.locator(".message .voice")).to_be_visible()
+    expect(mine.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_note_that_is_fetched_after_one_went_elsewhere_is_not_played(my_chat: Page) -> None:
+    mine = my_chat
+    mine.evaluate("""() => {
+      window.played = 0;
+      const play = HTMLMediaElement.prototype.play;
+      HTMLMediaElement.prototype.play = function () {
+        window.played += 1;
+        return play.call(this); }; }""")
+    record(mine, 600)
+    mine.keyboard.press("Enter")
+    # It stands in the vault now, and no longer in the page alone.
+    note = mine.locator(".message .voice")
+    expect(note).to_have_attribute("data-voice", re.compile("^[0-9]+$"))
+    play = note.locator(".play")
+    late: list[Route] = []
+    mine.route(re.compile("/v1/files/[0-9]+$"), lambda route: late.append(route))
+    with mine.expect_request(re.compile("/v1/files/[0-9]+$")):
+        play.press("Enter")
+    place = mine.evaluate("location.hash")
+    go(mine, "#/chats")
+    with mine.expect_response(re.compile("/v1/files/[0-9]+$")):
+        late[0].continue_()
+    mine.unroute_all()
+    go(mine, place)
+    assert mine.evaluate("window.played") == 0
+    # Asked for anew it sounds.
+    play.press("Enter")
+    eventually(lambda: mine.evaluate("window.played"), bool, within_s=60, what="it is played")
 
 
 def test_a_voice_note_is_discarded_and_stops_before_it_is_too_large(

@@ -1,7 +1,7 @@
 // Voice notes in messages: a waveform that is the progress. Nothing plays by itself, and one at a time.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { ref } from "../../vendor/lit-html/directives/ref.js";
-import { ask } from "../api.js";
+import { ask, Problem } from "../api.js";
 import { doing, failed } from "../dom.js";
 import { icon } from "../icons.js";
 import { onArrival } from "../router.js";
@@ -15,6 +15,9 @@ const HEIGHT = 26;
 
 /** The one that plays or was played last: { name, audio, address, length_ms, conversation, isSought }. */
 let player = null;
+
+/** The name of the one that was asked for last and is on its way; null once nobody waits for it. */
+let wanted = null;
 
 const isWhole = (file) => ["new", "here"].includes(file.state);
 
@@ -66,9 +69,10 @@ export function toggleVoice(item) {
 }
 
 async function toggle(file) {
-  const one = await playerOf(file);
-  if (one.audio.paused) await one.audio.play();
-  else one.audio.pause();
+  const { audio } = await playerOf(file);
+  if (!audio.paused) audio.pause();
+  // Whoever pauses, sends or leaves before it sounds wants just that; what cannot be played says so itself.
+  else await audio.play().catch((problem) => { if (!["AbortError", "NotSupportedError"].includes(problem.name)) throw problem; });
 }
 
 async function seek(file, ms) {
@@ -84,8 +88,11 @@ const SOUND = "audio/webm";
 
 async function playerOf(file) {
   const name = nameOf(file);
+  wanted = name;
   if (player?.name === name) return player;
   const data = file.data ?? await (await ask("GET", `/v1/files/${file.number}`, { raw: true, seconds: 60 })).arrayBuffer();
+  if (wanted !== name) throw new Problem("cancelled");
+  if (player?.name === name) return player;
   const address = URL.createObjectURL(new Blob([data], { type: SOUND }));
   stop();
   const audio = new Audio(address);
@@ -99,6 +106,7 @@ async function playerOf(file) {
 }
 
 export function stop() {
+  wanted = null;
   if (!player) return;
   const { audio, address, name, length_ms } = player;
   player = null;
@@ -110,7 +118,12 @@ export function stop() {
 
 onForget(stop);
 // Where one is no longer, nothing goes on playing.
-onArrival((route) => { if (player && route.conversation !== player.conversation) player.audio.pause(); });
+let conversation;
+onArrival((route) => {
+  if (route.conversation !== conversation) wanted = null;
+  ({ conversation } = route);
+  if (player && player.conversation !== conversation) player.audio.pause();
+});
 
 /** While it plays, its place is shown with each frame: nothing else is drawn anew for it. */
 function tick() {
