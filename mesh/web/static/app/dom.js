@@ -7,6 +7,7 @@ import { t, told } from "./words.js";
 
 /** Run what a button began; what fails is told where the person looks. */
 export const doing = (work) => async (event) => {
+  if (event?.type === "submit") event.preventDefault();
   const button = event?.currentTarget;
   if (button?.dataset?.busy) return;
   if (button?.dataset) button.dataset.busy = "1";
@@ -30,7 +31,7 @@ export function openDialog(dialog) {
   const from = document.activeElement;
   const former = dialog.under && dialog.under === state.dialog ? null : state.dialog;
   for (let each = former; each && each !== dialog.under; each = each.under) each.closed?.();
-  state.dialog = { returnTo: former ? former.returnTo : from?.closest(".menu") ? lastOpener : from, ...dialog };
+  state.dialog = { at: location.href, returnTo: former ? former.returnTo : from?.closest(".menu") ? lastOpener : from, ...dialog };
   // One in the place of another is the same element, and would leave the focus nowhere.
   change(() => former && refocus());
 }

@@ -1,13 +1,13 @@
 // Where one is: the part of the address behind `#`.
+import { closeDialog } from "./dom.js";
 import { change, state } from "./state.js";
 
 export function parse(hash) {
   const [section = "chats", ...parts] = hash.replace(/^#\/?/, "").split("/").map((part) => {
     try { return decodeURIComponent(part); } catch { return part; }
   });
-  const known = { c: "chats", chats: "chats", people: "people", network: "network", settings: "settings" };
   const isConversation = section === "c";
-  return { section: known[section] ?? "chats", conversation: isConversation ? Number(parts[0]) || 0 : 0, parts: isConversation ? parts.slice(1) : parts };
+  return { section: ["people", "network", "settings"].includes(section) ? section : "chats", conversation: isConversation ? Number(parts[0]) || 0 : 0, parts: isConversation ? parts.slice(1) : parts };
 }
 
 export const go = (hash) => { if (location.hash === hash) arrived(); else location.hash = hash; };
@@ -26,7 +26,15 @@ function arrived() {
   change();
 }
 
+// Back closes what lies on top and stays: nobody writes above a chat they do not see.
+function moved() {
+  const { at = location.href } = state.dialog ?? {};
+  if (at === location.href) return arrived();
+  history.pushState(null, "", at);
+  closeDialog();
+}
+
 export function startRouting() {
-  addEventListener("hashchange", arrived);
+  addEventListener("hashchange", moved);
   state.route = parse(location.hash);
 }

@@ -5,8 +5,8 @@ import { SIZES } from "./times.js";
 
 /** A row of settings with a switch that is saved at once. */
 export const switchRow = ({ title, line, on, set, id }) => html`<div class="setting">
-  <span class="grow"><span class="title" id=${id}>${title}</span>${line ? html`<span class="line">${line}</span>` : nothing}</span>
-  <button type="button" class="switch" role="switch" aria-checked=${on} aria-labelledby=${id} @click=${doing(() => set(!on))}></button></div>`;
+  <label class="grow" for=${`${id}-switch`}><span class="title" id=${id}>${title}</span>${line ? html`<span class="line">${line}</span>` : nothing}</label>
+  <button type="button" id=${`${id}-switch`} class="switch" role="switch" aria-checked=${on} aria-labelledby=${id} @click=${doing(() => set(!on))}></button></div>`;
 
 export const choiceRow = ({ title, line, value, options, set, id }) => html`<div class="setting">
   <label class="grow" for=${id}><span class="title">${title}</span>${line ? html`<span class="line">${line}</span>` : nothing}</label>

@@ -2,7 +2,6 @@
 import { t } from "./words.js";
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const exactClock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const weekday = new Intl.DateTimeFormat(undefined, { weekday: "short" });
 const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const dated = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
@@ -15,8 +14,6 @@ export const nowSeconds = () => Math.floor(Date.now() / 1000);
 
 export const time = (seconds) => clock.format(at(seconds));
 export const exact = (seconds) => full.format(at(seconds));
-export const withSeconds = (seconds) =>
-  dayOf(seconds) === dayOf(nowSeconds()) ? exactClock.format(at(seconds)) : `${date.format(at(seconds))} ${exactClock.format(at(seconds))}`;
 
 const daysAgo = (seconds) => Math.round((new Date(dayOf(nowSeconds())) - new Date(dayOf(seconds))) / 86_400_000);
 

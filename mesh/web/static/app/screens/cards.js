@@ -128,7 +128,7 @@ async function sayMore(item) {
   const people = await checkedIn(item);
   if (!isHere()) return;
   openForm({
-    title: t("checkin.more"), acts: t("checkin.say"),
+    as: `answer ${item.number}`, title: t("checkin.more"), acts: t("checkin.say"),
     view: () => html`<div class="field"><label for="say-who">${t("checkin.who")}</label><select id="say-who" name="subject" autofocus>${people.map((person) => html`<option value=${person.is_me ? "" : person.key} ?selected=${person.is_me}>${person.is_me ? t("you") : person.label}</option>`)}</select></div>
       <div class="field"><label for="say-which">${t("checkin.answer")}</label><select id="say-which" name="which">${answers.map((answer, which) => html`<option value=${which}>${oneLine(answer.words, 64)}</option>`)}</select></div>
       <div class="field"><label for="say-note">${t("checkin.note")}</label><input type="text" id="say-note" name="note" maxlength="300" dir="auto"></div>

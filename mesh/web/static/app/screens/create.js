@@ -4,7 +4,7 @@ import { tell } from "../acts.js";
 import { failed, here, openDialog } from "../dom.js";
 import { membersOf } from "../groups.js";
 import { icon } from "../icons.js";
-import { change, state } from "../state.js";
+import { change, onForget, state } from "../state.js";
 import { rich, t, told } from "../words.js";
 import { put } from "./cards.js";
 
@@ -25,11 +25,39 @@ function peopleOf(each) {
   return [{ key: state.identity?.key ?? "", isMe: true }, { key: contact?.key ?? "", name: each.title }].filter(({ key }) => key);
 }
 
+/** What was entered into forms that were closed before they were sent: of each its fields. */
+const kept = new Map();
+
+/** The keys for what is posted from them: the same words again are the same thing. */
+const keys = new Map();
+
+onForget(() => { kept.clear(); keys.clear(); });
+
+const placeOf = ({ name, type, value }) => (type === "checkbox" ? `${name} ${value}` : name);
+
+/** Put into the form that is open what was entered before. */
+function fill(fields) {
+  for (const element of document.querySelector("#form")?.elements ?? []) {
+    const entered = fields.get(placeOf(element));
+    if (typeof entered === "boolean") element.checked = entered;
+    else if (entered !== undefined) element.value = entered;
+  }
+}
+
 /**
  * A dialog with a form: what it holds goes to `act(data)`, which may return what comes then if the person is still there. It stays until
- * the answer came; a failure stands in it, and what was typed stays. The hidden button lets Enter send it.
+ * the answer came; a failure stands in it, and what was typed stays. The hidden button lets Enter send it. What was entered into a form
+ * that has a name, `as`, is there again when it is opened again, until it was sent.
  */
-export function openForm({ title, acts, view, act }) {
+export function openForm({ title, acts, view, act, as }) {
+  const fields = kept.get(as) ?? new Map();
+  const keep = ({ target }) => {
+    // A tap beside it throws nothing away.
+    made.modal = true;
+    if (!as || !target.name) return;
+    fields.set(placeOf(target), target.type === "checkbox" ? target.checked : target.value);
+    kept.set(as, fields);
+  };
   let sending = null;
   let problem = null;
   const send = async (data) => {
@@ -38,6 +66,7 @@ export function openForm({ title, acts, view, act }) {
     change();
     try {
       const then = await act(data);
+      kept.delete(as);
       // Drawn without the form first: a dialog that comes takes the focus, and gives it back.
       if (isHere() && then) change(then);
     } catch (failure) {
@@ -49,13 +78,15 @@ export function openForm({ title, acts, view, act }) {
   };
   openDialog({
     title, acts, safe: t("cancel"), act: () => { document.querySelector("#form").requestSubmit(); return sending; },
-    body: () => html`<form id="form" class="stack choose" aria-busy=${sending ? "true" : nothing} @submit=${(event) => {
+    body: () => html`<form id="form" class="stack choose" aria-busy=${sending ? "true" : nothing} @input=${keep} @submit=${(event) => {
       event.preventDefault();
       // A second press while the first one waits for its answer is none.
       sending ??= send(new FormData(event.target)).finally(() => { sending = null; change(); });
     }}>${view()}${problem ? html`<p class="failed" role="alert">${icon("circle-alert", 18)}<span>${told(problem)}</span></p>` : nothing}<button hidden></button></form>`,
   });
   const made = state.dialog;
+  made.modal = fields.size > 0;
+  if (fields.size) change(() => fill(fields));
 }
 
 /** Whether a dialog is open still, at the top or below another. */
@@ -76,11 +107,13 @@ export function keyOf() {
 
 /** Open the form of a kind; of a task that is there, with its values. */
 export function create(kind, each, item) {
-  const form = FORMS[kind](each, item);
-  const keyFor = keyOf();
-  const make = (told) => put(each, told, keyFor(told));
+  const as = `${kind} ${each.number} ${item?.number ?? ""}`;
+  const form = FORMS[kind](each, item, kept.get(as));
+  const keyFor = keys.get(as) ?? keyOf();
+  keys.set(as, keyFor);
+  const make = async (told) => { await put(each, told, keyFor(told)); keys.delete(as); };
   openForm({
-    title: t(item ? "task.change" : form.title), acts: t(item ? "save" : "create.do"), view: form.view,
+    as, title: t(item ? "task.change" : form.title), acts: t(item ? "save" : "create.do"), view: form.view,
     act: async (data) => { await (item ? form.change(form.read(data)) : make({ kind, ...form.read(data) })); },
   });
 }
@@ -88,8 +121,9 @@ export function create(kind, each, item) {
 const words = (data, name) => String(data.get(name) ?? "").trim();
 
 const FORMS = {
-  poll() {
+  poll(each, item, entered) {
     let count = 2;
+    while (entered?.has(`option${count}`)) count += 1;
     return {
       title: "create.poll",
       view: () => html`${line("question", t("poll.question"), "", true, 300)}

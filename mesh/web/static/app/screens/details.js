@@ -13,15 +13,20 @@ import { switchRow } from "../setting_rows.js";
 import { change, onForget, state } from "../state.js";
 import { streamOf } from "../stream.js";
 import { body, oneLine } from "../text.js";
-import { bytes, day, exact, lasts, timeOfDay, withSeconds } from "../times.js";
+import { bytes, day, dayOf, exact, lasts, nowSeconds, timeOfDay } from "../times.js";
 import { rich, t } from "../words.js";
 import "../words_more.js";
 import { changeOf, FOREVER } from "./chats.js";
 import { focusComposer } from "./composer.js";
 import { everybody, isCut } from "./everybody.js";
 import { glimpse, goneWords } from "./message.js";
+import { textRow } from "./text_row.js";
 
 export const panelHeader = (title, close) => html`<header class="header"><h2>${title}</h2><a class="icon-button" href=${close} aria-label=${t("close")} data-close>${icon("x", 21)}</a></header>`;
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const dated = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const withSeconds = (seconds) => `${dayOf(seconds) === dayOf(nowSeconds()) ? "" : `${dated.format(seconds * 1000)} `}${clock.format(seconds * 1000)}`;
 
 const ORDER = ["queued", "carried", "delivered", "read"];
 
@@ -166,9 +171,7 @@ export function personBody(id) {
       ${each ? timerRow(each) : nothing}
       ${each ? filesRow(each) : nothing}
       ${number ? switchRow({ id: `verified-${id}`, title: t("person.mark"), line: t("person.mark.line"), on: contact.trust === "verified" && !hasNewKeys(contact), set: (on) => post(`/v1/contacts/${id}/verify`, { is_verified: on }) }) : nothing}
-      <form class="setting" @submit=${doing(async (event) => { event.preventDefault(); await patch(`/v1/contacts/${id}`, { label: new FormData(event.target).get("label") }); toast(t("saved")); })}>
-        <label class="grow" for=${`label-${id}`}><span class="title">${t("person.rename")}</span><span class="line">${t("person.rename.line")}</span></label>
-        <input type="text" id=${`label-${id}`} name="label" .value=${contact.label} dir="auto"></form>
+      ${textRow({ id: `label-${id}`, title: t("person.rename"), line: t("person.rename.line"), value: contact.label, set: (label) => patch(`/v1/contacts/${id}`, { label }) })}
     </div>
     <dl class="pairs"><dt>${t("person.key")}</dt><dd class="mono">${contact.key ? keyStart(contact.key) : "–"}</dd><dt>${t("person.messages")}</dt><dd>${contact.messages_count.toLocaleString()}</dd></dl>
     <div class="buttons">

@@ -20,6 +20,7 @@ import { changeOf, FOREVER } from "./chats.js";
 import { openForm } from "./create.js";
 export { apartCard, isUnfolded, stretchesOf } from "./apart.js";
 import { filesPart, filesRow, isFiles, panelHeader } from "./details.js";
+import { textRow } from "./text_row.js";
 
 const NAME_BYTES_MAX = 64;
 const ASKED_MAX = 64;
@@ -63,15 +64,21 @@ async function askAll(conversation, ids, asked, more = {}) {
   }
 }
 
+/** Who was ticked for a group that is not made yet. */
+let ticked = new Set();
+onForget(() => { ticked = new Set(); });
+
 export function askNew() {
-  const { chosen, view } = picker(askable());
+  const people = askable();
+  const { chosen, view } = picker(people, people.map((each) => each.id).filter((id) => ticked.has(id)));
+  ticked = chosen;
   // What was done stays done where the rest fails: no second group is made.
   let made = null;
   // Groups that were there before a request whose answer was lost: it may have made one.
   let before = null;
   const asked = new Set();
   openForm({
-    title: t("group.new"), acts: t("group.make"),
+    as: "group", title: t("group.new"), acts: t("group.make"),
     view: () => html`${nameField()}${view()}
       <div class="field"><label for="group-timer">${t("timer.title")}</label><select id="group-timer" name="timer">${TIMERS.map((seconds) => html`<option value=${seconds}>${seconds ? t("timer.after", { time: lasts(seconds) }) : t("timer.off")}</option>`)}</select></div>
       <p class="small">${t("group.new.means")}</p>`,
@@ -93,6 +100,7 @@ export function askNew() {
       await askAll(made.conversation, ids, asked);
       if (Number(data.get("timer"))) await post(`/v1/conversations/${made.conversation}/timer`, { seconds: Number(data.get("timer")) });
       state.conversations.set(made.conversation, await get(`/v1/conversations/${made.conversation}`));
+      if (ticked === chosen) ticked = new Set();
       return () => go(`#/c/${made.conversation}`);
     },
   });
@@ -107,7 +115,7 @@ function askIn(group) {
     view: () => html`${view()}<div class="field"><label for="group-note">${t("group.note")}</label><input type="text" id="group-note" name="note" maxlength="300" dir="auto"></div><p class="small">${t("group.ask.means")}</p>`,
     act: async (data) => {
       const ids = [...chosen].map(String);
-      if (!ids.length) return;
+      if (!ids.length) throw { type: "nobody" };
       await askAll(group.conversation, ids, asked, { note: data.get("note").trim() });
       toast(t("group.asked", { n: ids.length }));
     },
@@ -334,8 +342,7 @@ function settingsView(group) {
     const words = Object.fromEntries(options);
     return isAdmin ? choiceRow({ id: `group-${name}`, title: t(`group.set.${name}`), line: t(`group.set.${name}.line`), value, options, set: (chosen) => set({ [name]: typeof value === "number" ? Number(chosen) : chosen }) }) : valueRow(t(`group.set.${name}`), words[value] ?? String(value));
   };
-  const text = (name, value, length) => html`<form class="setting" @submit=${doing(async (event) => { event.preventDefault(); changed(await patch(`/v1/groups/${group.conversation}`, { [name]: new FormData(event.target).get(name).trim() })); toast(t("saved")); })}>
-    <label class="grow" for=${`group-${name}-text`}><span class="title">${t(`group.set.${name}`)}</span><span class="line">${t("group.set.forall")}</span></label><input type="text" id=${`group-${name}-text`} name=${name} .value=${value} maxlength=${length} dir="auto"></form>`;
+  const text = (name, value, length) => textRow({ id: `group-${name}-text`, title: t(`group.set.${name}`), line: t("group.set.forall"), value, length, set: async (words) => changed(await patch(`/v1/groups/${group.conversation}`, { [name]: words.trim() })) });
   const who = WHO.map((each) => [each, t(`group.${each}.may`)]);
   const lives = LIFETIMES.map((each) => [each, t(`group.lifetime.${each}`)]);
   const days = [...new Set([...HISTORY_DAYS, settings.history])].sort((a, b) => a - b).map((each) => [each, each ? lasts(each * 86_400) : t("group.history.none")]);

@@ -12,12 +12,14 @@ import { enter, signedOut } from "../sync.js";
 import { bytes, timeOfDay } from "../times.js";
 import { has, t } from "../words.js";
 import "../words_more.js";
-import { lockNow, partHeader } from "./frame.js";
+import { openForm } from "./create.js";
 import { passphraseFields } from "./first_run.js";
+import { lockNow, partHeader } from "./frame.js";
 import { saveAnswer } from "./network.js";
 import { otherProfiles } from "./profiles.js";
 import { loadRoom, roomView } from "./room.js";
 import { loadShare, shareView } from "./share.js";
+import { textRow } from "./text_row.js";
 import { openWipe } from "./wipe.js";
 
 const PAGES = [["you", "circle-user-round"], ["privacy", "eye-off"], ["notifications", "bell"], ["appearance", "palette"], ["node", "package"], ["storage", "hard-drive"], ["lock", "key-round"], ["tokens", "terminal"], ["backup", "save"], ["share", "qr-code"], ["about", "info"]];
@@ -59,8 +61,7 @@ async function load(page) {
 
 const views = {
   you: () => html`<div class="card">
-      <form class="setting" @submit=${doing(async (event) => { event.preventDefault(); state.identity = await patch("/v1/identity", { name: new FormData(event.target).get("name") }); toast(t("saved")); })}>
-        <label class="grow" for="own-name"><span class="title">${t("settings.name")}</span><span class="line">${t("settings.name.line")}</span></label><input type="text" id="own-name" name="name" dir="auto" .value=${state.identity?.name ?? ""}></form>
+      ${textRow({ id: "own-name", title: t("settings.name"), line: t("settings.name.line"), value: state.identity?.name ?? "", set: async (name) => { state.identity = await patch("/v1/identity", { name }); } })}
       ${state.identity ? valueRow(t("settings.key"), html`<span class="mono">${keyStart(state.identity.key)}</span>`) : nothing}
       ${valueRow(t("settings.profile"), state.status?.profile ?? "", t("profiles.line"))}</div>
     ${otherProfiles(state.profiles)}
@@ -110,8 +111,10 @@ const views = {
       <div class="setting"><span class="grow"><span class="title">${t("settings.signout.all")}</span></span><button class="button" @click=${doing(() => signOutHere(true))}>${t("settings.signout.all")}</button></div></div>`,
 
   backup: () => html`<div class="card">${valueRow(t("backup.auto"), state.backup?.copied ? timeOfDay(state.backup.copied) : t("backup.never"), state.backup?.has_passphrase === false ? t("backup.unset") : "")}${setting("weekly_copy")}
-      <form class="setting" @submit=${doing(makeBackup)}><span class="grow"><label class="title" for="backup-pass">${t("backup.now")}</label><span class="line">${t("backup.now.line")}</span></span>
-        <input type="text" class="unseen" autocomplete="username" tabindex="-1" aria-hidden="true"><input id="backup-pass" name="passphrase" type="password" autocomplete="new-password" placeholder=${t("backup.pass")} required><button class="button">${icon("download", 17)}${t("backup.make")}</button></form></div>`,
+      ${state.backup?.has_passphrase === false ? nothing : html`<form class="setting" @submit=${doing(makeBackup)}><span class="grow"><label class="title" for="backup-pass">${t("backup.now")}</label><span class="line">${t("backup.now.line")}</span></span>
+        <input type="text" class="unseen" autocomplete="username" tabindex="-1" aria-hidden="true"><input id="backup-pass" name="passphrase" type="password" autocomplete="off" placeholder=${t("backup.pass")} required><button class="button" ?disabled=${!state.backup}>${icon("download", 17)}${t("backup.make")}</button></form>`}</div>
+    ${state.backup?.has_passphrase === false ? html`<form class="card stack padded" @submit=${doing(firstBackup)}><h3 class="label">${t("backup.now")}</h3><p class="small">${t("backup.now.line")}</p><p class="care-line">${icon("key-round", 18)}${t("backup.first")}</p>
+      ${passphraseFields(sealing)}<button class="button main" ?disabled=${!sealing.passphrase || sealing.passphrase !== sealing.again}>${icon("download", 17)}${t("backup.make")}</button></form>` : nothing}`,
 
   about: () => html`<div class="card">${valueRow(t("settings.version"), state.status?.version ?? "")}
       <div class="setting"><span class="grow">${t("settings.never")}</span></div><div class="setting"><span class="grow">${t("settings.licence")}</span></div>
@@ -145,8 +148,7 @@ function setting(name, meaning = "") {
   const line = [meaning || each.meaning, each.source === "environment" ? t("settings.from.environment") : "", each.takes_effect === "at the next start" ? t("settings.takes.start") : ""].filter(Boolean).join(" · ");
   if (each.choices.length) return choiceRow({ id: `set-${name}`, title, line, value: each.value, options: each.choices.map((choice) => [choice, choice]), set: (value) => doing(() => set(value))({}) });
   if (typeof (each.value ?? each.default) === "boolean") return switchRow({ id: `set-${name}`, title, line, on: each.value, set });
-  return html`<form class="setting" @submit=${doing(async (event) => { event.preventDefault(); const raw = new FormData(event.target).get("value"); await set(raw === "" ? null : isSize ? sizeOf(raw) : raw); toast(t("saved")); })}>
-    <label class="grow" for=${`set-${name}`}><span class="title">${title}</span><span class="line">${line}</span></label><input type="text" id=${`set-${name}`} name="value" .value=${isSize && each.value ? exactBytes(each.value) : String(each.value ?? "")} ?disabled=${each.source === "environment"}></form>`;
+  return textRow({ id: `set-${name}`, title, line, value: isSize && each.value ? exactBytes(each.value) : String(each.value ?? ""), isFixed: each.source === "environment", set: (raw) => set(raw === "" ? null : isSize ? sizeOf(raw) : raw) });
 }
 
 async function signOutHere(everywhere) {
@@ -160,7 +162,8 @@ async function askToNotify(on) {
 }
 
 const form = { old: "", passphrase: "", again: "" };
-onForget(() => Object.assign(form, { old: "", passphrase: "", again: "" }));
+const sealing = { passphrase: "", again: "" };
+onForget(() => { Object.assign(form, { old: "", passphrase: "", again: "" }); Object.assign(sealing, { passphrase: "", again: "" }); });
 
 function changePassphrase() {
   const isSet = state.status?.has_passphrase !== false;
@@ -176,22 +179,37 @@ function changePassphrase() {
 }
 
 function newToken() {
-  const made = { name: "", scope: "read", token: "" };
-  openDialog({
-    title: t("token.new"), safe: t("close"),
-    body: () => (made.token ? html`<p>${t("token.once")}</p><div class="link-well"><code>${made.token}</code><button class="button" @click=${doing(() => copyText(made.token))}>${icon("copy", 17)}${t("copy")}</button></div>`
-      : html`<div class="field"><label for="token-name">${t("token.name")}</label><input id="token-name" @input=${(event) => { made.name = event.target.value; }}></div>
-        <div class="card">${choiceRow({ id: "token-scope", title: t("token.scope"), value: made.scope, options: ["metrics", "read", "send", "admin"].map((scope) => [scope, t(`token.scope.${scope}`)]), set: (value) => { made.scope = value; } })}</div>
-        <button class="button main" @click=${doing(async () => { made.token = (await post("/v1/tokens", { name: made.name, scope: made.scope })).token; await load("tokens"); })}>${t("token.make")}</button>`),
+  let scope = "read";
+  openForm({
+    title: t("token.new"), acts: t("token.make"),
+    view: () => html`<div class="field"><label for="token-name">${t("token.name")}</label><input type="text" id="token-name" name="name" autofocus></div>
+      <div class="card">${choiceRow({ id: "token-scope", title: t("token.scope"), value: scope, options: ["metrics", "read", "send", "admin"].map((one) => [one, t(`token.scope.${one}`)]), set: (value) => { scope = value; } })}</div>`,
+    act: async (data) => {
+      const { token } = await post("/v1/tokens", { name: data.get("name"), scope });
+      load("tokens");
+      // It is told this once: it is shown also to who closed the form or went on.
+      change(() => openDialog({ under: state.dialog, title: t("token.new"), safe: t("close"), body: html`<p>${t("token.once")}</p><div class="link-well"><code>${token}</code><button class="button" @click=${doing(() => copyText(token))}>${icon("copy", 17)}${t("copy")}</button></div>` }));
+    },
   });
 }
 
-async function makeBackup(event) {
-  event.preventDefault();
-  const passphrase = new FormData(event.target).get("passphrase");
+const saveBackup = async (passphrase) => {
   await saveAnswer(await ask("POST", "/v1/backup", { body: { passphrase }, raw: true, seconds: 3600 }), "mesh-backup.mesh");
-  event.target.reset();
   toast(t("backup.done"));
+};
+
+async function makeBackup({ target }) {
+  await saveBackup(new FormData(target).get("passphrase"));
+  target.reset();
+}
+
+/** The first one sets the passphrase of all: it is written twice. */
+async function firstBackup() {
+  const { passphrase, again } = sealing;
+  if (!passphrase || passphrase !== again) return;
+  await saveBackup(passphrase);
+  Object.assign(sealing, { passphrase: "", again: "" });
+  await load("backup");
 }
 
 onArrival(({ section, parts }) => {
