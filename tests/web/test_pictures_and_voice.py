@@ -288,6 +288,19 @@ def test_a_voice_note_sent_before_it_sounds_is_no_failure(my_chat: Page) -> None
     expect(mine.get_by_role("dialog")).to_have_count(0)
 
 
+def test_a_voice_note_whose_button_is_pressed_twice_is_one(my_chat: Page) -> None:
+    mine = my_chat
+    record(mine, 600)
+    # Both before anything is drawn again.
+    mine.evaluate("""() => {
+      const send = document.querySelector(".recorder .send");
+      send.click();
+      send.click(); }""")
+    expect(mine.locator(".composer textarea")).to_be_focused()
+    expect(mine.locator(".message .voice")).to_be_visible()
+    expect(mine.get_by_role("article")).to_have_count(3)
+
+
 def test_a_note_that_is_fetched_after_one_went_elsewhere_is_not_played(my_chat: Page) -> None:
     mine = my_chat
     mine.evaluate("""() => {

@@ -11,6 +11,7 @@ import { choiceRow, switchRow } from "../setting_rows.js";
 import { change, onForget, state } from "../state.js";
 import { timeOfDay } from "../times.js";
 import { rich, t } from "../words.js";
+import { openForm } from "./create.js";
 import { partHeader } from "./frame.js";
 
 const TABS = [["code", "qr-code"], ["scan", "scan-line"], ["paste", "clipboard-paste"]];
@@ -84,16 +85,15 @@ export function qr(rows, label = t("add.who")) {
 }
 
 function newInvite() {
-  const form = { uses_max: 1, days: 7, label: "", with_addresses: false };
-  openDialog({
-    title: t("invite.title"), safe: t("cancel"), acts: t("add.make"), danger: false,
-    act: async () => { const isHere = here(); await make(form); isHere(); },
-    body: () => html`<div class="card">
+  const form = { uses_max: 1, days: 7, with_addresses: false };
+  openForm({
+    title: t("invite.title"), acts: t("add.make"), act: async (data) => { await make({ ...form, label: data.get("label") }); },
+    view: () => html`<div class="card">
       ${choiceRow({ id: "invite-people", title: t("invite.people"), value: form.uses_max, options: PEOPLE.map((n) => [n, n]), set: (value) => { form.uses_max = Number(value); change(); } })}
       ${choiceRow({ id: "invite-days", title: t("invite.days"), value: form.days, options: DAYS.map((n) => [n, t("invite.day", { n })]), set: (value) => { form.days = Number(value); } })}
       ${switchRow({ id: "invite-where", title: t("invite.where"), line: t("invite.where.line"), on: form.with_addresses, set: (value) => { form.with_addresses = value; change(); } })}</div>
       ${form.uses_max > 1 ? html`<p class="small">${t("invite.many")}</p>` : nothing}
-      <div class="field"><label for="invite-label">${t("add.label")}</label><input id="invite-label" dir="auto" @input=${(event) => { form.label = event.target.value; }}></div>`,
+      <div class="field"><label for="invite-label">${t("add.label")}</label><input type="text" id="invite-label" name="label" dir="auto" autofocus></div>`,
   });
 }
 
@@ -209,19 +209,19 @@ async function inspect() {
   // Who went on meanwhile is asked nothing.
   if (!isHere()) return;
   if (groups.isGroupLink(link)) { groups.askJoin(link, contents, () => { typed = ""; }); return; }
-  const form = { label: "" };
-  openDialog({
-    title: t("add.confirm", { name: contents.name || keyStart(contents.key) }), safe: t("cancel"), acts: contents.is_usable ? t("add") : undefined, danger: false,
-    act: async () => {
-      const isStill = here();
-      const contact = await post("/v1/contacts", { link, label: form.label });
+  const title = t("add.confirm", { name: contents.name || keyStart(contents.key) });
+  const body = html`<p>${contents.is_usable ? rich(contents.name ? "add.contents" : "add.contents.key", { name: contents.name, key: keyStart(contents.key) }) : contents.sentence}</p>
+      ${contents.addresses.length ? html`<p class="care-line">${icon("link", 18)}<span>${rich("add.hint", { address: contents.addresses.join(", ") })}</span></p>` : nothing}`;
+  if (!contents.is_usable) { openDialog({ title, safe: t("cancel"), body }); return; }
+  openForm({
+    title, acts: t("add"),
+    view: () => html`${body}<div class="field"><label for="new-label">${t("add.name")}</label><input type="text" id="new-label" name="label" dir="auto" autofocus placeholder=${contents.name}></div>`,
+    act: async (data) => {
+      const contact = await post("/v1/contacts", { link, label: data.get("label") });
       typed = "";
       toast(t("add.done", { name: contact.label }));
-      if (isStill()) go(`#/c/${contact.id}`);
+      return () => go(`#/c/${contact.id}`);
     },
-    body: html`<p>${contents.is_usable ? rich(contents.name ? "add.contents" : "add.contents.key", { name: contents.name, key: keyStart(contents.key) }) : contents.sentence}</p>
-      ${contents.addresses.length ? html`<p class="care-line">${icon("link", 18)}<span>${rich("add.hint", { address: contents.addresses.join(", ") })}</span></p>` : nothing}
-      ${contents.is_usable ? html`<div class="field"><label for="new-label">${t("add.name")}</label><input id="new-label" dir="auto" placeholder=${contents.name} @input=${(event) => { form.label = event.target.value; }}></div>` : nothing}`,
   });
 }
 

@@ -11,6 +11,7 @@ import { lasts } from "../times.js";
 import { rich, t } from "../words.js";
 import "../words_more.js";
 import { listed, pictureOf, titleOf } from "./chats.js";
+import { openForm } from "./create.js";
 import { nameOfAuthor } from "./message.js";
 
 /** The dialog closes when it is done: what fails is told above it, and what was chosen stays. */
@@ -57,7 +58,7 @@ export function askForward(each, item) {
       <label class="row short"><input type="checkbox" .checked=${chosen.has(other.number)} @change=${(event) => { event.target.checked ? chosen.add(other.number) : chosen.delete(other.number); change(); }}>${pictureOf(other, 36)}<span class="text name"><bdi>${titleOf(other)}</bdi></span></label>`)}</fieldset>
       <label class="pick"><input type="checkbox" .checked=${saysAuthor} @change=${(event) => { saysAuthor = event.target.checked; }}>${rich("forward.author", { name: author })}</label>`,
     act: async () => {
-      if (!chosen.size) return;
+      if (!chosen.size) throw { type: "nobody" };
       const isHere = here();
       const { text, marks } = item;
       const files = (item.files ?? []).map((file) => file.number);
@@ -72,10 +73,9 @@ export function askForward(each, item) {
 }
 
 export function askSign(each, item) {
-  let sign = "";
-  openDialog({
-    title: t("react.other"), safe: t("cancel"), acts: t("menu.react"), act: () => (sign.trim() ? then(() => react(each, item, sign.trim()))() : undefined),
-    body: () => html`<div class="field"><label for="sign">${t("react.sign")}</label><input id="sign" type="text" maxlength="16" autocomplete="off" .value=${sign} @input=${(event) => { sign = event.target.value; }}>
+  openForm({
+    title: t("react.other"), acts: t("menu.react"), act: async (data) => { if (data.get("sign").trim()) await react(each, item, data.get("sign").trim()); },
+    view: () => html`<div class="field"><label for="sign">${t("react.sign")}</label><input id="sign" name="sign" type="text" maxlength="16" autocomplete="off" required autofocus>
       <span class="hint">${t("react.sign.hint")}</span></div>`,
   });
 }

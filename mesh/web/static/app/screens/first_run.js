@@ -44,7 +44,7 @@ const nameStep = () => html`<div><h2 class="page-title">${t("first.title.name")}
 const passphraseStep = () => html`<div><h2 class="page-title">${t("first.title.pass")}</h2><p class="lead">${t("first.pass")}</p></div>
   ${passphraseFields(form)}
   <div class="field"><label for="first-lock">${t("first.lock")}</label><select id="first-lock" @change=${(event) => { form.locksAfter = Number(event.target.value); }}>${LOCKS_AFTER.map((n) => html`<option value=${n} ?selected=${n === form.locksAfter}>${n ? t("first.lock.after", { n }) : t("first.lock.never")}</option>`)}</select></div>
-  <div class="between"><button type="button" class="button plain big" @click=${doing(without)}>${t("first.nopass")}</button><button class="button main big" ?disabled=${!form.passphrase || form.passphrase !== form.again}>${t("next")}</button></div>`;
+  <div class="between"><button type="button" class="button plain big" @click=${() => { form.step = 1; change(); }}>${t("back")}</button><button type="button" class="button plain big" @click=${doing(without)}>${t("first.nopass")}</button><button class="button main big" ?disabled=${!form.passphrase || form.passphrase !== form.again}>${t("next")}</button></div>`;
 
 const foundStep = () => html`<div><h2 class="page-title">${t("first.title.found")}</h2><p class="lead">${t("first.found")}</p></div>
   <div class="card">${switchRow({ id: "first-found", title: t("first.found.nearby"), line: t("first.found.nearby.line"), on: form.isFound, set: (on) => { form.isFound = on; } })}

@@ -114,6 +114,8 @@ onForget(() => { const made = state.recording; state.recording = null; made?.end
 onArrival((route) => { if (state.recording && route.conversation !== state.recording.conversation) state.recording.end?.(); });
 
 function send(each, made) {
+  // A second press is none: it was sent by the first.
+  if (state.recording !== made) return;
   state.recording = null;
   stopPlaying();
   put({ conversation: each.number, text: "", marks: [], reply: undefined, files: [made.entry] });

@@ -10,6 +10,7 @@ import { t, told } from "../words.js";
 import "../words_start.js";
 import { silentBanner } from "./banners.js";
 import { alone } from "./alone.js";
+import { focusComposer } from "./composer.js";
 import { openOtherProfiles } from "./profiles.js";
 import { openWipe } from "./wipe.js";
 
@@ -47,11 +48,19 @@ async function unlock(event) {
     passphrase = "";
     waitUntil = 0;
     await enter();
+    if (state.phase === "ready") change(goOn);
   } catch (refused) {
     problem = refused;
     const wait = Number(refused.fields?.wait_seconds ?? 0);
     waitUntil = wait ? nowSeconds() + wait : 0;
   } finally { isBusy = false; change(); }
+}
+
+/** The focus goes to where one writes, else to the list. */
+function goOn() {
+  if (document.activeElement !== document.body) return;
+  if (state.conversations.has(state.route.conversation) && matchMedia("(hover: hover)").matches) focusComposer();
+  else [...document.querySelectorAll(".list, .middle")].find((part) => part.offsetParent)?.focus();
 }
 
 /** Whoever is quicker than a daemon that was just locked, and begins anew, need not ask twice. */
@@ -63,6 +72,9 @@ async function open() {
     await new Promise((then) => setTimeout(then, AGAIN_MS));
   }
 }
+
+// The address of `mesh open` in a page that is here changes only what is behind the #.
+addEventListener("hashchange", () => { if (/^#code=/.test(location.hash)) location.reload(); });
 
 export const signedOutPage = () => alone(html`<div class="card"><h2 class="page-title">${t("session.title")}</h2><p class="lead">${t("session.text")}</p><div class="link-well"><code>${t("session.command")}</code></div></div>`);
 export const relayPage = () => alone(html`<div class="card"><h2 class="page-title">${t("empty.title")}</h2><p class="lead">${t("relay.text")}</p></div>`);
