@@ -1,4 +1,4 @@
-"""A newcomer's hands: Back above a form, Esc, a tap beside it, a second press, a field that is left.
+"""A newcomer at the page: Back above a form, Esc, a tap beside it, a second press.
 
 One daemon with a passphrase, one of a newcomer, and one browser for both.
 """
@@ -126,7 +126,7 @@ def test_what_was_entered_into_a_form_is_there_again_until_it_was_sent(home: Hom
     for label, text in (("Question", "Who cooks?"), ("Choice 1", "You"), ("Choice 2", "I")):
         form.get_by_label(label, exact=True).fill(text)
     form.get_by_role("button", name="Another choice").click()
-    form.get_by_label("Choice 3", exact=True).fill("Nobody")
+    form.get_by_label("Choice 3", exact=True).fill("Whoever comes")
     form.get_by_label("Several may be chosen").check()
     # A tap beside it throws nothing away; Esc closes, and clears nothing.
     page.mouse.click(5, 5)
@@ -136,11 +136,11 @@ def test_what_was_entered_into_a_form_is_there_again_until_it_was_sent(home: Hom
     expect(form).to_have_count(0)
     open_form(page, "Poll")
     expect(form.get_by_label("Question", exact=True)).to_have_value("Who cooks?")
-    expect(form.get_by_label("Choice 3", exact=True)).to_have_value("Nobody")
+    expect(form.get_by_label("Choice 3", exact=True)).to_have_value("Whoever comes")
     expect(form.get_by_label("Several may be chosen")).to_be_checked()
     form.get_by_role("button", name="Put it in").click()
     expect(form).to_have_count(0)
-    expect(page.get_by_role("article").filter(has_text="Nobody")).to_have_count(1)
+    expect(page.get_by_role("article").filter(has_text="Whoever comes")).to_have_count(1)
     open_form(page, "Poll")
     expect(form.get_by_label("Question", exact=True)).to_have_value("")
     # Nothing was entered: a tap beside it closes it.
