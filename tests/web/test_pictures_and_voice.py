@@ -306,10 +306,11 @@ def test_a_voice_note_sent_before_it_sounds_is_no_failure(my_chat: Page) -> None
 def test_a_voice_note_whose_button_is_pressed_twice_is_one(my_chat: Page) -> None:
     mine = my_chat
     record(mine, 600)
-    # Both before anything is drawn again.
-    mine.evaluate("""() => {
+    # A second time when the first is done, before anything is drawn again.
+    mine.evaluate("""async () => {
       const send = document.querySelector(".recorder .send");
       send.click();
+      for (let turn = 0; turn < 20; turn++) await Promise.resolve();
       send.click(); }""")
     expect(mine.locator(".composer textarea")).to_be_focused()
     expect(mine.locator(".message .voice")).to_be_visible()
