@@ -23,7 +23,7 @@ class SmallVault:
         self.persons_count = 0
         self.is_wiped = False
         self.stays: list[str] = []
-        """What a wipe cannot overwrite."""
+        """The files that a wipe cannot overwrite."""
 
     def person_came(self) -> None:
         self.persons_count += 1

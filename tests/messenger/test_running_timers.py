@@ -364,7 +364,7 @@ def test_a_calendar_that_is_set_back_after_a_time_off_erases_nothing_early(
     is_in_memory: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What was said of the time off is taken back, and proves true at the next start."""
+    """The time off that was said before is taken back, and proves true at the next start."""
     ann, bob = both()
     bob.tend()
     starts_after(bob, off_s)

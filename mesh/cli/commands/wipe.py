@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mesh.node.key_files import WrappedKey
 
 WIPED_IN_PART: Final = ("copy-stays", "files-stay")
-"""What a wipe fails with that has destroyed the keys."""
+"""Kinds of failures of a wipe that has destroyed the keys."""
 
 FLASH_WORD = "A flash disk may hold former blocks of the key until it reuses them"
 PROTECTED_WORD = f"{FLASH_WORD}; what they open is safe as long as nobody guesses your passphrase."
