@@ -119,7 +119,7 @@ class GroupAnswer(Answer, frozen=True, kw_only=True):
 
     settings: GroupSettings | None
     removed_by: str = ""
-    """Where we were removed: by whom, as they are called here."""
+    """The label of who removed us, or what they call themselves; empty: nobody did."""
 
     lost_since: int = 0
     """When it showed last that this profile was put back, or that there is a copy of it: members

@@ -1,4 +1,4 @@
-"""Who is out of a group by what is here, and in by what is still to come."""
+"""People who are out of a group by what is here, and in by what is still to come."""
 
 from mesh.commands.groups import (
     AcceptGroup,
