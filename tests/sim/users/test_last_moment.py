@@ -1,4 +1,4 @@
-"""A node that is asked in the last moment of a world answers, and nobody waits for a dead one."""
+"""Questions in the last moment of a world are answered, and nobody waits for what never answers."""
 
 import pytest
 
