@@ -1,12 +1,16 @@
 """Deeds in groups, in the terminal: those that cannot be taken back are asked first."""
 
+from pathlib import Path
+
 import pytest
 
 from mesh.commands.answer import Done
 from mesh.commands.groups import (
     AskGroup,
     AskMembers,
+    CreateGroupLink,
     ForgetGroup,
+    GroupLinkAnswer,
     LeaveGroup,
     MemberAnswer,
     MembersAnswer,
@@ -15,7 +19,7 @@ from mesh.commands.groups import (
     SetMemberRole,
 )
 from tests.api.small_node import Running
-from tests.cli.answers import KEY, group
+from tests.cli.answers import KEY, NOW, group
 from tests.cli.conftest import Mesh
 
 
@@ -107,3 +111,26 @@ def test_the_question_says_what_follows(
     monkeypatch.setattr("click.confirm", lambda text, err: asked.append(text))
     assert mesh("group", *words, "--json").problem == "declined"
     assert asked == [question]
+
+
+def test_a_link_into_a_group_whose_picture_the_disk_fails_is_told(
+    mesh: Mesh, node: Running, tmp_path: Path
+) -> None:
+    made = GroupLinkAnswer(
+        number=1,
+        link="mesh:group/AAAA",
+        qr="MESH:QR/A2B3",
+        short_link="mesh:group/B",
+        created=NOW,
+        expires=NOW,
+        uses=0,
+        uses_max=8,
+        needs_approval=False,
+        state="open",
+    )
+    node.node.told[CreateGroupLink] = made
+    # What is written goes by this name until it is whole.
+    (tmp_path / "i.part").mkdir()
+    ran = mesh("group", "link", "create", "Crew", "--png", str(tmp_path / "i"))
+    assert (ran.code, ran.out) == (1, "mesh:group/AAAA\n")
+    assert f"No picture was written to {tmp_path / 'i'}" in ran.err

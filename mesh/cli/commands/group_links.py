@@ -93,15 +93,16 @@ def create(
     if png is not None:
         confirm_picture(terminal, png)
     answer = client_of(choices).ask(command, GroupLinkAnswer)
+    if terminal.is_json:
+        terminal.json(answer)
+    else:
+        if terminal.is_shown() if qr is None else qr:
+            terminal.result(qr_code(answer.qr, is_inverted=invert))
+        terminal.result(answer.short_link if short else answer.link)
+    # The link is open by now, so it is told before a disk can fail.
     if png is not None:
         write_picture(answer.qr, png, "png")
         terminal.say(f"The QR code is in {png}.")
-    if terminal.is_json:
-        terminal.json(answer)
-        return
-    if terminal.is_shown() if qr is None else qr:
-        terminal.result(qr_code(answer.qr, is_inverted=invert))
-    terminal.result(answer.short_link if short else answer.link)
     how = "is let in once you admit them" if approve else "is let in"
     until = when(answer.expires)
     terminal.say(f"Link {answer.number}, until {until}. Who has it {how}: mesh group join LINK")
