@@ -29,7 +29,7 @@ class Titled(NamedTuple):
 
     @property
     def is_held(self) -> bool:
-        """Whether its name means it before others that are called so."""
+        """Say that its name means it before others that are called so."""
         return self.state not in _FREE
 
 

@@ -71,7 +71,7 @@ class Contacts:
         self._looks_of_labels = LookAlikes()
         self._looks = LookAlikes()
         self.titles: Callable[[], list[str]] = list
-        """What groups are called that are ours: whoever is called alike could get what is meant for
+        """Return the names of groups of ours: whoever is called alike could get what is meant for
         one.
         """
 
