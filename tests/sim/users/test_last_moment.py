@@ -1,4 +1,4 @@
-"""Who asks in the last moment of a world is answered, and nobody waits for what never answers."""
+"""A node that is asked in the last moment of a world answers; nobody waits for what never does."""
 
 import pytest
 
