@@ -22,8 +22,8 @@ KEY_LETTERS_SHOWN = 16
 
 
 class RequestsAnswer(ContactsAnswer, frozen=True, kw_only=True):
-    """Who and what waits for a word: contacts, groups into which we were asked, and who stands at
-    a link into one.
+    """All that waits for a word: contacts, groups into which we were asked, and who stands at a
+    link into one.
     """
 
     groups: list[GroupAnswer]

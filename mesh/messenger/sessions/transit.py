@@ -232,16 +232,13 @@ class Transit:
         if message is None or not message.is_mine:
             return
         # What never left for them they cannot have read, whatever they say.
-        if self._has_left(message):
+        was_sealed = message.lapses is not None or message.state not in ON_ITS_WAY
+        if message.state == "withdrawn":
+            # Its envelopes are known to their end, and that somebody had one stays known.
+            states = [state for state, _ in self._steps.of_message(message.number)]
+            was_sealed = "carried" in states or bool(self._rows.of_message(message.number))
+        if was_sealed:
             self._opened_by_them(message, state)
-
-    def _has_left(self, message: EntryRow) -> bool:
-        """Say whether a message of ours was sealed, as far as that is known."""
-        if message.state != "withdrawn":
-            return message.lapses is not None or message.state not in ON_ITS_WAY
-        # Its envelopes are known to their end, and that somebody had one stays known.
-        states = [state for state, _ in self._steps.of_message(message.number)]
-        return "carried" in states or bool(self._rows.of_message(message.number))
 
     def withdraw(self, message: int, *, now: Instant) -> None:
         """Take the envelopes of a message back, wherever they are."""
