@@ -1,4 +1,4 @@
-"""Who asks in the last moment of a world is answered, and nobody waits for what never answers."""
+"""A user who asks in the last moment is answered, and nobody waits for what never answers."""
 
 import pytest
 
