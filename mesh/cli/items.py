@@ -260,11 +260,10 @@ def came(item: ItemAnswer) -> str:
 
 
 def retraction_of(item: ItemAnswer) -> list[str]:
-    """Say how far an item of ours had come, and the wish that it is deleted there."""
+    """Say how far the wish has come that an item is deleted there, and how far the item had."""
     if item.retraction is None:
         return []
-    # In notes to oneself nobody else ever had it, and here it is no longer.
-    told = [] if item.state == "kept" else [came(item)]
+    told = []
     devices = item.retraction.devices
     if item.retraction.state in ("delivered", "read"):
         told.append("their device was asked to delete it")
@@ -272,6 +271,9 @@ def retraction_of(item: ItemAnswer) -> list[str]:
         told.append(f"asked to delete it {on_devices(devices)}")
     else:
         told.append(f"deletion {words_of(item.retraction.state, item.retraction.carriers)}")
+    # In notes to oneself nobody else ever had it, and here it is no longer.
+    if item.state != "kept":
+        told.append(f"the message itself: {came(item)}")
     return told
 
 
