@@ -1,4 +1,4 @@
-"""A user who asks in the last moment is answered, and nobody waits for what never answers."""
+"""Questions in the last moment of a world are answered, and nobody waits for what never answers."""
 
 import pytest
 
