@@ -28,6 +28,7 @@ from mesh.commands.item_commands import (
 from mesh.commands.items import ItemAnswer, ItemsAnswer
 from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
 from sim.invariants.folding import View, entries_with
+from sim.invariants.lists import require_shown
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
@@ -108,7 +109,7 @@ class Doings:
         ]
         command = chance.pick(doings)()
         if command is not None:
-            user.ask(command, _nothing)
+            user.ask(command, partial(require_shown, user.node.index, command))
 
     def _about(self, user: User, item: ItemAnswer, chance: Chance) -> Command | None:
         """Return what is done with an item of its kind; with texts only their authors do more."""
@@ -134,8 +135,14 @@ def about(item: ItemAnswer, chance: Chance) -> Command | None:
             return ClosePoll(number)
         return Vote(number, (chance.below(len(item.poll.options)),))
     if item.check_in is not None:
-        note = f"note {chance.below(100)}"
-        return AnswerCheckIn(number, chance.below(len(LEVELS)), note)
+        place = chance.below(100)
+        which, note = chance.below(len(LEVELS)), f"note {place}"
+        others = [person.key for person in item.check_in.people if not person.is_me]
+        if others and place % 4 == 0:
+            # Somebody calls for help for another.
+            help_ = len(LEVELS) - 1
+            return AnswerCheckIn(number, help_, note, subject=others[place % len(others)])
+        return AnswerCheckIn(number, which, note)
     if item.task is not None:
         if chance.is_true(0.3):
             return ChangeTask(number, "title", f"title {chance.below(100)}")
