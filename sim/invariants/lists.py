@@ -53,7 +53,8 @@ def _is_shown(command: Command, item: ItemAnswer) -> bool:
             return item.is_pinned == is_on
         case ReactToItem(emoji=emoji):
             return {one.emoji for one in item.reactions if one.is_mine} == set(emoji)
-        case Vote(options=options) if item.poll is not None and not item.poll.is_closed:
+        # Of one with an end a vote may be late by the clock that it bears.
+        case Vote(options=options) if item.poll is not None and not item.poll.closes:
             mine = [place for place, one in enumerate(item.poll.options) if one.is_mine]
             return mine == sorted(options)
         case ChangeTask(field="state", value=state) if item.task is not None:
