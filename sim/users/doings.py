@@ -115,7 +115,7 @@ class Doings:
         """Return what is done with an item of its kind; with texts only their authors do more."""
         number = item.number
         if item.kind != "text":
-            return about(item, chance)
+            return _perhaps_of_another(about(item, chance), item)
         if not item.author.is_mine:
             return None
         logged = self._message_log.message_of(user.index, item.text)
@@ -127,6 +127,17 @@ class Doings:
         return EditItem(number, logged.edited())
 
 
+def _perhaps_of_another(command: Command | None, item: ItemAnswer) -> Command | None:
+    """Let one in four answers to a check-in be a call for help for another."""
+    if not isinstance(command, AnswerCheckIn) or item.check_in is None:
+        return command
+    number = int(command.note.removeprefix("note "))
+    others = [person.key for person in item.check_in.people if not person.is_me]
+    if not others or number % 4:
+        return command
+    return replace(command, which=len(LEVELS) - 1, subject=others[number % len(others)])
+
+
 def about(item: ItemAnswer, chance: Chance) -> Command | None:
     """Return what somebody does with an item that is no text, if anything."""
     number = item.number
@@ -135,14 +146,8 @@ def about(item: ItemAnswer, chance: Chance) -> Command | None:
             return ClosePoll(number)
         return Vote(number, (chance.below(len(item.poll.options)),))
     if item.check_in is not None:
-        place = chance.below(100)
-        which, note = chance.below(len(LEVELS)), f"note {place}"
-        others = [person.key for person in item.check_in.people if not person.is_me]
-        if others and place % 4 == 0:
-            # Somebody calls for help for another.
-            help_ = len(LEVELS) - 1
-            return AnswerCheckIn(number, help_, note, subject=others[place % len(others)])
-        return AnswerCheckIn(number, which, note)
+        note = f"note {chance.below(100)}"
+        return AnswerCheckIn(number, chance.below(len(LEVELS)), note)
     if item.task is not None:
         if chance.is_true(0.3):
             return ChangeTask(number, "title", f"title {chance.below(100)}")
