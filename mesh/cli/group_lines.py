@@ -27,7 +27,8 @@ RANKS: tuple[RoleName, ...] = ("member", "admin", "owner")
 def line_of(one: GroupAnswer) -> str:
     """Return a group in one line."""
     count = f"{one.members_count} member" + ("" if one.members_count == 1 else "s")
-    by = f" by {clean_line(one.inviter)}" if one.state == "invited" else ""
+    by = one.inviter if one.state == "invited" else one.removed_by
+    by = f" by {clean_line(by)}" if by else ""
     return f"{one.conversation}  {clean_line(one.name)}  {count}  {STATES[one.state]}{by}"
 
 

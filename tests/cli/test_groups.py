@@ -5,8 +5,10 @@ import pytest
 from mesh.commands.answer import Done
 from mesh.commands.groups import (
     AskGroup,
+    AskGroups,
     AskMembers,
     ForgetGroup,
+    GroupsAnswer,
     LeaveGroup,
     MemberAnswer,
     MembersAnswer,
@@ -107,3 +109,12 @@ def test_the_question_says_what_follows(
     monkeypatch.setattr("click.confirm", lambda text, err: asked.append(text))
     assert mesh("group", *words, "--json").problem == "declined"
     assert asked == [question]
+
+
+def test_a_group_tells_by_whom_one_was_removed(mesh: Mesh, node: Running) -> None:
+    node.node.told[AskGroups] = GroupsAnswer(
+        groups=[group(state="removed", removed_by="An\x1bn"), group(state="left")]
+    )
+    removed, left = mesh("group", "list").out.splitlines()
+    assert removed.endswith("you were removed by An<U+001B>n")
+    assert left.endswith("you left")

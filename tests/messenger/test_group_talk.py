@@ -294,7 +294,7 @@ def test_who_is_no_member_any_more_is_told_so() -> None:
     ann, bob, cem = people = crew("Ann", "Bob", "Cem")
     ann.ask(RemoveMember("Crew", member(ann, "Bob").member))
     settle(*people)
-    with pytest.raises(UserError, match="You were removed from Crew"):
+    with pytest.raises(UserError, match=r"You were removed from Crew by Ann\."):
         say(bob, "Let me in")
     cem.ask(LeaveGroup("Crew"))
     with pytest.raises(UserError, match="You left Crew"):

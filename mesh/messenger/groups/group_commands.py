@@ -98,7 +98,7 @@ class GroupCommands:
         self._identity = account.identity
         self._pending_events = account.pending_events
         self._groups = keepers.groups
-        self._which = WhichGroup(keepers.groups)
+        self._which = WhichGroup(keepers.groups, answers.removed_by)
         self._leaves = keepers.leaves
         self._changes = changes
         self._invitations = invitations

@@ -1,6 +1,6 @@
 """Finds the group, and the member of it, that a command means."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mesh.errors import UserError
 from mesh.ids import ConversationId, VerifyKey
@@ -13,8 +13,11 @@ from mesh.storage.vault.group_people import OtherInviteRow
 class WhichGroup:
     """Finds groups by number or name, and members by number."""
 
-    def __init__(self, groups: MembershipKeeper) -> None:
+    def __init__(
+        self, groups: MembershipKeeper, remover: Callable[[Group], str] = lambda _: ""
+    ) -> None:
         self._groups = groups
+        self._remover = remover
 
     def group(self, named: str | int) -> Group:
         """The group of a number or a name; UserError if there is none, or more than one."""
@@ -40,6 +43,11 @@ class WhichGroup:
             raise UserError("forbidden", "You were asked into this group; accept first.")
         if group.row.state == "joining":
             raise UserError("forbidden", "You will be in this group when your word has arrived.")
+        if group.row.state == "removed":
+            by = self._remover(group)
+            raise UserError(
+                "gone", "You were removed from this group" + (f" by {by}." if by else ".")
+            )
         if not group.is_in:
             raise UserError("gone", "You are not in this group any more.")
         return group
