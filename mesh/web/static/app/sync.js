@@ -117,10 +117,13 @@ function loadAnew() {
   loadAll();
 }
 
+let form;
+addEventListener("input", ({ target }) => { form = target.closest("form:not(.composer)"); });
+
 /** An upgraded Mesh brings its page: it is loaded once nothing is written here that waits. */
 function renew(newest) {
   if ((version ??= newest) === newest) return;
-  if (holdsSomething() || state.dialog) setTimeout(renew, 2000, newest);
+  if (holdsSomething() || state.dialog || form?.isConnected) soon("renew", () => renew(newest), 2000);
   else location.reload();
 }
 
@@ -213,9 +216,9 @@ const appliers = {
   "file-changed": ({ file }) => takeFile(file),
   "scheduled-changed": (event) => ready("scheduled")?.takeScheduled(event),
   "item-gone": ({ conversation, number, gone }) => { takeGone(conversation, number, gone); refreshConversation(conversation); },
-  "contact-added": ({ contact }) => takeContact(contact),
-  "contact-changed": ({ contact }) => takeContact(contact),
-  "contact-noted": ({ contact }) => { takeContact(contact); if (state.details.has(contact.id)) refreshDetails(contact.id); },
+  "contact-added": takeContact,
+  "contact-changed": takeContact,
+  "contact-noted": ({ contact }) => { takeContact({ contact }); if (state.details.has(contact.id)) refreshDetails(contact.id); },
   "contact-removed": ({ id }) => { state.contacts.delete(id); state.conversations.delete(id); state.streams.delete(id); state.details.delete(id); refreshStatus(); },
   "conversation-changed": ({ conversation }) => {
     state.conversations.set(conversation.number, conversation);
@@ -238,27 +241,27 @@ const appliers = {
     const rest = (state.introductions ?? []).filter((each) => each.id !== introduction.id);
     state.introductions = [introduction, ...rest];
   },
-  "group-invited": ({ group }) => groupChanged(group),
+  "group-invited": groupChanged,
   "group-added": ({ group }) => {
-    groupChanged(group);
+    groupChanged({ group });
     // What was said and done before has no events.
     state.boards.delete(group.conversation);
     if (state.streams.get(group.conversation)?.loaded) load(group.conversation);
   },
-  "group-left": ({ group }) => groupChanged(group),
-  "group-changed": ({ group }) => groupChanged(group),
+  "group-left": groupChanged,
+  "group-changed": groupChanged,
   "group-knock": ({ group }) => { takeGroup(group); askKnocks(group); },
-  "group-noted": ({ group }) => groupChanged(group),
+  "group-noted": groupChanged,
   "identity-changed": ({ identity }) => { state.identity = identity; },
-  "link-opened": ({ links_count }) => linksChanged(links_count),
-  "link-closed": ({ links_count }) => linksChanged(links_count),
+  "link-opened": linksChanged,
+  "link-closed": linksChanged,
   "vault-locked": () => { forget(); lockDrafts(); state.attached.clear(); state.phase = "locked"; refreshStatus(); },
   "vault-unlocked": () => { enter(); },
   "disk-changed": ({ disk }) => { refreshStatus(); if (disk !== "full") pump(); },
   "notice": ({ sentence }) => { takeNotice(sentence); refreshStatus(); },
 };
 
-function linksChanged(count) {
+function linksChanged({ links_count: count }) {
   if (state.status) state.status.links_count = count;
   refreshStatus();
   // A link that is gone must not be told of: whoever asked for them once shows them.
@@ -277,7 +280,7 @@ function takeNotice(sentence) {
   state.notices = [sentence, ...state.notices.filter((other) => other !== sentence)].slice(0, NOTICES_MAX);
 }
 
-function groupChanged(group) {
+function groupChanged({ group }) {
   takeGroup(group);
   if (state.knocks.has(group.conversation)) askKnocks(group);
   groupSeen(group.conversation);
@@ -290,7 +293,7 @@ function groupSeen(number) {
   ready("group_links")?.linksChanged(number);
 }
 
-function takeContact(contact) {
+function takeContact({ contact }) {
   const known = state.contacts.get(contact.id);
   state.contacts.set(contact.id, contact);
   const details = state.details.get(contact.id);
