@@ -40,7 +40,7 @@ class SignIn(http.server.BaseHTTPRequestHandler):
         self.send_header("Location", "http://sign-in.example/")
         self.end_headers()
 
-server = http.server.HTTPServer(("0.0.0.0", 8080), SignIn)
+server = http.server.ThreadingHTTPServer(("0.0.0.0", 8080), SignIn)
 print("ready", flush=True)
 server.serve_forever()
 """

@@ -12,7 +12,7 @@ from mesh.commands.groups import AskGroup, GroupAnswer
 from mesh.commands.messages import MessageAnswer, SendMessage
 from tests.integration.nodes import Node, eventually
 from tests.web import conftest
-from tests.web.chatting import begin_anew, bubble
+from tests.web.chatting import begin_anew, bubble, say
 from tests.web.chromium import Laptops, go, open_chat
 from tests.web.test_roving import accept
 
@@ -179,6 +179,29 @@ def test_what_is_deleted_while_the_order_is_asked_for_does_not_come_back(
     page.wait_for_timeout(500)
     expect(bubble(page, "It came meanwhile")).to_be_visible()
     expect(bubble(page, "I will look.")).to_have_count(0)
+
+
+def test_an_answer_that_is_older_than_an_event_takes_no_state_back(
+    pair: tuple[Node, Node], laptops: Laptops
+) -> None:
+    begin_anew(*pair)
+    anna, ben = pair
+    page = laptops.beside(anna).page()
+    open_chat(page, ben.name)
+    expect(page.locator(".composer textarea")).to_be_focused()
+    page.evaluate(HOLDS, r"/v1/conversations/\d+/items$")
+    say(page, "Is it there?")
+    until_held(page)
+    delivered = page.get_by_role("article", name=re.compile("Delivered")).filter(
+        has=page.locator(".words", has_text="Is it there?")
+    )
+    expect(delivered).to_be_visible()
+    # Until its place is asked for no more, which would mend what the answer takes back.
+    page.wait_for_timeout(1500)
+    let_go(page)
+    page.wait_for_timeout(500)
+    expect(delivered).to_be_visible()
+    assert bubble(page, "Is it there?").count() == 1
 
 
 NUMBERS = """async () => {

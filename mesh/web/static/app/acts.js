@@ -7,7 +7,7 @@ import { fetchPart } from "./later.js";
 import { setMode } from "./outbox.js";
 import { go } from "./router.js";
 import { change } from "./state.js";
-import { take } from "./stream.js";
+import { taking } from "./stream.js";
 import { oneLine } from "./text.js";
 import { nowSeconds } from "./times.js";
 import { write } from "./typed.js";
@@ -35,8 +35,7 @@ export function isClosed(each) {
 
 /** Ask for a change of an item, and show what came of it. */
 export async function tell(item, what, body = {}) {
-  const answer = await post(`/v1/items/${item.number}/${what}`, body);
-  take(answer);
+  const answer = await taking(post(`/v1/items/${item.number}/${what}`, body));
   change();
   return answer;
 }

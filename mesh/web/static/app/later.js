@@ -8,7 +8,7 @@ const PARTS = {
   start: () => import("./screens/start.js"), all_keys: () => import("./screens/all_keys.js"),
   people: () => import("./screens/people.js"), network: () => import("./screens/network.js"), settings: () => import("./screens/settings.js"),
   search: () => import("./screens/search.js"), asking: () => import("./screens/asking.js"), cards: () => import("./screens/cards.js"),
-  details: () => import("./screens/details.js"), groups: () => import("./screens/groups.js"), group_links: () => import("./screens/group_links.js"), files: () => import("./screens/files.js"), attach: () => import("./screens/attach.js"), recorder: () => import("./screens/recorder.js"), scheduled: () => import("./screens/scheduled.js"), notify: () => import("./notify.js"),
+  details: () => import("./screens/details.js"), groups: () => import("./screens/groups.js"), group_links: () => import("./screens/group_links.js"), files: () => import("./screens/files.js"), attach: () => import("./screens/attach.js"), recorder: () => import("./screens/recorder.js"), scheduled: () => import("./screens/scheduled.js"), notify: () => import("./notify.js"), situation: () => import("./screens/situation.js"),
 };
 const loaded = {};
 const loading = {};

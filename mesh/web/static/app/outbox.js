@@ -4,7 +4,7 @@ import { fetchPart, ready } from "./later.js";
 import { mentionsIn, peopleOf } from "./mentions.js";
 import { endsByItself, isFullDisk, Patience } from "./patience.js";
 import { change, drawNow, state } from "./state.js";
-import { take } from "./stream.js";
+import { taking } from "./stream.js";
 import { read, write } from "./typed.js";
 
 const DRAFT_MS = 300;
@@ -105,12 +105,10 @@ export async function pump() {
       try {
         const { conversation, text, marks, mentions, reply, files, key } = entry;
         const numbers = files.length ? await (await fetchPart("attach")).numbersOf(files) : [];
-        const item = await post(`/v1/conversations/${conversation}/items`, { kind: "text", text, marks, mentions, files: numbers, reply: reply?.number }, { key });
+        const item = await taking(post(`/v1/conversations/${conversation}/items`, { kind: "text", text, marks, mentions, files: numbers, reply: reply?.number }, { key }));
         patience.calm();
         follow(entry, item);
         drop(entry);
-        take(item);
-        heard(item);
       } catch (problem) {
         entry.isUnderWay = entry.isSeen = false;
         if (endsByItself(problem) && !(entry.files.length && isFullDisk(problem))) { entry.problem = problem; patience.later(); change(); return; }
@@ -127,12 +125,6 @@ export async function pump() {
       change();
     }
   } finally { isPumping = false; }
-}
-
-/** The list shows what was written as its last item. */
-function heard(item) {
-  const conversation = state.conversations.get(item.conversation);
-  if (conversation) conversation.last_item = item;
 }
 
 const timers = new Map();

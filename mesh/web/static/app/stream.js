@@ -27,8 +27,18 @@ const takenAt = new WeakMap();
 let ticks = 0;
 const keep = (stream, place, item) => { takenAt.set(item, ticks += 1); stream.items[place] = item; };
 
+const since = (stream, number, asked) => stream?.items.find((item) => item.number === number && takenAt.get(item) > asked);
+
 /** What was asked for at a tick, with what is known since. */
-const withNewer = (stream, items, asked) => items.map((item) => stream.items.find((other) => other.number === item.number && takenAt.get(other) > asked) ?? item);
+const withNewer = (stream, items, asked) => items.map((item) => since(stream, item.number, asked) ?? item);
+
+/** Take the item that `work` answers with, unless an event told more meanwhile. */
+export async function taking(work) {
+  const asked = ticks;
+  const item = await work;
+  if (!since(state.streams.get(item.conversation), item.number, asked)) take(item);
+  return item;
+}
 
 const page = (conversation, query) => get(`/v1/conversations/${conversation}/items`, { limit: PAGE, ...query });
 
@@ -107,7 +117,7 @@ export async function more(conversation, direction) {
   }) ?? false;
 }
 
-/** An item came, was written, or more is known of it: this is the whole of it. */
+/** An item came, was written, or more is known of it. */
 export function take(told) {
   requote(told.conversation, told.number, told);
   const stream = state.streams.get(told.conversation);
@@ -116,7 +126,6 @@ export function take(told) {
   if (told.gone === "forgotten") { takeGone(told.conversation, told.number, told.gone); return; }
   const item = asItem(told);
   const place = stream.items.findIndex((other) => other.number === item.number);
-  // Quotes follow.
   stream.items.forEach((other, at) => {
     if (other.reply?.number === item.number) keep(stream, at, { ...other, reply: { ...other.reply, text: item.text, gone: item.gone } });
   });

@@ -178,9 +178,9 @@ export function soon(name, work, milliseconds = 250) {
 }
 
 const refreshStatus = () => soon("status", async () => { state.status = await get("/v1/status"); });
-const refreshConversation = (number) => soon(`conversation ${number}`, async () => {
+const refreshConversation = (number, milliseconds) => soon(`conversation ${number}`, async () => {
   state.conversations.set(number, await get(`/v1/conversations/${number}`));
-});
+}, milliseconds);
 const refreshDetails = (id) => soon(`details ${id}`, async () => {
   const details = await get(`/v1/contacts/${id}`);
   state.details.set(id, details);
@@ -313,7 +313,7 @@ function takeItem(item, isOld = false) {
   if (conversation.last_item?.number === item.number || (!isOld && !item.is_late)) conversation.last_item = item;
   if (!item.author.is_mine && !isOld && !isLine(item)) conversation.unread_count += 1;
   ready("cards")?.boardChanged(item);
-  soon(`conversation ${number}`, async () => { state.conversations.set(number, await get(`/v1/conversations/${number}`)); }, 400);
+  refreshConversation(number, 400);
 }
 
 let unsaid = 0;

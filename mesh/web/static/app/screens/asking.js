@@ -6,7 +6,7 @@ import { closeDialog, here, openDialog, toast } from "../dom.js";
 import { canChange, groupOf, may } from "../groups.js";
 import { fetchPart } from "../later.js";
 import { change, state } from "../state.js";
-import { take, takeGone } from "../stream.js";
+import { takeGone, taking } from "../stream.js";
 import { lasts } from "../times.js";
 import { rich, t } from "../words.js";
 import "../words_more.js";
@@ -62,7 +62,7 @@ export function askForward(each, item) {
       const { text, marks } = item;
       const files = (item.files ?? []).map((file) => file.number);
       for (const number of [...chosen]) {
-        take(await post(`/v1/conversations/${number}/items`, { kind: "text", text, marks, forwarded: saysAuthor ? author : "", ...(files.length ? { files } : {}) }, { key: `${key}-${number}` }));
+        await taking(post(`/v1/conversations/${number}/items`, { kind: "text", text, marks, forwarded: saysAuthor ? author : "", ...(files.length ? { files } : {}) }, { key: `${key}-${number}` }));
         chosen.delete(number);
       }
       isHere();

@@ -8,7 +8,7 @@ import { confirm, doing, failure, here, openMenu } from "../dom.js";
 import { canChange, faceOf, groupOf, isAtLeast, may, membersOf } from "../groups.js";
 import { icon } from "../icons.js";
 import { isLine } from "../memberships.js";
-import { take } from "../stream.js";
+import { taking } from "../stream.js";
 import { change, onForget, state } from "../state.js";
 import { soon } from "../sync.js";
 import { body, oneLine } from "../text.js";
@@ -118,7 +118,7 @@ function personRow(each, person, stand, answers) {
 
 /** Those who are silent are named in a message that answers to the check-in. */
 async function remind(item) {
-  take(await post(`/v1/items/${item.number}/remind`, { text: t("checkin.remind.words") }));
+  await taking(post(`/v1/items/${item.number}/remind`, { text: t("checkin.remind.words") }));
 }
 
 /** An answer with a note and a place, for oneself or for somebody else. */
@@ -244,7 +244,6 @@ export const createMenu = (event, each) => openMenu(event, [
 
 /** What was written is shown at once. Whoever tries it again gives the same key. */
 export async function put(each, told, key = crypto.randomUUID()) {
-  const item = await post(`/v1/conversations/${each.number}/items`, told, { key });
-  take(item);
+  await taking(post(`/v1/conversations/${each.number}/items`, told, { key }));
   loadBoard(each.number);
 }

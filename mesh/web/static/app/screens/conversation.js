@@ -7,7 +7,7 @@ import { get, post } from "../api.js";
 import { doing, failure, here } from "../dom.js";
 import { faceOf, groupOf, heardLately, isIn, may, membersOf } from "../groups.js";
 import { icon } from "../icons.js";
-import { hasNewKeys, heardLine, isUnreached, keyBeside, retractionLine, stateLine, trustChip } from "../marks.js";
+import { heardLine, keyBeside, retractionLine, stateLine, trustChip } from "../marks.js";
 import { did, didTime, GLYPHS, isLine } from "../memberships.js";
 import { part, ready } from "../later.js";
 import { outgoingOf } from "../outbox.js";
@@ -17,7 +17,7 @@ import { load, markRead, more, STREAMS_MAX, streamOf } from "../stream.js";
 import { loadPeers } from "../sync.js";
 import { oneLine } from "../text.js";
 import { openSearch } from "../seeking.js";
-import { dayOf, dayTitle, exact, nowSeconds, span, time, timeOfDay } from "../times.js";
+import { dayOf, dayTitle, exact, nowSeconds, time, timeOfDay } from "../times.js";
 import { rich, t } from "../words.js";
 import { noticeBanner, silentBanner } from "./banners.js";
 import { changeOf, pictureOf, rowMenu, titleOf } from "./chats.js";
@@ -43,7 +43,7 @@ export function conversationPart(each) {
       ${each.kind === "group" ? html`<a class="icon-button" href=${state.route.parts[0] === "group" ? `#/c/${each.number}` : `#/c/${each.number}/group`} aria-label=${t("group.title")} aria-current=${state.route.parts[0] === "group" ? "true" : nothing}>${icon("panel-right", 21)}</a>` : nothing}
       <button class="icon-button" aria-label=${t("more")} @click=${(event) => rowMenu(event, each)}>${icon("ellipsis-vertical", 21)}</button>
     </header>
-    ${state.silentSince ? nothing : noticeBanner()}${banner(each, contact)}
+    ${state.silentSince ? silentBanner() : html`${noticeBanner()}${part("situation")?.banner(each, contact)}`}
     ${state.search?.hits.length && state.search.at >= 0 ? part("search")?.findBar(each) : nothing}
     ${isBoard ? part("cards")?.boardPage(each) : streamPart(each, stream)}`;
 }
@@ -83,25 +83,6 @@ function streamPart(each, stream) {
     ${stream.lateAbove.size ? html`<button class="chip care late-pill" @click=${() => { const [first] = stream.lateAbove; stream.lateAbove.clear(); show(each.number, first); }}>${icon("history", 15)}${t("stream.later", { n: stream.lateAbove.size })}</button>` : nothing}
     ${part("scheduled")?.strip(each)}
     ${readOnly(each) ?? composer(each)}`;
-}
-
-export const SITUATIONS = ["nobody-yet", "client-isolation", "routed", "no-multicast", "captive-portal", "vpn", "firewall-here", "firewall-there"];
-
-/** One banner at a time, by what matters most; what the node says of itself stands above it. */
-export function banner(each, contact) {
-  if (state.silentSince) return silentBanner();
-  const failed = contact && state.details.get(contact.id)?.comparison?.state === "failed";
-  if (failed) return html`<div class="banner danger" role="alert">${icon("shield-alert", 20)}<p>${rich("banner.failed")}</p><a class="button" href=${`#/people/compare/${contact.id}`}>${t("show")}</a></div>`;
-  if (contact && hasNewKeys(contact)) return html`<div class="banner care" role="status">${icon("shield-alert", 20)}<p>${rich("banner.keys", { name: each.title })}</p><a class="button" href=${`#/people/compare/${contact.id}`}>${t("banner.compare")}</a></div>`;
-  if (contact && isUnreached(contact)) return html`<div class="banner care" role="status">${icon("unplug", 20)}<p>${rich("banner.unreached", { name: each.title })}</p><a class="button" href="#/people/add">${t("unreached.invite")}</a></div>`;
-  if (each.is_blocked) return html`<div class="banner" role="status">${icon("ban", 20)}<p>${rich("banner.blocked", { name: each.title })}</p><button class="button" @click=${doing(() => post(`/v1/contacts/${contact.id}/block`, { is_blocked: false }))}>${t("banner.unblock")}</button></div>`;
-  const group = each.kind === "group" ? groupOf(each.number) : null;
-  if (group?.state === "waiting-for-keys") return html`<div class="banner" role="status">${icon("key-round", 20)}<p>${group.waiting_for.length ? rich("banner.waiting.for", { n: group.waiting_for.length, names: group.waiting_for.join(", "), t: timeOfDay(group.waiting_since) }) : rich("banner.waiting", { t: timeOfDay(group.waiting_since) })}</p></div>`;
-  const clock = state.status?.clock_offset_seconds ?? 0;
-  if (Math.abs(clock) > 120) return html`<div class="banner care" role="status">${icon("clock-alert", 20)}<p>${rich("banner.clock", { time: span(Math.abs(clock)), direction: t(clock > 0 ? "clock.behind" : "clock.ahead") })}</p></div>`;
-  if (state.status && !state.status.links_count && each.kind !== "self") return html`<div class="banner" role="status">${icon("unplug", 20)}<p>${rich(SITUATIONS.includes(state.status.situation) ? `situation.${state.status.situation}` : "banner.nobody")}</p><a class="button" href="#/network/doctor">${t("why")}</a></div>`;
-  if (state.status?.limits?.length) return html`<div class="banner" role="status">${icon("info", 20)}<p>${state.status.limits[0]}</p></div>`;
-  return nothing;
 }
 
 /** The items with what stands between them: days, gaps, the line of what is new. */

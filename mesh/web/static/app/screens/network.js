@@ -11,8 +11,8 @@ import { loadPeers } from "../sync.js";
 import { bytes, nowSeconds, span, time } from "../times.js";
 import { rich, t } from "../words.js";
 import "../words_more.js";
-import { SITUATIONS } from "./conversation.js";
 import { emptyState } from "./frame.js";
+import { SITUATIONS } from "./situation.js";
 
 const TABS = ["links", "carrying", "doctor"];
 let problem = null;
