@@ -118,9 +118,10 @@ class Promise:
                 for name in reached:
                     hits[name] += 1
         self._weights = {name: self._weigh(name) for name in SITUATIONS}
-        # How much of each is still wanted; what was reached is wanted no more.
+        # How much of each is still wanted; what was reached is wanted no more. A situation that never
+        # came is wanted alone: perhaps it cannot come here, and has a pair with each other one.
         self._singles = {name: 1.0 for name, count in self._totals.items() if not count}
-        self._pairs = {pair: 1.0 for pair, count in pairs_of(records).items() if not count}
+        self._pairs = dict.fromkeys(never_together(records), 1.0)
 
     def chances(self, drawn: Sequence[str]) -> Mapping[str, float]:
         """Return how likely a world with these troubles seems to reach each situation."""
