@@ -118,8 +118,8 @@ class Promise:
                 for name in reached:
                     hits[name] += 1
         self._weights = {name: self._weigh(name) for name in SITUATIONS}
-        # How much of each is still wanted; what was reached is wanted no more. A situation that never
-        # came is wanted alone: perhaps it cannot come here, and has a pair with each other one.
+        # How much of each is still wanted; what was reached is wanted no more. A situation that
+        # never came is wanted alone: perhaps it cannot come here, and it has many pairs.
         self._singles = {name: 1.0 for name, count in self._totals.items() if not count}
         self._pairs = dict.fromkeys(never_together(records), 1.0)
 
