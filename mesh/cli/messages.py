@@ -55,6 +55,8 @@ def state_of(message: MessageAnswer | ItemAnswer) -> str:
     if isinstance(message, ItemAnswer) and message.devices is not None and message.devices.told:
         over = ", no longer under way" if message.state == "expired" else ""
         words = on_devices(message.devices) + over
+    elif _is_for_nobody(message):
+        words = "nobody else here was in the group then"
     if message.posts_count > 1:
         words += f", posted again {times(message.posts_count - 1)}"
     if message.kept_until == MOMENT_MAX:
@@ -62,6 +64,13 @@ def state_of(message: MessageAnswer | ItemAnswer) -> str:
     elif message.kept_until:
         words += f", kept until {when(message.kept_until)}"
     return "; ".join([words, *unanswered(message)])
+
+
+def _is_for_nobody(message: MessageAnswer | ItemAnswer) -> bool:
+    """Say whether all have left a group that something of ours was on its way to."""
+    if not isinstance(message, ItemAnswer) or message.devices is None or message.devices.of:
+        return False
+    return message.state in ("queued", "carried", "delivered", "waiting-for-keys")
 
 
 def on_devices(devices: DevicesAnswer) -> str:

@@ -7,6 +7,7 @@ everything has arrived, and fails if it has not within the scenario's bound.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from mesh.commands.status import AskStatus
 from mesh.limits.stems import STEM_PAUSE_MAX_MS
@@ -21,6 +22,9 @@ from sim.run.deliveries import Deliveries
 from sim.run.world import STEP_US, World
 from sim.schema.expectations import require_expected, require_sometimes, require_stored_mail
 from sim.schema.wire_tables import Corruptions, Truncations
+
+ANSWERED_WITHIN_US: Final = 5_000_000
+"""A node that is told of nothing else answers in milliseconds, and one that is slow in a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,15 @@ def run_to_verdict(world: World, progress: Callable[[World], None]) -> None:
             raise dead
         if world.scenario.rest_s:
             _rest(world, progress)
+        let_answer(world, progress)
         _require_all(world)
+
+
+def let_answer(world: World, progress: Callable[[World], None]) -> None:
+    """Whoever asked in the last moment is answered in the next: give a node some seconds for it."""
+    end = world.loop.now + ANSWERED_WITHIN_US
+    while world.users.are_waiting and world.loop.now < end:
+        world.step(end, progress)
 
 
 def _choose_core(world: World) -> list[VirtualNode]:

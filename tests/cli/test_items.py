@@ -60,6 +60,10 @@ def test_a_text_says_when_by_whom_and_under_which_number() -> None:
     assert shown(item()) == [f"{HEAD}: Hello"]
     mine = item(author=ME, state="carried", carriers=2)
     assert shown(mine) == [f"{AT} #7 me: Hello  [carried by 2 neighbours]"]
+    # Those whom it was proved to have reached have left the group.
+    gone = DevicesAnswer(told=None, of=0, silent=None)
+    left = item(author=ME, state="carried", carriers=2, devices=gone)
+    assert shown(left) == [f"{AT} #7 me: Hello  [nobody else here was in the group then]"]
 
 
 def test_another_timer_is_a_line() -> None:

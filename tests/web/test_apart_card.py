@@ -92,3 +92,21 @@ def test_what_does_not_count_is_one_card(alone: Node, laptops: Laptops) -> None:
     # For the keyboard it is one of the messages, and what stands in it is reached from it.
     before, within = page.evaluate(STOPS, stretch)
     assert [before, within] == [["section"], ["section", "button", "a"]]
+
+
+LINE = """async (item) => {
+  const { stateLine } = await import("/app/marks.js");
+  const { kind, words } = stateLine(item);
+  return [kind, words]; }"""
+
+
+def test_what_all_have_left_is_on_the_way_to_nobody(alone: Node, laptops: Laptops) -> None:
+    page = laptops.beside(alone).page()
+    to_nobody = ["", "Nobody else here was in the group then"]
+    for state in ("queued", "carried", "delivered"):
+        message = item(1, state=state, carriers=2, devices={"told": None, "of": 0})
+        assert page.evaluate(LINE, message) == to_nobody
+    proved = item(1, state="carried", carriers=2, devices={"told": 1, "of": 1})
+    assert page.evaluate(LINE, proved) == ["proof", "On 1 of 1 devices"]
+    one = item(1, state="carried", carriers=2)
+    assert page.evaluate(LINE, one) == ["", "Carried by 2 neighbours"]

@@ -428,6 +428,7 @@ def test_two_decide_with_cards(chat: tuple[Page, Page]) -> None:
     mine.get_by_label("Answer").select_option(label="I need help")
     mine.get_by_label("Note", exact=True).fill("cut off at the ferry")
     mine.get_by_role("button", name="Say it").press("Enter")
+    expect(mine.get_by_role("dialog")).to_have_count(0)
     expect(theirs.locator(".people")).to_contain_text("cut off at the ferry")
     expect(theirs.locator(".legend .stand-help")).to_contain_text("1")
     create(mine, "Task", "Boil water")

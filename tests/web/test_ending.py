@@ -121,6 +121,28 @@ def test_what_was_asked_for_before_a_lock_is_not_shown_after_it(
     expect(page.get_by_text("under the stone")).to_be_visible()
 
 
+def test_a_profile_that_is_locked_while_it_still_loads_is_opened_again(
+    alone: Node, laptops: Laptops
+) -> None:
+    """The first time is not over when somebody opens it for the second time."""
+    alone.run("send", "me", "the key is under the stone")
+    page = laptops.beside(alone).page()
+    expect(page.get_by_text("under the stone")).to_be_visible()
+    locked = page.get_by_role("heading", name="Locked")
+    alone.run("lock")
+    expect(locked).to_be_visible()
+    page.evaluate(LATE)
+    page.get_by_label("Passphrase").fill(PASSPHRASE)
+    page.keyboard.press("Enter")
+    eventually(lambda: page.evaluate("late"), bool, within_s=60, what="the answer")
+    alone.run("lock")
+    expect(locked).to_be_visible()
+    page.get_by_label("Passphrase").fill(PASSPHRASE)
+    page.keyboard.press("Enter")
+    page.evaluate(RELEASE)
+    expect(page.get_by_text("under the stone")).to_be_visible()
+
+
 def test_a_wipe_from_the_page_leaves_nothing(pair: tuple[Node, Node], laptops: Laptops) -> None:
     anna, ben = pair
     befriend(anna, ben, inviter_label=anna.name)

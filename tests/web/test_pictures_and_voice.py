@@ -197,6 +197,21 @@ def test_a_picture_shows_its_preview_until_it_is_whole(
     expect(there.get_by_role("progressbar")).to_have_count(0)
 
 
+def test_a_picture_as_narrow_as_a_rope_is_no_higher_than_others(
+    my_chat: Page, tmp_path: Path
+) -> None:
+    mine = my_chat
+    for name, width, height in (("rope.png", 40, 2000), ("shelf.png", 2000, 40)):
+        attach(mine, written(tmp_path, name, photo(width=width, height=height, form="PNG")))
+        say(mine, name)
+        image = in_stream(mine, name)
+        is_drawn(image)
+        box = image.bounding_box()
+        assert box is not None
+        assert box["width"] <= 320
+        assert 32 <= box["height"] <= 320
+
+
 def test_what_only_says_that_it_is_a_picture_is_a_file(
     their_chat: Page, pair: tuple[Node, Node], tmp_path: Path
 ) -> None:

@@ -105,3 +105,24 @@ def test_a_file_of_which_the_page_has_no_bytes_is_never_handed_over_empty(
     say(my_chat, "what was to come later")
     expect(bubble(my_chat, "what was to come later")).to_contain_text("Not sent")
     assert len(seen) == 1
+
+
+def test_what_is_too_long_for_a_message_goes_as_a_file(my_chat: Page) -> None:
+    page = my_chat
+    page.set_viewport_size({"width": 390, "height": 740})
+    page.get_by_role("button", name="More", exact=True).first.press("Enter")
+    page.get_by_role("menuitem", name="Disappearing messages").press("Enter")
+    page.get_by_role("radio", name="1 hour").press("Space")
+    page.get_by_role("button", name="Set", exact=True).press("Enter")
+    expect(page.locator(".composer .timer")).to_be_visible()
+    field = page.locator(".composer textarea")
+    field.fill("water")
+    usual = field.evaluate("one => one.clientWidth")
+    field.fill("water " * 15_000)
+    expect(page.get_by_text("30,000 bytes too long")).to_be_visible()
+    assert field.evaluate("one => one.clientWidth") == usual
+    page.get_by_role("button", name="Send it as a file").click()
+    expect(field).to_have_value("")
+    expect(chip(page, "text.txt")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("article").last).to_contain_text("text.txt")

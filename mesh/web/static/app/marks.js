@@ -15,9 +15,13 @@ const STATES = {
 /** How many members' devices are known to hold what one wrote in a group; null: none is. */
 const devicesOf = (item) => (item.devices?.told ? item.devices : null);
 
+/** Whether nobody is in a group any more who was there when it was written: then they are on the way to nobody. */
+const isForNobody = (item) => item.devices?.of === 0 && ["queued", "carried", "delivered", "waiting-for-keys"].includes(item.state);
+
 /** The words of a state; a code that a later release made is shown as it is. */
 export const stateWords = (item) => {
   if (devicesOf(item)) return t(item.devices.read ? "state.devices.read" : "state.devices", { n: item.devices.told, m: item.devices.of, r: item.devices.read });
+  if (isForNobody(item)) return t("state.nobody");
   const key = `state.${item.state}`;
   return has(key) || has(`${key}.other`) ? t(key, { n: item.carriers ?? 0 }) : item.state;
 };
@@ -28,6 +32,7 @@ export function stateMark(item, withWords = true) {
     const { told: n, of } = item.devices;
     return html`<span class="mark ${n >= of ? "proof" : ""}">${n >= of ? icon("check-check", 15) : partIcon(n, of)}<span aria-hidden="true">${n}/${of}</span>${words}</span>`;
   }
+  if (isForNobody(item)) return html`<span class="mark">${icon("info", 15)}${words}</span>`;
   const [name, kind] = STATES[item.state] ?? ["info", ""];
   return html`<span class="mark ${kind}">${icon(name, 15)}${item.state === "carried" && item.carriers ? html`<span aria-hidden="true">${item.carriers}</span>` : nothing}
     ${item.state === "delivered-then-withdrawn" ? icon("check-check", 15) : nothing}${words}</span>`;
@@ -35,6 +40,7 @@ export function stateMark(item, withWords = true) {
 
 /** The visible line under an own message: what is known, and what happens next. */
 export function stateLine(item) {
+  if (isForNobody(item)) return { kind: "", words: stateWords(item), more: "", hasNames: false };
   const devices = devicesOf(item);
   const kind = devices ? (devices.told >= devices.of ? "proof" : "") : STATES[item.state]?.[1] ?? "";
   const more = devices ? (item.state === "expired" ? t("line.devices.over") : "") : item.problem ? (item.state === "unsaved" ? tried(item.problem) : told(item.problem)) : has(`line.${item.state}`) ? t(`line.${item.state}`) : "";

@@ -48,6 +48,7 @@ function codeTab() {
   if (problem) return failure(problem, askInvites);
   const open = (state.invites ?? []).filter((each) => each.state === "open");
   const invite = open.find((each) => each.id === chosen) ?? open[0];
+  chosen = invite?.id ?? chosen;
   const others = (state.invites ?? []).filter((each) => each !== invite);
   return html`${invite ? html`<div class="two"><div class="qr">${qr(codeOf(invite))}</div><div class="stack">
       <h3>${t("add.who")}</h3><p class="lead">${t("add.for", { n: invite.uses_max - invite.uses, t: timeOfDay(invite.expires) })} ${t(invite.uses_max > 1 ? "invite.many" : "add.care")}</p>
@@ -56,14 +57,22 @@ function codeTab() {
       <div class="buttons"><button class="button" @click=${newInvite}>${icon("sliders-horizontal", 17)}${t("add.change")}</button>
         <button class="button danger" @click=${doing(() => revoke(invite))}>${t("add.revoke")}</button>
         ${invite.short_link && state.status?.links_count ? html`<button class="button plain" @click=${doing(() => copyText(invite.short_link))}>${t("add.short")}</button>` : nothing}</div></div></div>`
-    : html`<p class="lead" aria-busy=${state.invites ? nothing : "true"}>${state.invites ? t("invite.empty") : t("loading")}</p><div class="buttons"><button class="button main" @click=${newInvite}>${t("add.make")}</button></div>`}
+    : state.invites ? whenNoneIsOpen() : html`<p class="lead" aria-busy="true">${t("loading")}</p>`}
     <div class="card"><div class="setting"><span class="grow"><span class="title">${t("add.stand")}</span><span class="line">${t("add.stand.line")}</span></span><a class="button" href="#/people/nearby">${t("people.nearby")}</a></div>
       ${others.length ? html`<div class="setting"><span class="grow"><span class="title">${t("add.others")}</span><span class="line">${t("add.others.line", { n: others.length })}</span></span><button class="button plain" @click=${() => listInvites()}>${t("show")}</button></div>` : nothing}</div>`;
 }
 
+/** The code that was shown here is used: who came by it is the newest contact. */
+function whenNoneIsOpen() {
+  const isUsed = state.invites.some((each) => each.id === chosen && each.state === "used up");
+  const guest = isUsed ? [...state.contacts.values()].sort((a, b) => b.id - a.id)[0] : null;
+  return html`<p class="lead" role="status">${guest ? rich("invite.used", { name: guest.label }) : t("invite.empty")}</p><div class="buttons">
+    ${guest ? html`<a class="button main" href=${`#/c/${guest.id}`}>${t("person.write")}</a>` : nothing}<button class="button ${guest ? "" : "main"}" @click=${newInvite}>${t("add.make")}</button></div>`;
+}
+
 const codes = new Map();
 
-onForget(() => { codes.clear(); typed = ""; });
+onForget(() => { codes.clear(); typed = useless = ""; });
 
 /** The rows of modules of an invite's code; asked for once. */
 function codeOf(invite) {
@@ -193,25 +202,32 @@ const found = (text) => { typed = text; replace("#/people/add/paste"); inspect()
 // ---- Paste ----
 
 let typed = "";
+/** What is wrong with a link that is of no use. */
+let useless = "";
+
+/** The link among what was pasted, which may be a whole message. */
+const linkIn = (text) => /\bmesh:[^\s<>"']*[^\s<>"'.,;:!?)]/i.exec(text)?.[0] ?? text.trim();
 
 function pasteTab() {
   return html`<form class="stack" @submit=${doing(async (event) => { event.preventDefault(); await inspect(); })}>
-    <div class="field"><label for="their-link">${t("add.link")}</label><textarea id="their-link" rows="4" dir="ltr" spellcheck="false" autocapitalize="off" .value=${typed} @input=${(event) => { typed = event.target.value; }}></textarea><span class="hint">${t("add.link.hint")}</span></div>
+    <div class="field"><label for="their-link">${t("add.link")}</label><textarea id="their-link" rows="4" dir="ltr" spellcheck="false" autocapitalize="off" .value=${typed} @input=${(event) => { typed = event.target.value; useless = ""; change(); }}></textarea>${useless ? html`<span class="hint bad" role="alert">${useless}</span>` : html`<span class="hint">${t("add.link.hint")}</span>`}</div>
     <div class="buttons"><button class="button main">${t("add.look")}</button></div></form>`;
 }
 
 /** Say what a link would do, before anything is done. */
 async function inspect() {
-  const link = typed.trim();
+  const link = linkIn(typed);
   const isHere = here();
+  useless = "";
   const groups = await fetchPart("group_links");
   const contents = await post("/v1/invites/inspect", { link });
   // Who went on meanwhile is asked nothing.
   if (!isHere()) return;
   if (groups.isGroupLink(link)) { groups.askJoin(link, contents, () => { typed = ""; }); return; }
+  if (!contents.is_usable) { useless = contents.sentence; return; }
   const form = { label: "" };
   openDialog({
-    title: t("add.confirm", { name: contents.name || keyStart(contents.key) }), safe: t("cancel"), acts: contents.is_usable ? t("add") : undefined, danger: false,
+    title: t("add.confirm", { name: contents.name || keyStart(contents.key) }), safe: t("cancel"), acts: t("add"), danger: false,
     act: async () => {
       const isStill = here();
       const contact = await post("/v1/contacts", { link, label: form.label });
@@ -219,9 +235,9 @@ async function inspect() {
       toast(t("add.done", { name: contact.label }));
       if (isStill()) go(`#/c/${contact.id}`);
     },
-    body: html`<p>${contents.is_usable ? rich(contents.name ? "add.contents" : "add.contents.key", { name: contents.name, key: keyStart(contents.key) }) : contents.sentence}</p>
+    body: html`<p>${rich(contents.name ? "add.contents" : "add.contents.key", { name: contents.name, key: keyStart(contents.key) })}</p>
       ${contents.addresses.length ? html`<p class="care-line">${icon("link", 18)}<span>${rich("add.hint", { address: contents.addresses.join(", ") })}</span></p>` : nothing}
-      ${contents.is_usable ? html`<div class="field"><label for="new-label">${t("add.name")}</label><input id="new-label" dir="auto" placeholder=${contents.name} @input=${(event) => { form.label = event.target.value; }}></div>` : nothing}`,
+      <div class="field"><label for="new-label">${t("add.name")}</label><input id="new-label" dir="auto" placeholder=${contents.name} @input=${(event) => { form.label = event.target.value; }}></div>`,
   });
 }
 

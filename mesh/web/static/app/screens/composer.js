@@ -80,14 +80,22 @@ export function composer(each) {
       <button type="button" class="icon-button small" aria-label=${t("cancel")} @click=${() => { setMode(each.number, null); focusComposer(); }}>${icon("x", 18)}</button></div>` : nothing}
     ${files.length ? attach?.chips(each, files) : nothing}
     ${choices.length ? html`<ul class="meant" id="meant" role="listbox" aria-label=${t("composer.meant")}>${choices.map((person, place) => html`<li role="option" id=${`meant-${place}`} aria-selected=${place === meant.at ? "true" : "false"} @pointerdown=${(event) => { event.preventDefault(); choose(person); }}><bdi>@${person.label}</bdi></li>`)}</ul>` : nothing}
+    ${over > 0 ? html`<div class="mode"><span class="grow count" role="status">${t("composer.over", { n: over })}</span>${isEdit || each.reads === 1 ? nothing : html`<button type="button" class="button" @click=${doing(() => asFile(each, text))}>${icon("paperclip", 17)}${t("composer.asfile")}</button>`}</div>` : nothing}
     <div class="well"><textarea rows="1" aria-autocomplete="list" aria-controls=${choices.length ? "meant" : nothing} aria-activedescendant=${choices.length ? `meant-${meant.at}` : nothing} dir="auto" aria-label=${label} placeholder=${label} .value=${live(text)} enterkeyhint="send"
         @input=${typed} @paste=${(event) => pasted(event, each)} @keydown=${(event) => (choices.length && chosen(event, choices, choose)) || keys(event, each, submit)} @blur=${() => { if (meant) { meant = null; change(); } }}></textarea>
       ${isEdit || each.reads === 1 ? nothing : html`<button type="button" class="icon-button small plus" aria-label=${t("add")} @click=${doing(({ currentTarget }) => opener("cards", "createMenu")({ currentTarget }, each))}>${icon("plus", 20)}</button>`}
-      ${over > 0 ? html`<span class="count" role="status">${t("composer.over", { n: over })}</span>` : nothing}
       ${each.timer ? html`<button type="button" class="chip timer" title=${t("timer.after", { time: lasts(each.timer) })} @click=${() => askTimer(each)}>${icon("timer", 17)}<span class="unseen">${t("timer.title")}</span><span class="time">${lasts(each.timer)}</span></button>` : nothing}
       ${hasVoice ? html`<button type="button" class="icon-button small mic" aria-label=${t("composer.voice")} title=${t("composer.voice")} @click=${doing(() => opener("recorder", "record")(each))}>${icon("mic", 20)}</button>` : nothing}
       <button class="send" ?hidden=${hasVoice} aria-label=${t(isEdit ? "save" : "composer.send")} ?disabled=${!(text.trim() || files.length) || over > 0}>${icon(isEdit ? "check" : "arrow-up", 20)}</button></div>
   </form>`);
+}
+
+/** What is too long for a message goes as a file. */
+async function asFile(each, text) {
+  const count = () => state.attached.get(each.number)?.length ?? 0;
+  const before = count();
+  await (await fetchPart("attach")).attach(each, [new File([text], t("composer.asfile.name"), { type: "text/plain" })]);
+  if (count() > before) setDraft(each.number, "");
 }
 
 /** Files that were copied are attached; with words beside them, those are meant. */

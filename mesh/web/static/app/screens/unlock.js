@@ -19,7 +19,9 @@ const AGAIN_MAX = 50;
 let passphrase = "";
 let problem = null;
 let waitUntil = 0;
-let isBusy = false;
+/** Since which lock it is being opened: one that follows while all is still loaded is another. */
+let opening = null;
+const isBusy = () => opening === state.locks;
 
 /** Whether the seconds until the next try are counted down. */
 export const isWaiting = () => waitUntil > nowSeconds();
@@ -32,26 +34,30 @@ export function unlockPage() {
       ${state.status?.profile ? html`<p class="small">${t("lock.profile", { name: state.status.profile })}</p>` : nothing}</div></div>
     <div class="field"><label for="unlock-pass">${t("lock.pass")}</label><input id="unlock-pass" type="password" autocomplete="current-password" autofocus .value=${passphrase} @input=${(event) => { passphrase = event.target.value; change(); }}>
       ${problem ? html`<span class="hint bad" role="alert">${told(problem)}</span>` : nothing}</div>
-    <button class="button main big wide" ?disabled=${isBusy || wait > 0 || !passphrase}>${isBusy ? t("lock.busy") : wait ? t("lock.in", { n: wait }) : t("lock.open")}</button></form>
+    <button class="button main big wide" ?disabled=${isBusy() || wait > 0 || !passphrase}>${isBusy() ? t("lock.busy") : wait ? t("lock.in", { n: wait }) : t("lock.open")}</button></form>
     <p class="small">${t("lock.foot")}</p>`,
   html`<button class="button plain" @click=${doing(openOtherProfiles)}>${t("lock.others")}</button><button class="button plain" @click=${() => openDialog({ title: t("lock.help"), body: html`<p>${t("lock.forgot")}</p>`, safe: t("close") })}>${t("lock.help")}</button><button class="button plain danger" @click=${openWipe}>${t("lock.wipe")}</button>`);
 }
 
 async function unlock(event) {
   event.preventDefault();
-  isBusy = true;
+  const { locks } = state;
+  const over = () => { if (opening === locks) opening = null; change(); };
+  opening = locks;
   problem = null;
   change();
   try {
     await open();
     passphrase = "";
     waitUntil = 0;
-    await enter();
+    // Not waited for: it may be locked again, and opened again, before all is loaded.
+    enter().finally(over);
   } catch (refused) {
     problem = refused;
     const wait = Number(refused.fields?.wait_seconds ?? 0);
     waitUntil = wait ? nowSeconds() + wait : 0;
-  } finally { isBusy = false; change(); }
+    over();
+  }
 }
 
 /** Whoever is quicker than a daemon that was just locked, and begins anew, need not ask twice. */
