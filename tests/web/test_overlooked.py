@@ -1,4 +1,4 @@
-"""What nobody overlooks wherever they are: calls for help, wishes to compare, and what is over."""
+"""Calls for help, wishes to compare and chats of the archive, which nobody overlooks."""
 
 import re
 import subprocess
