@@ -67,7 +67,7 @@ from mesh.limits.api import API_BODY_BYTES_MAX, API_BODY_TIMEOUT_MS
 from mesh.messenger.names import checked_name
 from mesh.pictures.drawing import Pictures
 
-CLEARED: Final = b'"cache", "storage"'
+CLEARING: Final = {b"clear-site-data": b'"cache", "storage"'}
 """What a browser forgets when a session ends or a profile is wiped.
 
 Not cookies: ports share them, and with them every other local site would be signed out.
@@ -202,7 +202,7 @@ class Application:
                 try:
                     await self.keeper.wipe(name)
                 finally:
-                    # Also where a copy could not be erased: nothing goes on with an open vault.
+                    # Also where a copy was not overwritten: nothing goes on with an open vault.
                     if self.keeper.is_wiped:
                         self.stop()
                 return Done()
@@ -317,10 +317,12 @@ class PathEndpoint:
         except Exception as error:
             told = problem_of_failure(error, f"{route.method} {route.path}")
         else:
-            headers = {b"clear-site-data": CLEARED} if route.clears_site else None
+            headers = CLEARING if route.clears_site else None
             await send_json(send, self._encoder.encode(answer), headers=headers)
             return
-        await send_problem(scope, send, told)
+        # The keys are gone also where a copy could not be overwritten.
+        is_gone = route.clears_site and self._application.keeper.is_wiped
+        await send_problem(scope, send, told, headers=CLEARING if is_gone else None)
         if told.kind in ("too-large", "timeout"):
             await discard(scope, receive)
 

@@ -55,7 +55,7 @@ PAGE_ROUTES = (
         "Remove this profile for ever, and stop; its keys are gone when this is answered",
         Wipe,
         Done,
-        ("other-profile",),
+        ("other-profile", "not-wiped", "copy-stays"),
         clears_site=True,
     ),
     Route(

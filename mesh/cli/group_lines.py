@@ -1,12 +1,22 @@
 """Lines and questions that commands about groups share."""
 
+from collections.abc import Sequence
+
 from mesh.cli.daemon_client import client_of
 from mesh.cli.options import Choices
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
+from mesh.client import Client
 from mesh.commands.answer import Done
 from mesh.commands.command import Command
-from mesh.commands.groups import AskMembers, GroupAnswer, MemberAnswer, MembersAnswer, RoleName
+from mesh.commands.groups import (
+    AskGroup,
+    AskMembers,
+    GroupAnswer,
+    MemberAnswer,
+    MembersAnswer,
+    RoleName,
+)
 from mesh.errors import UserError
 
 STATES = {
@@ -27,7 +37,8 @@ RANKS: tuple[RoleName, ...] = ("member", "admin", "owner")
 def line_of(one: GroupAnswer) -> str:
     """Return a group in one line."""
     count = f"{one.members_count} member" + ("" if one.members_count == 1 else "s")
-    by = f" by {clean_line(one.inviter)}" if one.state == "invited" else ""
+    by = one.inviter if one.state == "invited" else one.removed_by
+    by = f" by {clean_line(by)}" if by else ""
     return f"{one.conversation}  {clean_line(one.name)}  {count}  {STATES[one.state]}{by}"
 
 
@@ -55,7 +66,7 @@ def done(choices: Choices, asked: Command, words: str) -> None:
         terminal.say(words)
 
 
-def confirm_role(choices: Choices, group: str, one: MemberAnswer, role: RoleName) -> None:
+def confirm_role(choices: Choices, group: str | int, one: MemberAnswer, role: RoleName) -> None:
     """Ask before a role is given that cannot be taken back; without a yes it is not given."""
     terminal = Terminal(choices)
     if one.is_me and RANKS.index(role) < RANKS.index(one.role):
@@ -72,18 +83,51 @@ def is_last_owner(choices: Choices, group: str | int) -> bool:
     return [one.is_me for one in members if one.role == "owner"] == [True]
 
 
-def member_of(choices: Choices, group: str, who: str) -> MemberAnswer:
-    """The member of a label, a name or a number; UserError if there is none, or several."""
-    members = client_of(choices).ask(AskMembers(group), MembersAnswer).members
+def number_of(client: Client, group: str) -> int:
+    """Return the number of a group: what is asked about it in turn is asked about the same one."""
+    return client.ask(AskGroup(group), GroupAnswer).conversation
+
+
+def member_of(client: Client, group: str | int, who: str) -> MemberAnswer:
+    """The member of a label, a name or a number, oneself for `me`; UserError if there is none, or
+    several.
+
+    Members choose their names: none takes a number, or what is meant for a contact of ours.
+    """
+    members = client.ask(AskMembers(group), MembersAnswer).members
     wanted = who.strip().casefold()
-    found = [
-        one
-        for one in members
-        if wanted in (str(one.member), one.label.casefold(), one.name.casefold())
-    ]
+    if wanted == "me":
+        found = [one for one in members if one.is_me]
+    elif is_number(wanted):
+        found = [one for one in members if str(one.member) == wanted]
+    else:
+        found = [one for one in members if wanted in (one.label.casefold(), one.name.casefold())]
     if not found:
         raise UserError("not-found", f"There is no {who!r} in this group.")
     if len(found) > 1:
         numbers = ", ".join(str(one.member) for one in found)
         raise UserError("ambiguous", f"Several are called {who!r}; take a number: {numbers}.")
-    return found[0]
+    (one,) = found
+    is_that_contact = one.contact and one.label.casefold() == wanted
+    if not is_that_contact and is_called(wanted, one.looks_like):
+        raise not_known(who, one.member)
+    return one
+
+
+def is_number(wanted: str) -> bool:
+    """Say whether a text that names somebody in a group is a number: then it is no name."""
+    return wanted.isascii() and wanted.isdigit()
+
+
+def is_called(wanted: str, labels: Sequence[str]) -> bool:
+    """Say whether one of these labels is the name by which somebody is wanted."""
+    return wanted in (label.casefold() for label in labels)
+
+
+def not_known(who: str, number: int) -> UserError:
+    """Return the refusal of a name that somebody gives himself and a contact of ours bears."""
+    return UserError(
+        "ambiguous",
+        f"Who calls himself {who!r} there may be somebody else than your contact of this name; "
+        f"take the number: {number}.",
+    )

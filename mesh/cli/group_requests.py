@@ -20,17 +20,26 @@ REMARKS = {
 """What is said beside a group where it is not as most are."""
 
 
-def groups_waiting(client: Client) -> list[str]:
-    """Return the lines of the groups that wait for a word, each with what to say."""
-    lines = []
+def groups_waiting(client: Client) -> list[GroupAnswer | GroupKnocked]:
+    """Return what waits for a word in groups: those into which we were asked, and who stands at a
+    link into one.
+    """
+    waiting: list[GroupAnswer | GroupKnocked] = []
     for group in client.ask(AskGroups(), GroupsAnswer).groups:
         if group.state == "invited":
-            note = f"  {clean_line(group.note)}" if group.note else ""
-            lines.append(f"group {line_of(group)}{note}: {accepting(group)}")
+            waiting.append(group)
         elif group.state in MEMBERS:
-            for knock in client.ask(AskKnocks(group.conversation), KnocksAnswer).knocks:
-                lines.append(knock_line(GroupKnocked(group, knock)))
-    return lines
+            found = client.ask(AskKnocks(group.conversation), KnocksAnswer).knocks
+            waiting += (GroupKnocked(group, knock) for knock in found)
+    return waiting
+
+
+def waiting_line(waits: GroupAnswer | GroupKnocked) -> str:
+    """Return what waits for a word as a line, with what to say."""
+    if isinstance(waits, GroupKnocked):
+        return knock_line(waits)
+    note = f"  {clean_line(waits.note)}" if waits.note else ""
+    return f"group {line_of(waits)}{note}: {accepting(waits)}"
 
 
 def accepting(group: GroupAnswer) -> str:

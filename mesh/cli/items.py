@@ -24,9 +24,11 @@ from mesh.cli.cards import (
 from mesh.cli.layout import lasting, plural, size, when
 from mesh.cli.memberships import sentence
 from mesh.cli.messages import INDENT, on_devices, remarks, words_of
+from mesh.cli.names import marked
 from mesh.cli.sanitise import LINE_ENDS, clean, clean_line
 from mesh.commands.files import FileAnswer
 from mesh.commands.items import ItemAnswer, Mark, MentionAnswer, ReplyAnswer
+from mesh.commands.messages import AuthorAnswer
 
 Style = Literal["plain", "dim", "mine", "theirs", "warn"]
 
@@ -75,7 +77,7 @@ def lines_of(item: ItemAnswer, name: str, chat: str = "") -> list[Line]:
         earlier = plural(item.missing_count, "earlier message")
         lines.append((Run("warn", f"… {earlier} {have} not arrived"),))
     if item.reply is not None and not item.gone:
-        lines.append((Run("dim", f"{ABOUT}┌ {quoted(item.reply, name)}"),))
+        lines.append((Run("dim", f"{ABOUT}┌ {quoted(item.reply, item, name)}"),))
     gone: list[Line] = [(Run("dim", words_of_gone(item, name)),)]
     body = gone if item.gone else blocks(text_of(item))
     body[-1] = (*body[-1], *(Run("dim", f"  [{remark}]") for remark in all_remarks(item)))
@@ -157,14 +159,24 @@ def progress_of_ours(file: FileAnswer, count: str) -> str:
             return f"{file.opened_count} of {count} given from node to node"
 
 
-def quoted(reply: ReplyAnswer, name: str) -> str:
+def quoted(reply: ReplyAnswer, item: ItemAnswer, name: str) -> str:
     """Return what an item answers to, in one line."""
     if reply.author is None:
         return "to a message that is not here"
-    who = "me" if reply.author.is_mine else name
+    who = "me" if reply.author.is_mine else quoted_name(reply.author, item.author, name)
     if reply.gone:
         return f"#{reply.number} {who}: {GONE.get(reply.gone, '(deleted)')}"
     return f"#{reply.number} {who}: {shortened(reply.text, QUOTE_LETTERS)}"
+
+
+def quoted_name(quoted: AuthorAnswer, author: AuthorAnswer, name: str) -> str:
+    """Return who is quoted; `name`: the other person of two, and in a group the author."""
+    is_name_of_author = not author.is_mine or name == marked(
+        author.label, author.key, is_alike=False
+    )
+    if is_name_of_author and quoted.key != author.key:
+        return marked(quoted.label, quoted.key, is_alike=False)
+    return name
 
 
 def shortened(text: str, letters: int) -> str:
@@ -204,7 +216,7 @@ def words_of_gone(item: ItemAnswer, name: str) -> str:
 def all_remarks(item: ItemAnswer) -> list[str]:
     """Return what a reader should know about an item beside its words."""
     if item.gone:
-        return [] if item.retraction is None else [retraction_of(item)]
+        return retraction_of(item)
     told = remarks_of_card(item) + remarks(item)
     if item.forwarded is not None:
         told.append(
@@ -238,15 +250,31 @@ def seen_by(item: ItemAnswer) -> str:
     return "sealed" if item.author.is_mine else "read"
 
 
-def retraction_of(item: ItemAnswer) -> str:
-    """Say how far the wish has come that an item is deleted there."""
-    assert item.retraction is not None
-    if item.retraction.state in ("delivered", "read"):
-        return "their device was asked to delete it"
+def came(item: ItemAnswer) -> str:
+    """Say how far something had come that its author took back."""
+    if item.devices is not None and item.devices.told:
+        return on_devices(item.devices)
+    if item.state == "withdrawn":
+        return "withdrawn, not known to be opened"
+    return words_of(item.state, item.carriers)
+
+
+def retraction_of(item: ItemAnswer) -> list[str]:
+    """Say how far the wish has come that an item is deleted there, and how far the item had."""
+    if item.retraction is None:
+        return []
+    told = []
     devices = item.retraction.devices
-    if devices is not None and devices.told:
-        return f"asked to delete it {on_devices(devices)}"
-    return f"deletion {words_of(item.retraction.state, item.retraction.carriers)}"
+    if item.retraction.state in ("delivered", "read"):
+        told.append("their device was asked to delete it")
+    elif devices is not None and devices.told:
+        told.append(f"asked to delete it {on_devices(devices)}")
+    else:
+        told.append(f"deletion {words_of(item.retraction.state, item.retraction.carriers)}")
+    # In notes to oneself nobody else ever had it, and here it is no longer.
+    if item.state != "kept":
+        told.append(f"the message itself: {came(item)}")
+    return told
 
 
 def reactions_of(item: ItemAnswer) -> str:

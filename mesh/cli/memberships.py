@@ -14,12 +14,14 @@ def sentence(one: MembershipAnswer) -> str:
 
 def _deed(one: MembershipAnswer) -> str:
     whom = ", ".join(one.whom)
+    if one.is_about_me and len(one.whom) == 1:
+        whom = "you"
     match one.action:
         case "created":
             names = [each.value for each in one.changes if each.setting == "name"]
             return f"made the group {names[0]}" if names else "made the group"
         case "role":
-            is_own = (one.is_mine and one.is_about_me) or whom == one.by
+            is_own = (one.is_mine and one.is_about_me) or one.whom == [one.by]
             return f"stepped down: {one.role}" if is_own else f"made {whom} {one.role}"
         case "set":
             return ", ".join(map(_change, one.changes)) or "joined what was done at the same time"

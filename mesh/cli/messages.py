@@ -25,7 +25,7 @@ WORDS: dict[str, str] = {
     "read": "read",
     "expired": "expired without proof of delivery",
     "withdrawn": "withdrawn",
-    "delivered-then-withdrawn": "delivered before it was withdrawn",
+    "delivered-then-withdrawn": "withdrawn, but delivered to their device",
 }
 """What a person reads for each state; one that this release does not know is shown as its code."""
 

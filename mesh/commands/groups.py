@@ -118,6 +118,9 @@ class GroupAnswer(Answer, frozen=True, kw_only=True):
     """Contacts whose answer is awaited, by their labels."""
 
     settings: GroupSettings | None
+    removed_by: str = ""
+    """The label of who removed us, or what they call themselves; empty: nobody did."""
+
     lost_since: int = 0
     """When it showed last that this profile was put back, or that there is a copy of it: members
     have something of ours that is not here. In Unix seconds; 0: never.

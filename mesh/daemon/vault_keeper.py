@@ -32,7 +32,8 @@ from mesh.node.clock import Clock, system_now
 from mesh.node.config_file import write_default_config
 from mesh.node.free_memory import overwrite_free_buffers, overwrite_free_memory
 from mesh.node.node import Node
-from mesh.node.profile import Profile, close_vault, erase_keys
+from mesh.node.profile import Profile, close_vault
+from mesh.node.wiped_keys import copy_stays, erase_keys
 from mesh.release import release
 
 _log = logging.getLogger("mesh.daemon")
@@ -260,7 +261,8 @@ class VaultKeeper:
     async def wipe(self, profile: str) -> None:
         """Destroy the keys of this profile, which must be named; nobody undoes this.
 
-        Raises StorageError if a key stays, or, with all keys gone, if a copy was not erased.
+        Raises UserError `not-wiped` if the vault's key stays, or, with that gone, `copy-stays` if
+        a copy or another key could not be overwritten.
         """
         folders = self._profile.folders
         if profile != folders.name:
@@ -271,11 +273,11 @@ class VaultKeeper:
             )
         with trio.CancelScope(shield=True):
             async with self._turn:
-                failure = await trio.to_thread.run_sync(erase_keys, folders)
+                left = await trio.to_thread.run_sync(erase_keys, folders)
                 self.is_wiped = True
         _log.warning("the keys of this profile were destroyed")
-        if failure is not None:
-            raise failure
+        if left:
+            raise copy_stays(folders.name, left)
 
     def set_auto_lock(self, minutes: float) -> None:
         """Lock after so long without use, counted from now on; 0: never."""

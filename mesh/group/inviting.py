@@ -115,6 +115,11 @@ def decode_accept(
     return accept, bundle
 
 
+def stored_accept(data: bytes) -> GroupAccept:
+    """An answer that was checked before it was kept."""
+    return _accepts.decode(data)
+
+
 def decode_welcome(data: bytes) -> GroupWelcome:
     """The welcome in a control; PeerError on anything else. Nothing of it is opened yet."""
     try:

@@ -289,6 +289,17 @@ def payer(membership: Membership, key: VerifyKey, *, otherwise: VerifyKey = STRA
     return key if (person.created | person.adds) & membership.view.acts else otherwise
 
 
+def remover(membership: Membership, key: VerifyKey) -> VerifyKey | None:
+    """Return by whose word somebody is out: of several that count the first in the stream; None:
+    by his own, or by nobody's.
+    """
+    graph = membership.graph
+    removals = graph.of(graph.person(key).removals & membership.view.acts)
+    operations = [act.operation for act in removals]
+    first = min(operations, key=lambda each: (each.clock, each.id), default=None)
+    return None if first is None else first.author
+
+
 def would_count(
     membership: Membership, author: VerifyKey, action: Action, parents: tuple[OperationId, ...]
 ) -> bool:

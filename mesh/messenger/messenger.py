@@ -291,6 +291,9 @@ class Messenger:
             for chore in (machines.feature().chores if machines.is_former else self.person.chores)
             if is_clock_steady or not chore.needs_steady_clock
         ]
+        if machines.is_former:
+            # Nothing else is done there, but what is over goes there too.
+            tasks.append(self.person.erasing.expire_running)
         if is_clock_steady:
             tasks += self.person.cleanups
         has_more = [task(now) for task in tasks]

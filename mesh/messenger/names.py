@@ -39,6 +39,8 @@ _SEPARATORS: Final = re.compile(r"[\W_]+")
 _KEY_DIGITS: Final = 8
 """So many of a key or an id stand in the place of a name; as many name a contact."""
 
+_HEX_DIGITS: Final = frozenset("0123456789abcdef")
+
 
 def is_fair_name(text: str) -> bool:
     """Say whether somebody may be shown by this name: it is one, and imitates no mark of ours."""
@@ -73,6 +75,13 @@ def checked_about(text: str) -> str:
             "Mesh sets; leave them out.",
         )
     return about
+
+
+def is_like_number_or_key(text: str) -> bool:
+    """Say whether a text that names somebody could be a number, or the beginning of a key."""
+    if not text.isascii():
+        return False
+    return text.isdigit() or (len(text) >= _KEY_DIGITS and set(text.lower()) <= _HEX_DIGITS)
 
 
 def imitates_mark(text: str) -> bool:

@@ -45,7 +45,6 @@ from mesh.node.key_files import (
 from mesh.node.login_start import LoginStart
 from mesh.node.private_files import (
     erase,
-    erase_head,
     find_private_bytes,
     make_private_file,
     make_private_folder,
@@ -56,6 +55,7 @@ from mesh.node.private_files import (
 )
 from mesh.node.profile_lock import ProfileLock
 from mesh.node.system_entropy import SystemEntropy
+from mesh.node.wiped_keys import copy_stays, erase_keys, files_stay, key_files
 from mesh.storage.connection import (
     KEY_BYTES,
     changes_count,
@@ -68,7 +68,6 @@ from mesh.storage.connection import (
 )
 from mesh.storage.migrations import migrate_store, migrate_vault, schema_version
 from mesh.storage.store.schema import STORE_MIGRATIONS
-from mesh.wire.backup_file import FILE_HEAD_BYTES
 
 USUAL_COST: Final = PassphraseCost(memory_bytes=PASSPHRASE_MEMORY_BYTES, passes=PASSPHRASE_PASSES)
 
@@ -100,7 +99,7 @@ class Profile:
             make_private_folder(folder)
         self._lock = ProfileLock(folders.lock_file, folders.name, inherited=inherited_lock)
         try:
-            for key_file in _key_files(folders):
+            for key_file in key_files(folders):
                 # What a write that was killed left here opens the vault as well as the other one.
                 erase(unfinished(key_file))
         except BaseException:
@@ -296,16 +295,15 @@ class Profile:
         """Destroy the profile and let go of it; the databases have been closed before.
 
         Without its key, which goes first, the vault is noise, wherever copies of it may lie. Raises
-        StorageError at the end if one of its own copies went without being overwritten.
+        UserError `not-wiped` if that key stays; with it gone, `files-stay` if not all files could
+        be removed, and at the end `copy-stays` if one went without being overwritten.
         """
         folders = self.folders
-        failure = erase_keys(folders)
-        for database in (folders.vault_file, folders.store_file):
-            remove_database(database)
-        for folder in (folders.config, folders.data, folders.state):
-            remove_folder(folder, keep=folders.lock_file)
-        # It would make a new profile of this name at the next login.
-        LoginStart(folders.name).remove()
+        left = erase_keys(folders)
+        try:
+            self._remove_files()
+        except StorageError as error:
+            raise files_stay(folders.name, left, error) from error
         self._lock.release()
         folders.lock_file.unlink(missing_ok=True)
         # A daemon that was killed leaves its socket, perhaps outside of the three folders.
@@ -313,8 +311,17 @@ class Profile:
         for folder in (folders.state, folders.socket_file.parent):
             with contextlib.suppress(OSError):
                 folder.rmdir()
-        if failure is not None:
-            raise failure
+        if left:
+            raise copy_stays(folders.name, left)
+
+    def _remove_files(self) -> None:
+        folders = self.folders
+        for database in (folders.vault_file, folders.store_file):
+            remove_database(database)
+        for folder in (folders.config, folders.data, folders.state):
+            remove_folder(folder, keep=folders.lock_file)
+        # It would make a new profile of this name at the next login.
+        LoginStart(folders.name).remove()
 
     def _let_later_store_aside(self) -> None:
         file = self.folders.store_file
@@ -373,37 +380,6 @@ def remove_with_key(file: Path, key_file: Path) -> None:
             erase(each)
     with contextlib.suppress(StorageError):
         remove_database(file)
-
-
-def erase_keys(folders: ProfileFolders) -> StorageError | None:
-    """Destroy the keys of a profile: its databases are noise from then on.
-
-    The heads of copies go first: whoever knows the passphrase of backups could open one, and
-    nothing would show that it is left. Then the vault's key; what is left of an unfinished change
-    goes before it, so that whoever is killed in between leaves a profile that opens, or one that
-    nobody opens any more. Raises StorageError if a key stays; returns what kept a copy from being
-    erased, which is told at the very end: no program may go on with an open vault for it.
-    """
-    failure: StorageError | None = None
-    for copy in (*folders.copy_files, *folders.upgrade_copy_files):
-        try:
-            erase_head(copy, FILE_HEAD_BYTES)
-        except StorageError as error:
-            failure = error
-    for key_file in _key_files(folders):
-        erase(unfinished(key_file))
-        erase(key_file)
-    return failure
-
-
-def _key_files(folders: ProfileFolders) -> tuple[Path, ...]:
-    """In the order in which they are destroyed."""
-    return (
-        folders.vault_key_file,
-        folders.store_key_file,
-        folders.mesh_file,
-        folders.backup_key_file,
-    )
 
 
 def close_vault(vault: Connection) -> None:

@@ -16,7 +16,8 @@ from typing import Final
 from mesh.errors import StorageError, UserError
 from mesh.node.folders import ProfileFolders
 from mesh.node.login_start import LoginStart
-from mesh.node.profile import Profile, erase_keys
+from mesh.node.profile import Profile
+from mesh.node.wiped_keys import erase_keys
 
 _LOOK_S: Final = 0.02
 
@@ -24,7 +25,7 @@ _LOOK_S: Final = 0.02
 def wipe_at_once(folders: ProfileFolders, *, timeout_s: float) -> None:
     """Destroy a profile; raises UserError `timeout` if its process cannot be ended.
 
-    Even then the keys are gone.
+    Even then the keys are gone. Else as `Profile.wipe`.
     """
     erase_keys(folders)
     # Before the process ends: a service manager that starts it anew finds nothing that asks for it.

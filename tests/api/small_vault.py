@@ -9,6 +9,7 @@ from mesh.daemon.running_settings import RunningSettings
 from mesh.errors import UserError
 from mesh.node.doctor.finding import Finding, Said
 from mesh.node.login_start import LoginStart
+from mesh.node.wiped_keys import copy_stays
 
 PASSPHRASE = b"correct horse"
 
@@ -21,6 +22,8 @@ class SmallVault:
         self.passphrase = PASSPHRASE
         self.persons_count = 0
         self.is_wiped = False
+        self.stays: list[str] = []
+        """The files that a wipe cannot overwrite."""
 
     def person_came(self) -> None:
         self.persons_count += 1
@@ -36,6 +39,8 @@ class SmallVault:
         if profile != "default":
             raise UserError("other-profile", "This is the profile default.", profile="default")
         self.is_wiped = True
+        if self.stays:
+            raise copy_stays(profile, self.stays)
 
     async def unlock(self, passphrase: bytes) -> None:
         await trio.lowlevel.checkpoint()

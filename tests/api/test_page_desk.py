@@ -93,10 +93,26 @@ async def test_a_profile_is_wiped_by_its_name_alone(serving: Serving, door: Door
     await door.sign_in()
     wrong = await door.ask("POST", "/v1/wipe", json={"profile": "work"})
     assert (wrong.status, wrong.kind) == (409, "other-profile")
+    assert "clear-site-data" not in wrong.headers
     wiped = [serving.node.is_wiped]
     gone = await door.ask("POST", "/v1/wipe", json={"profile": "default"})
     assert (gone.status, gone.headers["clear-site-data"]) == (200, '"cache", "storage"')
     wiped.append(serving.node.is_wiped)
     assert wiped == [False, True]
+    with trio.fail_after(60):
+        await serving.stopped.wait()
+
+
+async def test_a_wipe_that_leaves_a_copy_is_told_as_done_and_clears_the_page(
+    serving: Serving, door: Door
+) -> None:
+    await door.sign_in()
+    serving.node.stays = ["weekly.backup"]
+    gone = await door.ask("POST", "/v1/wipe", json={"profile": "default"})
+    assert (gone.status, gone.kind) == (500, "copy-stays")
+    assert gone.headers["clear-site-data"] == '"cache", "storage"'
+    told = json.loads(gone.body)
+    assert told["fields"] == {"files": "weekly.backup"}
+    assert "The profile default is gone." in told["detail"]
     with trio.fail_after(60):
         await serving.stopped.wait()

@@ -188,6 +188,19 @@ def test_a_picture_that_cannot_be_written_is_a_sentence(mesh: Mesh, node: Runnin
 
 
 @pytest.mark.parametrize("option", ["--png", "--svg"])
+def test_an_invite_whose_picture_the_disk_fails_is_told(
+    mesh: Mesh, node: Running, tmp_path: Path, option: str
+) -> None:
+    # What is written goes by this name until it is whole.
+    (tmp_path / "i.part").mkdir()
+    ran = mesh("invite", option, str(tmp_path / "i"))
+    assert (ran.code, ran.out) == (1, node.node.invites[1].link + "\n")
+    assert f"No picture was written to {tmp_path / 'i'}" in ran.err
+    as_json = mesh("invite", option, str(tmp_path / "i"), "--json")
+    assert (as_json.json["link"], as_json.problem) == (node.node.invites[2].link, "disk")
+
+
+@pytest.mark.parametrize("option", ["--png", "--svg"])
 def test_a_picture_replaces_nothing_unasked_and_goes_through_no_link(
     mesh: Mesh, node: Running, tmp_path: Path, option: str
 ) -> None:

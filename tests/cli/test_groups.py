@@ -1,12 +1,23 @@
 """Deeds in groups, in the terminal: those that cannot be taken back are asked first."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
 import pytest
 
 from mesh.commands.answer import Done
 from mesh.commands.groups import (
+    AnswerKnock,
     AskGroup,
+    AskGroups,
+    AskKnocks,
     AskMembers,
+    CreateGroupLink,
     ForgetGroup,
+    GroupLinkAnswer,
+    GroupsAnswer,
+    KnocksAnswer,
     LeaveGroup,
     MemberAnswer,
     MembersAnswer,
@@ -15,22 +26,30 @@ from mesh.commands.groups import (
     SetMemberRole,
 )
 from tests.api.small_node import Running
-from tests.cli.answers import KEY, group
+from tests.cli.answers import KEY, KNOCK, NOW, group
 from tests.cli.conftest import Mesh
 
 
-def member(number: int, label: str, role: RoleName, *, is_me: bool = False) -> MemberAnswer:
+def member(
+    number: int,
+    label: str,
+    role: RoleName = "member",
+    *,
+    is_me: bool = False,
+    contact: int = 0,
+    looks_like: Sequence[str] = (),
+) -> MemberAnswer:
     return MemberAnswer(
         member=number,
         key=KEY,
         name=label,
         label=label,
-        contact=0,
+        contact=contact,
         role=role,
         added_by="",
         heard=0,
         is_me=is_me,
-        looks_like=[],
+        looks_like=list(looks_like),
     )
 
 
@@ -107,3 +126,76 @@ def test_the_question_says_what_follows(
     monkeypatch.setattr("click.confirm", lambda text, err: asked.append(text))
     assert mesh("group", *words, "--json").problem == "declined"
     assert asked == [question]
+
+
+def test_a_group_tells_by_whom_one_was_removed(mesh: Mesh, node: Running) -> None:
+    node.node.told[AskGroups] = GroupsAnswer(
+        groups=[group(state="removed", removed_by="An\x1bn"), group(state="left")]
+    )
+    removed, left = mesh("group", "list").out.splitlines()
+    assert removed.endswith("you were removed by An<U+001B>n")
+    assert left.endswith("you left")
+
+
+def test_a_link_into_a_group_whose_picture_the_disk_fails_is_told(
+    mesh: Mesh, node: Running, tmp_path: Path
+) -> None:
+    made = GroupLinkAnswer(
+        number=1,
+        link="mesh:group/AAAA",
+        qr="MESH:QR/A2B3",
+        short_link="mesh:group/B",
+        created=NOW,
+        expires=NOW,
+        uses=0,
+        uses_max=8,
+        needs_approval=False,
+        state="open",
+    )
+    node.node.told[CreateGroupLink] = made
+    # What is written goes by this name until it is whole.
+    (tmp_path / "i.part").mkdir()
+    ran = mesh("group", "link", "create", "Crew", "--png", str(tmp_path / "i"))
+    assert (ran.code, ran.out) == (1, "mesh:group/AAAA\n")
+    assert f"No picture was written to {tmp_path / 'i'}" in ran.err
+
+
+def test_no_member_takes_by_his_name_what_is_meant_for_another(mesh: Mesh, crew: Running) -> None:
+    crew.node.told[AskMembers] = MembersAnswer(
+        members=[
+            member(1, "Ada", "owner", is_me=True),
+            member(2, "Bob", contact=7),
+            member(3, "2"),
+            member(4, "Cleo", looks_like=["cleo", "Cleopatra"]),
+            member(5, "me"),
+            member(6, "Dan", looks_like=["Dam"]),
+        ]
+    )
+
+    def problem_of(who: str) -> str:
+        ran = mesh("group", "role", "Crew", who, "member", "--json")
+        return ran.problem if ran.code else ""
+
+    # A number is none's name, and a name that a contact bears is no stranger's.
+    assert [problem_of(who) for who in ("2", "Bob", "3", "4", "5", "Dan")] == [""] * 6
+    assert problem_of("Cleo") == "ambiguous"
+    assert "take the number: 4." in mesh("group", "role", "Crew", "Cleo", "member").err
+    # Who lays down a role of his own is asked; a member who calls himself so would not be.
+    assert problem_of("me") == "no-answer"
+
+
+def test_nobody_at_a_link_takes_by_his_name_what_is_meant_for_another(
+    mesh: Mesh, node: Running
+) -> None:
+    standing = [
+        msgspec.structs.replace(KNOCK, knock=number, name=name, looks_like=looks_like)
+        for number, name, looks_like in ((1, "2", []), (2, "Ben", ["Ben"]), (3, "Cleo", ["Ceo"]))
+    ]
+    knocks = KnocksAnswer(knocks=standing)
+    node.node.told |= {AskGroup: group(role="owner"), AskKnocks: knocks, AnswerKnock: knocks}
+    assert [mesh("group", "admit", "Crew", who).code for who in ("1", "2", "Cleo")] == [0, 0, 0]
+    ran = mesh("group", "admit", "Crew", "Ben", "--json")
+    assert ran.problem == "ambiguous"
+    assert "take the number: 2." in mesh("group", "admit", "Crew", "Ben").err
+    # Nobody who is refused gets anything.
+    assert mesh("group", "refuse", "Crew", "Ben").code == 0

@@ -31,10 +31,12 @@ from mesh.commands.items import (
     TaskAnswer,
     WordAnswer,
 )
+from mesh.commands.messages import AuthorAnswer, MessageState
 from tests.cli.answers import KEY, ME, NOW, item
 
 AT = when(NOW)
 HEAD = f"{AT} #7 Ben"
+READ = "  [the message itself: read]"
 ANYTHING = st.text(st.characters() | st.sampled_from("\x1b\x07\x9b\u202e\u200f\n\r\u2028 ┌"))
 
 
@@ -162,10 +164,43 @@ def test_a_deletion_says_how_far_it_has_come() -> None:
     gone = item(author=ME, gone="retracted", state="read", text="")
     way = RetractionAnswer(state="carried", carriers=1)
     told = shown(msgspec.structs.replace(gone, retraction=way))
-    assert told == [f"{AT} #7 me: (deleted by me)  [deletion carried by 1 neighbour]"]
+    assert told == [f"{AT} #7 me: (deleted by me)  [deletion carried by 1 neighbour]{READ}"]
     there = RetractionAnswer(state="delivered", carriers=1)
     told = shown(msgspec.structs.replace(gone, retraction=there))
-    assert told == [f"{AT} #7 me: (deleted by me)  [their device was asked to delete it]"]
+    assert told == [f"{AT} #7 me: (deleted by me)  [their device was asked to delete it]{READ}"]
+
+
+@pytest.mark.parametrize(
+    "state, told",
+    [
+        ("withdrawn", "  [the message itself: withdrawn, not known to be opened]"),
+        (
+            "delivered-then-withdrawn",
+            "  [the message itself: withdrawn, but delivered to their device]",
+        ),
+        ("delivered", "  [the message itself: delivered to their device]"),
+        ("expired", "  [the message itself: expired without proof of delivery]"),
+        ("kept", ""),
+    ],
+)
+def test_what_was_deleted_says_how_far_it_had_come(state: MessageState, told: str) -> None:
+    way = RetractionAnswer(state="queued", carriers=0)
+    gone = item(author=ME, gone="retracted", state=state, text="", retraction=way)
+    line = f"{AT} #7 me: (deleted by me)  [deletion queued here]{told}"
+    assert shown(gone) == [line]
+    devices = DevicesAnswer(told=2, of=3, silent=0, read=0)
+    (of_group,) = shown(msgspec.structs.replace(gone, devices=devices))
+    assert state == "kept" or "[the message itself: on 2 of 3 devices]" in of_group
+
+
+def test_a_quote_in_a_group_bears_the_name_of_whom_it_quotes() -> None:
+    ada = AuthorAnswer(key="ad" * 32, label="Ada\x1b", is_mine=False)
+    reply = msgspec.structs.replace(REPLY, author=ada)
+    assert shown(item(reply=reply))[0] == "  ┌ #3 Ada<U+001B>: See you at 7"
+    of_ours = item(author=ME, reply=reply)
+    assert "Ada<U+001B>: See" in "".join(run.text for run in lines_of(of_ours, ME.label)[0])
+    # Between two it is whom one writes with, by the name that tells them from others.
+    assert "Ada [abcd]: See" in "".join(run.text for run in lines_of(of_ours, "Ada [abcd]")[0])
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ HOUR = 3_600
         ("read", 3, "read"),
         ("expired", 3, "expired without proof of delivery"),
         ("withdrawn", 1, "withdrawn"),
-        ("delivered-then-withdrawn", 1, "delivered before it was withdrawn"),
+        ("delivered-then-withdrawn", 1, "withdrawn, but delivered to their device"),
     ],
 )
 def test_a_state_claims_what_is_proved(state: MessageState, carriers: int, words: str) -> None:

@@ -5,6 +5,7 @@ import shlex
 import msgspec
 import pytest
 
+from mesh.cli.commands.people import RequestsAnswer
 from mesh.commands.contacts import ContactAnswer, NoteAnswer
 from mesh.commands.groups import AskGroups, AskKnocks, GroupsAnswer, KnocksAnswer
 from mesh.commands.introductions import IntroductionAnswer
@@ -140,7 +141,8 @@ def test_who_waits_apart_is_in_no_list_of_contacts(mesh: Mesh, ben: Running) -> 
     assert "let me in" in mesh("read", "--requests").out
     assert mesh("contact", "accept", "Ben").code == 0
     assert mesh("requests").err == "Nobody waits.\n"
-    assert mesh("requests", "--json").json == {"contacts": []}
+    nobody: dict[str, object] = {"contacts": [], "groups": [], "knocks": []}
+    assert mesh("requests", "--json").json == nobody
     assert "let me in" in mesh("read").out
 
 
@@ -315,4 +317,7 @@ def test_invites_into_groups_and_who_stands_at_a_link_wait_for_a_word(
     assert invite == (
         "group 5  Crew  3 members  you were asked in by Ben  Do come: mesh group accept 5"
     )
-    assert mesh("requests", "--json").json == {"contacts": []}
+    told = msgspec.json.decode(mesh("requests", "--json").out, type=RequestsAnswer)
+    assert [each.conversation for each in told.groups] == [5]
+    named = [(each.group.conversation, each.knock.name) for each in told.knocks]
+    assert (told.contacts, named) == ([], [(4, "Cleo")])

@@ -160,6 +160,26 @@ def test_a_page_wipes_its_profile_and_asks_the_doctor(household: Household) -> N
     assert left == []
 
 
+def test_a_node_that_cannot_overwrite_a_copy_stops_and_says_that_all_is_gone(
+    household: Household,
+) -> None:
+    household.make("anna", "")
+    process = household.start("anna", name="Anna")
+    folders = household.folders("anna")
+    client = Client(door_of(folders), timeout_s=60)
+    folders.copy_file.mkdir()
+    # The key of the vault goes before it.
+    folders.store_key_file.unlink()
+    folders.store_key_file.mkdir()
+    with pytest.raises(UserError, match="The profile anna is gone") as caught:
+        client.ask(Wipe("anna"), Done)
+    assert caught.value.fields == {"files": "weekly.backup, store.key"}
+    assert not folders.vault_key_file.exists(), "the keys outlive the answer"
+    assert process.wait(timeout=30) == 1
+    left = [path for path in household.home.rglob("*") if path.is_file()]
+    assert left == []
+
+
 def test_a_wiped_profile_knows_no_session(household: Household) -> None:
     household.make("anna", "")
     household.start("anna")

@@ -358,3 +358,28 @@ def test_a_name_behind_an_at_means_somebody_and_an_edit_keeps_it(pair: tuple[Nod
     ada.run("edit", str(number), "Please ask @bob today")
     items = ada.client.ask(AskItems("Robert"), ItemsAnswer).items[-2:]
     assert [(one.start, one.length) for one in items[0].mentions] == [(11, 4)]
+
+
+def wait_until_shown(node: Node, words: str, *command: str) -> None:
+    eventually(lambda: node.run(*command), lambda said: words in said, within_s=90, what=words)
+
+
+def test_in_a_group_each_message_and_quote_bears_the_name_of_who_wrote_it(
+    pair: tuple[Node, Node],
+) -> None:
+    ada, bob = pair
+    ada.run("group", "create", "Crew", "--with", "Bob")
+    wait_until_shown(bob, "you were asked in", "group")
+    bob.run("group", "accept", "Crew")
+    for node in pair:
+        wait_until_shown(node, "2 members  you are in", "group")
+    bob.run("send", "Crew", "The road is free.")
+    wait_until_shown(ada, "The road is free.", "read", "Crew")
+    with at_terminal(ada, "chat", "Crew") as hers:
+        hers.wait_for("Bob: The road is free.")
+        number = re.search(r"#(\d+) Bob: The road", hers.text)
+        assert number is not None
+        hers.enter(f"/reply {number[1]} Then we go.")
+        hers.wait_for("me: Then we go.")
+        assert f"┌ #{number[1]} Bob: The road is free." in hers.text
+        assert leave(hers) == 0

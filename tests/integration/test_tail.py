@@ -14,6 +14,7 @@ pytestmark = pytest.mark.netns
 BEFORE = ("We sail at six.", "map.txt", "Tea or coffee?")
 MISSED = ("We sail at seven.", "plan.txt", "Bread or rice?")
 LAST = "That is all."
+RENAMED = "A new name."
 
 
 @pytest.fixture
@@ -86,6 +87,12 @@ def test_what_is_said_in_a_group_is_tailed_once_also_after_a_restart(
             lines[tail] += heard(tail, LAST)
             for words in (*BEFORE, *MISSED, LAST):
                 assert sum(words in line for line in lines[tail]) == 1, (words, lines[tail])
+        # A tail goes on in the conversation with which it began, whatever that is called.
+        ada.run("group", "set", "Crew", "name=Boat")
+        shown(bob, "Boat", "group")
+        bob.run("send", "Boat", RENAMED)
+        for tail in tails:
+            heard(tail, RENAMED)
     assert any(re.search(r"Bob → Crew: We sail at six\.$", line) for line in lines[everything])
     assert any(re.search(r"Bob: We sail at six\.$", line) for line in lines[crew])
 

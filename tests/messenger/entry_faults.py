@@ -15,6 +15,7 @@ from mesh.messenger.conversations import (
     history,
     item_answers,
     judging,
+    writing,
 )
 from mesh.storage.vault import changes, registers
 from tests.group.faults import Fault
@@ -23,6 +24,7 @@ from tests.messenger import test_boards as boards
 from tests.messenger import test_entries as texts
 from tests.messenger import test_entries_in_any_order as orders
 from tests.messenger import test_group_standing as stories
+from tests.messenger import test_group_talk as talk
 from tests.messenger import test_history as chains
 from tests.messenger import test_hostile_entries as hostile
 from tests.messenger.test_group_entries import picture
@@ -388,5 +390,33 @@ FAULTS = [
         "            chosen.setdefault(head.author, head)\n    for",
         "            chosen[head.position] = head\n    for",
         chains.test_nobody_fills_the_places_of_parents_with_what_follows_nothing,
+    ),
+    Noticed(
+        "an entry waits for the operations that it names",
+        group_rules,
+        "        if missing:\n            return missing[0]\n",
+        "        if missing:\n            return None\n",
+        stories.test_what_waits_for_an_operation_gets_its_number_when_it_comes,
+    ),
+    Noticed(
+        "what a newer version says is told as that and kept",
+        judging,
+        'return self._standing(Judged("unknown", entry, is_kept=not is_of_gone), row, rules)',
+        "return _INVALID",
+        hostile.test_what_a_newer_mesh_says_is_told_as_that_and_kept,
+    ),
+    Noticed(
+        "a clock puts nothing above its parents",
+        history,
+        "position = max(message.clock, max(known.values(), default=-1) + 1)",
+        "position = message.clock",
+        partial(_in_any_order, 2, orders.REGISTERED),
+    ),
+    Noticed(
+        "what one entry cannot name is named by further ones",
+        writing,
+        "            if not wanted:\n                return\n            named =",
+        "            return\n            named =",
+        talk.test_what_one_entry_cannot_name_is_named_by_further_ones,
     ),
 ]

@@ -1,5 +1,7 @@
 """Changes of a group: who goes, who is raised, which keys follow, and what a restart leaves."""
 
+import pytest
+
 from mesh.cli.memberships import sentence
 from mesh.commands.groups import (
     AcceptGroup,
@@ -16,6 +18,7 @@ from mesh.commands.groups import (
     RotateGroup,
     SetMemberRole,
 )
+from mesh.errors import UserError
 from mesh.events import GroupLeft
 from mesh.storage.connection import transaction
 from mesh.wire.controls import GROUP_ACCEPT
@@ -56,6 +59,10 @@ def test_who_is_removed_learns_of_it_and_of_no_epoch_after_it() -> None:
     assert names_of(ann) == names_of(cem) == ["Ann", "Cem"]
     assert epoch_of(ann) == epoch_of(cem) != before
     assert told(bob).state == "removed"
+    assert told(bob).removed_by == "Ann"
+    with pytest.raises(UserError, match=r"You were removed from this group by Ann\."):
+        bob.ask(RotateGroup("Crew"))
+    assert sentence(operations_of(bob)[-1]) == "Ann removed you"
     assert any(isinstance(event, GroupLeft) for event in bob.take_events())
     assert epoch_of(ann) not in [epoch.id for epoch in inside(bob).epochs]
     assert inside(bob).chosen() is None
@@ -130,6 +137,7 @@ def test_who_leaves_is_out_and_the_others_make_new_keys_by_rank() -> None:
     before = epoch_of(ann)
     bob.ask(LeaveGroup("Crew"))
     assert told(bob).state == "left"
+    assert told(bob).removed_by == ""
     exchange(*people)
     # Each epoch until now has been for Bob too.
     assert told(cem).state == "waiting-for-keys"
@@ -163,6 +171,7 @@ def test_who_left_comes_back_as_somebody_new() -> None:
     bob.ask(AcceptGroup("Crew"))
     settle(*people)
     assert told(bob).state == "in"
+    assert told(bob).removed_by == ""
     assert names_of(ann) == ["Ann", "Bob"]
     assert member(ann, "Bob").key not in key[1]
     bob.ask(LeaveGroup("Crew"))

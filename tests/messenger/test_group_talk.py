@@ -24,6 +24,7 @@ from mesh.commands.groups import (
 )
 from mesh.commands.item_commands import (
     AnswerCheckIn,
+    ChangeTask,
     ChoiceAsked,
     EditItem,
     HideItem,
@@ -38,6 +39,7 @@ from mesh.commands.messages import MessageAnswer, SendMessage
 from mesh.commands.scheduled import ScheduleText
 from mesh.commands.search import HitsAnswer, Search
 from mesh.errors import UserError
+from mesh.messenger.conversations import writing
 from tests.messenger.doing import conversation, details, do, items_of, refused
 from tests.messenger.in_groups import acquainted_all, crew, epoch_of, member, settle, told
 from tests.messenger.people import Clock, Person, exchange
@@ -294,7 +296,7 @@ def test_who_is_no_member_any_more_is_told_so() -> None:
     ann, bob, cem = people = crew("Ann", "Bob", "Cem")
     ann.ask(RemoveMember("Crew", member(ann, "Bob").member))
     settle(*people)
-    with pytest.raises(UserError, match="You were removed from Crew"):
+    with pytest.raises(UserError, match=r"You were removed from Crew by Ann\."):
         say(bob, "Let me in")
     cem.ask(LeaveGroup("Crew"))
     with pytest.raises(UserError, match="You left Crew"):
@@ -310,3 +312,27 @@ def test_who_has_no_right_in_an_open_group_is_not_told_that_it_is_closed() -> No
     settle(*people)
     with pytest.raises(UserError, match="In Crew that is not for you to do"):
         say(bob, "May I?")
+
+
+def test_what_one_entry_cannot_name_is_named_by_further_ones() -> None:
+    """Eight would need nine people; the rule is the same for two and three."""
+    people = crew("Ann", "Bob", "Cem")
+    task = do(people[0], WriteItem("Crew", kind="task", title="fix the pump"))
+    settle(*people)
+    for person in people:
+        do(person, ChangeTask(of(person, task).number, "state", "doing"))
+    settle(*people)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writing, "OVER_MAX", 2)
+        before = entries_count(people[0])
+        do(people[0], ChangeTask(of(people[0], task).number, "state", "done"))
+        assert entries_count(people[0]) == before + 2
+    settle(*people)
+    for person in people:
+        shown = of(person, task).task
+        assert shown is not None
+        assert (shown.state, shown.others) == ("done", [])
+
+
+def entries_count(person: Person) -> int:
+    return len(person.connection.execute("SELECT 1 FROM entries").fetchall())

@@ -280,6 +280,19 @@ def test_a_receipt_counts_for_its_own_conversation_only() -> None:
         assert state(ann, "hello") == expected
 
 
+def test_what_was_withdrawn_before_it_was_sealed_was_never_opened_whatever_they_say() -> None:
+    clock = Clock()
+    ann, bob = Person("Ann", clock, seed=1), Person("Bob", clock, seed=2)
+    bob.add(ann.invite().qr, "Ann")
+    dropped, kept = bob.send("Ann", "dropped"), bob.send("Ann", "kept")
+    bob.ask(WithdrawMessage(dropped.number))
+    exchange(ann, bob)
+    for message in (dropped, kept):
+        ann.send_control("Bob", READ, bytes.fromhex(message.id))
+    bob.receive(ann.post())
+    assert (state(bob, "dropped"), state(bob, "kept")) == ("withdrawn", "read")
+
+
 def test_reading_is_told_in_one_conversation_that_allows_it() -> None:
     clock = Clock()
     ann, bob = quiet(clock)

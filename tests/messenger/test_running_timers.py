@@ -4,9 +4,11 @@ import pytest
 
 from mesh.commands.conversations import ReadItems
 from mesh.commands.item_commands import WriteItem
+from mesh.messenger.conversations import running_timers
 from mesh.storage.connection import transaction
 from tests.messenger.doing import both, do, item, said
 from tests.messenger.people import DAY_S, Person, exchange
+from tests.messenger.test_machines import restored
 
 HOUR_S = 3_600
 
@@ -40,6 +42,23 @@ def passes(bob: Person, seconds: int, *, step_s: int = 600) -> None:
     for _ in range(0, seconds, step_s):
         bob.clock.pass_by(step_s)
         bob.tend()
+
+
+def passes_as_due(person: Person, seconds: int) -> int:
+    """The same, and a node does only what is due, as an engine has it; return how often."""
+    count, left_us = 0, seconds * 1_000_000
+    while left_us > 0:
+        deadline = person.messenger.deadline()
+        assert deadline is not None
+        # The times of these tests are whole seconds.
+        wait_us = min(left_us, -(-max(0, deadline - person.now.monotonic) // 1_000_000) * 1_000_000)
+        person.clock.pass_by(wait_us / 1_000_000)
+        left_us -= wait_us
+        if person.now.monotonic >= deadline:
+            person.tend()
+            count += 1
+            assert count <= seconds // 60 + 2, "it is due again and again"
+    return count
 
 
 def is_there(bob: Person, number: int) -> bool:
@@ -332,3 +351,78 @@ def test_a_calendar_that_was_behind_and_is_set_twice_erases_nothing_early() -> N
     assert is_there(bob, number)
     passes(bob, HOUR_S, step_s=HOUR_S)
     assert not is_there(bob, number)
+
+
+@pytest.mark.parametrize("is_in_memory", [True, False])
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize("off_s, back_s", [(600, 10), (DAY_S, 10), (5 * DAY_S, 2), (5 * DAY_S, 10)])
+def test_a_calendar_that_is_set_back_after_a_time_off_erases_nothing_early(
+    off_s: int,
+    back_s: int,
+    *,
+    is_restarted: bool,
+    is_in_memory: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The time off that was said before is taken back, and proves true at the next start."""
+    ann, bob = both()
+    bob.tend()
+    starts_after(bob, off_s)
+    passes(bob, HOUR_S)
+    bob.is_clock_steady = True
+    bob.tend()
+    if not is_in_memory:
+        monkeypatch.setattr(running_timers, "TIMERS_IN_MEMORY_MAX", 0)
+    number = reads(bob, ann, 7 * DAY_S)
+    bob.wall_error_s = -back_s * DAY_S
+    bob.is_clock_steady = False
+    bob.tend()
+    assert item(bob, number).disappears == bob.now.expiry + 7 * DAY_S
+    passes(bob, 600)
+    bob.wall_error_s = 0
+    if is_restarted:
+        bob.restart()
+    passes(bob, HOUR_S)
+    bob.is_clock_steady = True
+    passes(bob, 7 * DAY_S - HOUR_S - 1_200, step_s=2_400)
+    assert is_there(bob, number)
+    # Beyond memory it may go later by what was taken back, and then goes in any case.
+    passes(bob, 1_200 if is_in_memory else off_s + HOUR_S)
+    assert not is_there(bob, number)
+
+
+def test_what_is_on_for_less_than_an_hour_at_a_time_lets_things_disappear() -> None:
+    """Its clock is never steady, so only what was noted of each run counts."""
+    bob, number = read_by_bob(2 * HOUR_S)
+    for _ in range(2):
+        starts_after(bob, 10 * DAY_S)
+        passes_as_due(bob, 3_000)
+        assert is_there(bob, number)
+    starts_after(bob, 10 * DAY_S)
+    passes_as_due(bob, 3_000)
+    assert not is_there(bob, number)
+
+
+def test_once_it_is_known_how_late_it_is_nothing_is_noted_more_often_than_chores_are_done() -> None:
+    bob, number = read_by_bob(2 * DAY_S)
+    starts_after(bob, 60)
+    assert 10 <= passes_as_due(bob, HOUR_S) <= 20
+    bob.is_clock_steady = True
+    bob.tend()
+    assert passes_as_due(bob, 10 * HOUR_S) <= 20
+    assert is_there(bob, number)
+
+
+def test_on_a_former_machine_things_disappear_too() -> None:
+    ann, _ = both()
+    mine = do(ann, WriteItem("me", text="for a while", timer=2 * HOUR_S))
+    other = restored(ann)
+    other.tend()
+    posted = other.post()
+    starts_after(ann, 60)
+    ann.receive(posted)
+    assert ann.messenger.summary().is_former_machine
+    passes_as_due(ann, 2 * HOUR_S - 600)
+    assert is_there(ann, mine.number)
+    passes_as_due(ann, 1_200)
+    assert not is_there(ann, mine.number)

@@ -118,12 +118,13 @@ def test_one_conversation_is_searched_by_itself() -> None:
 
 def test_scripts_without_spaces_and_what_is_no_word_are_found_anywhere() -> None:
     ann, _ = pair()
-    write(ann, "me", "明日東京タワーへ行く", "สวัสดีครับ", "well done 👍🏽", "東京 ferry")
+    write(ann, "me", "明日東京タワーへ行く", "สวัสดีครับ", "well done 👍🏽", "東京 ferry", "買T恤")
     assert found(ann, "京タ") == ["明日東京タワーへ行く"]
     assert found(ann, "สดีค") == ["สวัสดีครับ"]
     assert found(ann, "👍🏽") == ["well done 👍🏽"]
     assert found(ann, "東京 ferr") == ["東京 ferry"]
     assert found(ann, "東京", "Bob") == []
+    assert found(ann, "t恤") == found(ann, "T恤") == ["買T恤"]
 
 
 def test_what_is_shown_now_is_found_and_nothing_of_before() -> None:
@@ -169,17 +170,17 @@ def test_of_who_waits_apart_or_is_blocked_nothing_is_found() -> None:
     ann, bob = Person("Ann", clock, 1), Person("Bob", clock, 2)
     ann.add(bob.invite(uses_max=2).link, "Bob")
     exchange(ann, bob)
-    ann.send("Bob", "let me in")
+    ann.send("Bob", "let me in, 東京")
     exchange(ann, bob)
     request = next(iter(bob.contacts()))
     assert request.is_request
-    assert found(bob, "let") == found(bob, "let", "Ann") == []
+    assert found(bob, "let") == found(bob, "let", "Ann") == found(bob, "東京") == []
     bob.ask(AcceptRequest("Ann"))
-    assert found(bob, "let") == ["let me in"]
+    assert found(bob, "let") == found(bob, "東京") == ["let me in, 東京"]
     bob.ask(BlockContact("Ann"))
-    assert found(bob, "let") == found(bob, "let", "Ann") == []
+    assert found(bob, "let") == found(bob, "let", "Ann") == found(bob, "東京") == []
     bob.ask(BlockContact("Ann", is_blocked=False))
-    assert found(bob, "let") == ["let me in"]
+    assert found(bob, "let") == ["let me in, 東京"]
 
 
 def test_what_is_deleted_with_a_conversation_or_a_contact_is_not_found() -> None:

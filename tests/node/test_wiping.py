@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from mesh.errors import MeshError, StorageError, UserError
+from mesh.errors import MeshError, UserError
 from mesh.node.folders import ProfileFolders, profile_folders
 from mesh.node.key_files import WrappedKey
 from mesh.node.profile import Profile
+from mesh.node.wiped_keys import erase_keys
 from mesh.node.wiping import wipe_at_once
 from mesh.wire.backup_file import FILE_HEAD_BYTES
 from tests.node.killing import left_by
@@ -26,6 +27,7 @@ HANG = """
 import signal, sys, time
 from mesh.node.folders import profile_folders
 from mesh.node.profile import Profile
+from mesh.node.wiped_keys import erase_keys
 profile = Profile(profile_folders("anna", {"MESH_HOME": sys.argv[1]}))
 for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, signal.SIG_IGN)
@@ -170,7 +172,55 @@ def test_a_copy_that_cannot_be_erased_keeps_nothing_else_and_is_told(tmp_path: P
     folders = made(tmp_path)
     process = hanging(tmp_path)
     folders.copy_file.mkdir()
-    with pytest.raises(StorageError, match="weekly"):
+    with pytest.raises(UserError, match="The profile anna is gone") as caught:
         wipe_at_once(folders, timeout_s=30)
+    assert (caught.value.kind, caught.value.fields) == ("copy-stays", {"files": "weekly.backup"})
     assert process.wait() == -signal.SIGKILL
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["store.key", "mesh.key", "backup.key"])
+def test_a_key_that_cannot_be_erased_after_that_of_the_vault_ends_no_wipe(
+    tmp_path: Path, name: str
+) -> None:
+    folders = made(tmp_path)
+    file = folders.data / name
+    file.unlink(missing_ok=True)
+    file.mkdir()
+    assert erase_keys(folders) == [name]
+    keys = (folders.store_key_file, folders.mesh_file, folders.backup_key_file)
+    assert [key for key in keys if key.is_file()] == []
+    with pytest.raises(UserError, match=f"The profile anna is gone.*{name}"):
+        wipe_at_once(folders, timeout_s=10)
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_rights
+def test_a_key_of_the_vault_that_cannot_be_erased_keeps_the_profile_and_is_told(
+    tmp_path: Path,
+) -> None:
+    folders = made(tmp_path)
+    elsewhere = tmp_path / "elsewhere.key"
+    folders.vault_key_file.rename(elsewhere)
+    folders.vault_key_file.symlink_to(elsewhere)
+    with pytest.raises(UserError, match="anna is not wiped") as caught:
+        wipe_at_once(folders, timeout_s=10)
+    assert caught.value.kind == "not-wiped"
+    with Profile.held(folders) as profile:
+        profile.open_vault("horse").close()
+    # It is destroyed where its bytes are, whether its name goes or not.
+    elsewhere.write_bytes(os.urandom(elsewhere.stat().st_size))
+    wipe_at_once(folders, timeout_s=10)
+    assert list(tmp_path.iterdir()) == [elsewhere]
+
+
+def test_a_file_that_cannot_be_removed_does_not_hide_that_the_keys_are_gone(tmp_path: Path) -> None:
+    folders = made(tmp_path)
+    folders.copy_file.mkdir()
+    in_the_way = folders.vault_file.with_name("vault.db-journal")
+    in_the_way.mkdir()
+    with pytest.raises(UserError, match=r"keys of the profile anna are destroyed.*weekly") as told:
+        wipe_at_once(folders, timeout_s=10)
+    assert told.value.kind == "files-stay"
+    assert openers(folders) == []
+    in_the_way.rmdir()

@@ -143,8 +143,14 @@ def test_a_profile_that_is_locked_while_it_still_loads_is_opened_again(
     expect(page.get_by_text("under the stone")).to_be_visible()
 
 
-def test_a_wipe_from_the_page_leaves_nothing(pair: tuple[Node, Node], laptops: Laptops) -> None:
+@pytest.mark.parametrize("has_stubborn_copy", [False, True])
+def test_a_wipe_from_the_page_leaves_nothing(
+    pair: tuple[Node, Node], laptops: Laptops, *, has_stubborn_copy: bool
+) -> None:
+    """Also where a copy cannot be overwritten: that is said where nothing else is left to read."""
     anna, ben = pair
+    if has_stubborn_copy:
+        anna.folders.copy_file.mkdir()
     befriend(anna, ben, inviter_label=anna.name)
     ben.run("send", anna.name, "before the end")
     wait_for_text(anna, "before the end")
@@ -184,6 +190,11 @@ def test_a_wipe_from_the_page_leaves_nothing(pair: tuple[Node, Node], laptops: L
     assert asked.count("wipe") == 1
     assert not keys.exists()
     assert "before the end" not in page.content()
+    assert ben.name not in page.content()
+    told = page.get_by_text("could not be overwritten before they go")
+    expect(told).to_have_count(int(has_stubborn_copy))
+    assert ("weekly.backup" in page.content()) == has_stubborn_copy
+    expect(page.get_by_role("dialog")).to_have_count(0)
     assert page.evaluate("sessionStorage.length") == 0
     eventually(
         lambda: [path for path in anna.home.rglob("*") if path.is_file()],

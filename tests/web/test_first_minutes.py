@@ -191,6 +191,23 @@ def test_who_goes_on_before_the_page_is_signed_in_stays_there(
     expect(page).to_have_url(re.compile("#/people$"))
 
 
+def test_a_code_that_nobody_took_is_there_when_the_page_is_loaded_again(
+    alone: Node, laptops: Laptops
+) -> None:
+    page = laptops.beside(alone).page(
+        before=lambda one: one.route("**/v1/session", lambda route: route.abort())
+    )
+    expect(page.get_by_text("is not signed in")).to_be_visible()
+    code = page.evaluate("location.hash")
+    assert code.startswith("#code=")
+    page.unroute_all()
+    with page.expect_request("**/v1/session") as asked:
+        page.reload()
+    assert asked.value.post_data_json == {"code": code.removeprefix("#code=")}
+    # Once it was answered it is gone, whether it was still good or not.
+    expect(page).to_have_url(re.compile("#/chats$"))
+
+
 def test_a_page_of_which_something_never_loads_comes_to_rest(alone: Node, laptops: Laptops) -> None:
     tries: list[Route] = []
 

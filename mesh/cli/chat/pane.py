@@ -8,7 +8,7 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout.controls import UIContent, UIControl
 from prompt_toolkit.utils import get_cwidth
 
-from mesh.cli.chat.room import Room
+from mesh.cli.chat.room import Room, name_in
 from mesh.cli.chat.wrapping import wrapped
 from mesh.cli.items import Line, Style, lines_of
 from mesh.commands.items import ItemAnswer
@@ -97,7 +97,7 @@ class HistoryPane(UIControl):
             return known[2]
         rows = [
             row
-            for line in lines_of(item, shape.name)
+            for line in lines_of(item, name_in(self._room, item))
             for row in wrapped(line, shape.width, get_cwidth)
         ]
         self._rows[item.number] = (item, shape, rows)

@@ -113,6 +113,11 @@ class Clients(NamedTuple):
     program: Client
 
 
+def name_in(room: "Room", item: ItemAnswer) -> str:
+    """Return the name by which an item of a conversation is drawn: in a group, who wrote it."""
+    return room.name if room.conversation.contact else room.names.of_item(item)
+
+
 class Room:
     """One conversation, what is known of it, and what the person is told beside it."""
 
@@ -334,7 +339,7 @@ class Room:
 
     def _show(self, items: Iterable[ItemAnswer], nothing: str) -> None:
         """Cover the history with some items, or with words where there are none."""
-        lines = [line for item in items for line in lines_of(item, self.name)]
+        lines = [line for item in items for line in lines_of(item, name_in(self, item))]
         self.sheet = tuple(lines) or ((Run("plain", nothing),),)
 
     def _withdraw(self, number: int) -> None:

@@ -10,7 +10,16 @@ from mesh.cli.commands.group_links import admit, join, knocks, link, refuse
 from mesh.cli.commands.group_local import code, code_line, copy, known, receipts
 from mesh.cli.completing import complete_chat, complete_contact
 from mesh.cli.daemon_client import client_of
-from mesh.cli.group_lines import confirm_role, do, done, is_last_owner, line_of, member_of, tell
+from mesh.cli.group_lines import (
+    confirm_role,
+    do,
+    done,
+    is_last_owner,
+    line_of,
+    member_of,
+    number_of,
+    tell,
+)
 from mesh.cli.layout import columns, when
 from mesh.cli.memberships import sentence
 from mesh.cli.moments import PAST_FORMS, past_moment_of
@@ -224,13 +233,15 @@ Examples:
 @click.pass_obj
 def remove(choices: Choices, group: str, who: str, undo_since: str | None) -> None:
     since = None if undo_since is None else past_moment_of(undo_since, time.time())
-    found = member_of(choices, group, who)
+    client = client_of(choices)
+    number = number_of(client, group)
+    found = member_of(client, number, who)
     if since is not None:
         Terminal(choices).confirm(
             f"Remove {clean_line(found.label)}, and undo all that they did in the group since "
             f"{when(since)}?"
         )
-    do(choices, RemoveMember(group, found.member, since))
+    do(choices, RemoveMember(number, found.member, since))
 
 
 @group.command(
@@ -241,6 +252,7 @@ down a role of yours, is asked first; --yes answers.
 \b
 Examples:
   mesh group role Crew Ben admin
+  mesh group role Crew me member
 """
 )
 @click.argument("group", shell_complete=complete_chat)
@@ -249,9 +261,11 @@ Examples:
 @shared_options
 @click.pass_obj
 def role(choices: Choices, group: str, who: str, role: RoleName) -> None:
-    found = member_of(choices, group, who)
-    confirm_role(choices, group, found, role)
-    do(choices, SetMemberRole(group, found.member, role))
+    client = client_of(choices)
+    number = number_of(client, group)
+    found = member_of(client, number, who)
+    confirm_role(choices, number, found, role)
+    do(choices, SetMemberRole(number, found.member, role))
 
 
 @group.command(

@@ -8,7 +8,7 @@ from mesh.cli.commands.invite import confirm_picture, qr_code, write_picture
 from mesh.cli.completing import complete_chat
 from mesh.cli.daemon_client import client_of
 from mesh.cli.durations import Lifetime
-from mesh.cli.group_lines import do
+from mesh.cli.group_lines import do, is_called, is_number, not_known, number_of
 from mesh.cli.layout import DAY, columns, when
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
@@ -93,15 +93,16 @@ def create(
     if png is not None:
         confirm_picture(terminal, png)
     answer = client_of(choices).ask(command, GroupLinkAnswer)
+    if terminal.is_json:
+        terminal.json(answer)
+    else:
+        if terminal.is_shown() if qr is None else qr:
+            terminal.result(qr_code(answer.qr, is_inverted=invert))
+        terminal.result(answer.short_link if short else answer.link)
+    # The link is open by now, so it is told before a disk can fail.
     if png is not None:
         write_picture(answer.qr, png, "png")
         terminal.say(f"The QR code is in {png}.")
-    if terminal.is_json:
-        terminal.json(answer)
-        return
-    if terminal.is_shown() if qr is None else qr:
-        terminal.result(qr_code(answer.qr, is_inverted=invert))
-    terminal.result(answer.short_link if short else answer.link)
     how = "is let in once you admit them" if approve else "is let in"
     until = when(answer.expires)
     terminal.say(f"Link {answer.number}, until {until}. Who has it {how}: mesh group join LINK")
@@ -239,14 +240,21 @@ def refuse(choices: Choices, group: str, who: str) -> None:
 
 def _answer(choices: Choices, group: str, who: str, *, is_admitted: bool) -> None:
     client, wanted = client_of(choices), who.strip().casefold()
-    waiting = client.ask(AskKnocks(group), KnocksAnswer).knocks
-    found = [one for one in waiting if wanted in (str(one.knock), one.name.casefold())]
+    number = number_of(client, group)
+    waiting = client.ask(AskKnocks(number), KnocksAnswer).knocks
+    if is_number(wanted):
+        found = [one for one in waiting if str(one.knock) == wanted]
+    else:
+        found = [one for one in waiting if one.name.casefold() == wanted]
     if not found:
         raise UserError("not-found", f"Nobody called {who!r} stands at a link.")
     if len(found) > 1:
         numbers = ", ".join(str(one.knock) for one in found)
         raise UserError("ambiguous", f"Several are called {who!r}; take a number: {numbers}.")
-    asked = AnswerKnock(group, found[0].knock, is_admitted)
+    (one,) = found
+    if is_admitted and is_called(wanted, one.looks_like):
+        raise not_known(who, one.knock)
+    asked = AnswerKnock(number, one.knock, is_admitted)
     _show(Terminal(choices), client.ask(asked, KnocksAnswer))
 
 

@@ -4,7 +4,7 @@ import click
 
 from mesh.cli.completing import complete_chat
 from mesh.cli.daemon_client import client_of
-from mesh.cli.group_lines import do, member_of
+from mesh.cli.group_lines import do, member_of, number_of
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
 from mesh.commands.groups import (
@@ -102,8 +102,10 @@ Examples:
 @click.pass_obj
 def copy(choices: Choices, group: str, without: str) -> None:
     names = [each.strip() for each in without.split(",") if each.strip()]
-    left_out = tuple(member_of(choices, group, name).member for name in names)
-    do(choices, CopyGroup(group, left_out))
+    client = client_of(choices)
+    number = number_of(client, group)
+    left_out = tuple(member_of(client, number, name).member for name in names)
+    do(choices, CopyGroup(number, left_out))
 
 
 def code_line(answer: GroupAnswer) -> str:

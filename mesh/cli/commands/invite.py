@@ -114,16 +114,19 @@ def invite(
         if picture is not None:
             confirm_picture(terminal, picture)
     answer = client.ask(command, InviteAnswer)
+    if terminal.is_json:
+        terminal.json(answer)
+    else:
+        if terminal.is_shown() if qr is None else qr:
+            terminal.result(qr_code(answer.qr, is_inverted=invert))
+        terminal.result(answer.short_link if short else answer.link)
+    # The invite is open by now, so its link is told before a disk can fail.
     for path, kind in ((png, "png"), (svg, "svg")):
         if path is not None:
             write_picture(answer.qr, path, kind)
             terminal.say(f"The QR code is in {path}.")
     if terminal.is_json:
-        terminal.json(answer)
         return
-    if terminal.is_shown() if qr is None else qr:
-        terminal.result(qr_code(answer.qr, is_inverted=invert))
-    terminal.result(answer.short_link if short else answer.link)
     who = "one person" if answer.uses_max == 1 else f"{answer.uses_max} people"
     terminal.say(
         f"Invite {answer.id}, for {who}, until {when(answer.expires)}. "

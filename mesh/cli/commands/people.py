@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from mesh.cli.daemon_client import client_of
-from mesh.cli.group_requests import groups_waiting
+from mesh.cli.group_requests import groups_waiting, waiting_line
 from mesh.cli.layout import columns, plural, when
 from mesh.cli.messages import unanswered
 from mesh.cli.names import shown
@@ -13,10 +13,21 @@ from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
 from mesh.commands.contacts import AskContacts, ContactAnswer, ContactsAnswer
+from mesh.commands.groups import GroupAnswer
 from mesh.commands.identity import AskIdentity, ChangeIdentity, IdentityAnswer
+from mesh.events import GroupKnocked
 
 KEY_LETTERS_SHOWN = 16
 """Of a key of 64; enough to tell contacts apart, and enough to name one."""
+
+
+class RequestsAnswer(ContactsAnswer, frozen=True, kw_only=True):
+    """All that waits for a word: contacts, groups into which we were asked, and who stands at a
+    link into one.
+    """
+
+    groups: list[GroupAnswer]
+    knocks: list[GroupKnocked]
 
 
 @click.command(
@@ -96,6 +107,7 @@ Their messages are with mesh read --requests; nothing tells them that you looked
 \b
 Examples:
   mesh requests
+  mesh requests --json | jq -r '.groups[].name, .knocks[].knock.name'
   mesh read --requests
   mesh contact accept "Somebody"
   mesh contact block "Somebody"
@@ -107,17 +119,19 @@ def requests(choices: Choices) -> None:
     terminal, client = Terminal(choices), client_of(choices)
     answer = client.ask(AskContacts(), ContactsAnswer)
     waiting = [each for each in answer.contacts if each.is_request and not each.is_blocked]
-    if terminal.is_json:
-        terminal.json(ContactsAnswer(contacts=waiting))
-        return
     of_groups = groups_waiting(client)
+    if terminal.is_json:
+        invited = [each for each in of_groups if isinstance(each, GroupAnswer)]
+        knocks = [each for each in of_groups if isinstance(each, GroupKnocked)]
+        terminal.json(RequestsAnswer(contacts=waiting, groups=invited, knocks=knocks))
+        return
     if not waiting and not of_groups:
         terminal.say("Nobody waits.")
     if waiting:
         terminal.result(table(waiting))
         terminal.say("Let them in with: mesh contact accept NUMBER; or: mesh contact block NUMBER")
-    for line in of_groups:
-        terminal.result(line)
+    for each in of_groups:
+        terminal.result(waiting_line(each))
 
 
 def waiting_sentence(count: int) -> str:

@@ -162,8 +162,8 @@ def read_items(terminal: Terminal, client: Client, span: AskItems, *, is_marked:
         terminal.say(f"There are no {'such ' if is_part else ''}messages.")
     theirs = [item.number for item in page.items if not item.author.is_mine]
     if is_marked and theirs:
-        # What was shown, and nothing else: their author may be told.
-        asked = ReadItems(span.conversation, page.items[-1].number, tuple(theirs))
+        # What was shown, and nothing else: their author may be told. By number: names change hands.
+        asked = ReadItems(page.items[0].conversation, page.items[-1].number, tuple(theirs))
         client.ask(asked, ConversationAnswer)
 
 

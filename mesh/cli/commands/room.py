@@ -89,11 +89,13 @@ Examples:
 def delete(choices: Choices, chat: str) -> None:
     terminal = Terminal(choices)
     client = client_of(choices)
+    which: str | int = chat
     if not choices.yes:
         found = client.ask(AskConversation(chat), ConversationAnswer)
+        which = found.number
         name = Names.ask(client).name(found.contact, found.title)
         terminal.confirm(MEANS_OF_NOTES if found.kind == "self" else MEANS.format(name))
-    answer = client.ask(DeleteItems(chat), ItemsDeleted)
+    answer = client.ask(DeleteItems(which), ItemsDeleted)
     if terminal.is_json:
         terminal.json(answer)
         return

@@ -131,6 +131,7 @@ class Tailing:
     def __init__(self, client: Client, chat: str) -> None:
         self._client = client
         self._chat = chat
+        # Asked for by number from then on: names change hands.
         self._conversation: int | None = None
         self._chats = Chats(client)
         self.names = Names([])
@@ -143,7 +144,7 @@ class Tailing:
         shown = 0 if after is None else after
         if after is None:
             newest = AskItemsByArrival(
-                before=NUMBER_MAX, limit=max(1, last), conversation=self._chat
+                before=NUMBER_MAX, limit=max(1, last), conversation=self._asked
             )
             page = client.ask(newest, ItemsAnswer).items
             shown = max((item.number for item in page), default=0)
@@ -211,6 +212,11 @@ class Tailing:
             if error.kind not in NOT_NOW:
                 raise
 
+    @property
+    def _asked(self) -> str | int:
+        """The conversation as pages of it are asked for; empty for all."""
+        return "" if self._conversation is None else self._conversation
+
     def _find_conversation(self) -> int | None:
         """Return the number of the conversation that is shown; None for all."""
         if not self._chat:
@@ -220,7 +226,7 @@ class Tailing:
     def _find_next(self, *, after: int) -> ItemsAnswer | None:
         """Return what came next after an item; None if the daemon cannot say it just now."""
         command = AskItemsByArrival(
-            after=after, limit=MESSAGES_PER_PAGE_MAX, conversation=self._chat
+            after=after, limit=MESSAGES_PER_PAGE_MAX, conversation=self._asked
         )
         try:
             return self._client.ask(command, ItemsAnswer)

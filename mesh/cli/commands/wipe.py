@@ -1,5 +1,7 @@
 """`mesh wipe`: removes a profile for ever."""
 
+from typing import TYPE_CHECKING, Final
+
 import click
 
 from mesh.cli.commands.down import stop
@@ -8,6 +10,12 @@ from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
 from mesh.commands.answer import Done
 from mesh.errors import UserError
+
+if TYPE_CHECKING:
+    from mesh.node.key_files import WrappedKey
+
+WIPED_IN_PART: Final = ("copy-stays", "files-stay")
+"""Kinds of failures of a wipe that has destroyed the keys."""
 
 FLASH_WORD = "A flash disk may hold former blocks of the key until it reuses them"
 PROTECTED_WORD = f"{FLASH_WORD}; what they open is safe as long as nobody guesses your passphrase."
@@ -52,20 +60,28 @@ def wipe(choices: Choices, *, now: bool) -> None:
 
     # Read before it goes; whether there is a passphrase is found out after that.
     key = find_wrapped_key(folders)
-    if now:
-        wipe_at_once(folders, timeout_s=choices.timeout)
-    else:
-        terminal.confirm(
-            f"Remove the profile {folders.name} for ever, with its identity, its messages and its "
-            "automatic backup?"
-        )
-        stop(choices)
-        Profile(folders).wipe()
+    try:
+        if now:
+            wipe_at_once(folders, timeout_s=choices.timeout)
+        else:
+            terminal.confirm(
+                f"Remove the profile {folders.name} for ever, with its identity, its messages and "
+                "its automatic backup?"
+            )
+            stop(choices)
+            Profile(folders).wipe()
+    except UserError as error:
+        if error.kind in WIPED_IN_PART and not terminal.is_json:
+            terminal.say(_flash_word(key))
+        raise
     if terminal.is_json:
         terminal.json(Done())
     else:
         terminal.say(f"The profile {folders.name} is gone.")
-        if key is None:
-            terminal.say(RELAY_WORD)
-        else:
-            terminal.say(UNPROTECTED_WORD if key.opens_without() else PROTECTED_WORD)
+        terminal.say(_flash_word(key))
+
+
+def _flash_word(key: "WrappedKey | None") -> str:
+    if key is None:
+        return RELAY_WORD
+    return UNPROTECTED_WORD if key.opens_without() else PROTECTED_WORD

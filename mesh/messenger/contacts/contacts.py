@@ -17,8 +17,15 @@ from mesh.limits.contacts import CONTACTS_MAX
 from mesh.messenger.contacts.look_alikes import LookAlikes
 from mesh.messenger.contacts.notes import Notes
 from mesh.messenger.feature import Feature, command
-from mesh.messenger.looks import is_alike
-from mesh.messenger.names import checked_name, free_label, is_fair_name, is_name, normalized
+from mesh.messenger.looks import is_alike, looks_of
+from mesh.messenger.names import (
+    checked_name,
+    free_label,
+    is_fair_name,
+    is_like_number_or_key,
+    is_name,
+    normalized,
+)
 from mesh.messenger.pending_events import PendingEvents
 from mesh.storage.vault.rows import NEW_CONTACT, AcceptedInviteRow, ContactRow
 from mesh.storage.vault.vault import Vault
@@ -63,6 +70,11 @@ class Contacts:
         self._labels: dict[ContactId, str] = {}
         self._looks_of_labels = LookAlikes()
         self._looks = LookAlikes()
+        self.titles: Callable[[], list[str]] = list
+        """Return the names of groups of ours: whoever is called alike could get what is meant for
+        one.
+        """
+
         for row in self._rows.contacts():
             self._remember(row.id, row.label, row.name)
 
@@ -131,7 +143,7 @@ class Contacts:
         if len(self._labels) >= CONTACTS_MAX:
             raise UserError("too-many", f"A profile has at most {CONTACTS_MAX} contacts.")
         key = verify_key.hex()
-        label = free_label(normalized(wanted_label), lambda one: self._is_label_taken(one, key=key))
+        label = self._free_label(wanted_label, key=key)
         trust: Trust = "first seen" if is_by_our_invite and introduced_by is None else "known"
         row = self._vault.add_contact(
             ContactRow(
@@ -168,7 +180,8 @@ class Contacts:
         return [self._labels[one] for one in found]
 
     def check_free(self, label: str, *, key: str, but: ContactId | None = None) -> None:
-        """UserError if a contact has this label, or one that could be mistaken for it.
+        """UserError if a contact, or a group of ours, is called so that this label could be
+        mistaken for it.
 
         `key`: whose label it is to be.
         """
@@ -180,6 +193,14 @@ class Contacts:
                 f"The label {label!r} could be mistaken for the number or the key of a contact; "
                 "add a word to it.",
             )
+        for title in self.titles():
+            if is_alike(label, title):
+                raise UserError(
+                    "exists",
+                    f"The label {label!r} could be mistaken for the group {title!r}; choose one "
+                    "that differs more.",
+                    label=title,
+                )
         for taken in self._looks_of_labels.like(label, but=but):
             if self._labels[taken] == label:
                 raise UserError(
@@ -203,7 +224,7 @@ class Contacts:
                 self._notes.renamed(row.id, sentence, mesh_now)
             label, key = self._labels[row.id], row.verify_key.hex()
             if not row.name and label == key[:KEY_PREFIX_DIGITS_MIN]:
-                label = free_label(normalized(name), lambda one: self._is_label_taken(one, key=key))
+                label = self._free_label(name, key=key)
                 self._rows.set_label(row.id, label)
             self._rows.set_name(row.id, name)
             self._remember(row.id, label, name)
@@ -296,12 +317,19 @@ class Contacts:
         self.accept_request(row)
         return self.answer(row.id)
 
-    def _is_label_taken(self, label: str, *, key: str) -> bool:
-        return (
-            _is_like_oneself(label)
-            or _names_another(label, key=key)
-            or bool(self._looks_of_labels.like(label))
-        )
+    def _free_label(self, wanted: str, *, key: str) -> str:
+        """Return a label like the wanted one which nobody else is called by, and no group."""
+        titles = {form for title in self.titles() for form in looks_of(title)}
+
+        def is_taken(label: str) -> bool:
+            return (
+                _is_like_oneself(label)
+                or _names_another(label, key=key)
+                or bool(self._looks_of_labels.like(label))
+                or not titles.isdisjoint(looks_of(label))
+            )
+
+        return free_label(normalized(wanted), is_taken)
 
     def _remember(self, contact: ContactId, label: str, name: str) -> None:
         self._labels[contact] = label
@@ -391,8 +419,5 @@ def _names_another(label: str, *, key: str) -> bool:
     Labels are looked for first: who is called like the beginning of a friend's key, or like a
     friend's number, would get what is meant for the friend.
     """
-    if not label.isascii():
-        return False
     digits = label.lower()
-    is_like_key = len(digits) >= KEY_PREFIX_DIGITS_MIN and set(digits) <= set("0123456789abcdef")
-    return digits.isdigit() or (is_like_key and not key.startswith(digits))
+    return is_like_number_or_key(label) and (digits.isdigit() or not key.startswith(digits))

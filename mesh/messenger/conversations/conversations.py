@@ -18,7 +18,6 @@ from mesh.commands.items import ItemsAnswer, ReplyAnswer
 from mesh.errors import UserError
 from mesh.events import ConversationChanged
 from mesh.ids import ContactId, ConversationId, Instant, MessageId, direct_conversation
-from mesh.limits.api import NUMBER_MAX
 from mesh.limits.messages import DRAFT_BYTES_MAX, MOMENT_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.contacts.contacts import NOTE_TO_SELF, ONESELF, Contacts
@@ -27,8 +26,8 @@ from mesh.messenger.conversations.group_entries import GroupEntries
 from mesh.messenger.conversations.history import History, row_of_own
 from mesh.messenger.conversations.message_pages import MessagePages
 from mesh.messenger.feature import Chore, Feature, command
-from mesh.messenger.names import normalized
 from mesh.messenger.sessions.payloads import require_posted_again
+from mesh.messenger.titles import Titled, ambiguous, find_number, groups_called, one_group
 from mesh.ratchet.comparison import Comparison, Stage
 from mesh.storage.vault.rows import (
     ContactRow,
@@ -68,6 +67,7 @@ class Conversations:
         """Those of members."""
 
         self._pending_events = account.pending_events
+        contacts.titles = lambda: [one.title for one in self._titled() if one.is_held]
 
     def feature(self) -> Feature:
         """Lists of conversations, their settings, and pages of what is in them."""
@@ -83,18 +83,19 @@ class Conversations:
 
     def conversation(self, named: str | int) -> ConversationRow:
         """The conversation of a contact's name, of a group's, of a number, or of `me`; UserError if
-        there is none.
+        there is none, or if a name may mean several.
         """
-        number = named if isinstance(named, int) else _find_number(named)
+        number = find_number(named)
         row = None if number is None else self._rows.find(ConversationId(number))
         if row is not None and row.kind == "group":
             return row
+        called = groups_called(named, self._titled())
         try:
             contact = self.addressee(named)
         except UserError as error:
-            group = self._find_group(named)
+            group = one_group(called)
             if group is not None:
-                return group
+                return self._rows.conversation(group.number)
             if error.kind != "not-found":
                 raise
             raise UserError(
@@ -102,6 +103,10 @@ class Conversations:
             ) from error
         if contact is None:
             return self._rows.with_oneself()
+        held = [one.number for one in called if one.is_held]
+        if held:
+            # Either may be meant, and each could have chosen the name because of the other.
+            raise ambiguous([contact.id, *held], "A contact and a group")
         return self._rows.conversation(direct_conversation(contact.id))
 
     def addressee(self, named: str | int) -> ContactRow | None:
@@ -110,7 +115,7 @@ class Conversations:
         A number means one thing: that of a contact is that of the conversation with them. 0 is what
         is told as the contact of what one wrote to oneself.
         """
-        number = named if isinstance(named, int) else _find_number(named)
+        number = find_number(named)
         if number == 0 or (isinstance(named, str) and _is_oneself(named)):
             return None
         if number is not None:
@@ -119,25 +124,11 @@ class Conversations:
                 return None
         return self._contacts.contact(named)
 
-    def _find_group(self, named: str | int) -> ConversationRow | None:
-        """The group of a name that no contact bears; UserError if there are several. One in which
-        we are goes before those of which we are no member: whoever asks us into a group of the
-        same name takes nothing away.
-        """
-        if isinstance(named, int):
-            return None
-        wanted = normalized(named).casefold()
-        groups = [row for row in self._rows.all() if row.kind == "group"]
-        found = [row for row in groups if self.title(row).casefold() == wanted]
-        found = [row for row in found if self._is_in(row)] or found
-        if len(found) > 1:
-            numbers = ", ".join(str(row.number) for row in found)
-            raise UserError("ambiguous", f"Several groups are called so; take a number: {numbers}.")
-        return found[0] if found else None
-
-    def _is_in(self, group: ConversationRow) -> bool:
-        row = self._groups.find(group.number)
-        return row is not None and row.state == "in"
+    def _titled(self) -> list[Titled]:
+        """All groups with what they are called."""
+        title = self._entries.rules.title
+        rows = self._groups.all()
+        return [Titled(row.conversation, title(row.conversation), row.state) for row in rows]
 
     def ask(self, asked: AskConversation, now: Instant) -> ConversationAnswer:
         """Return what a list shows of one."""
@@ -263,9 +254,3 @@ def _newest_first(answer: ConversationAnswer) -> tuple[bool, bool, int, int]:
 
 def _is_oneself(named: str) -> bool:
     return named.strip().casefold() in (ONESELF, NOTE_TO_SELF.casefold())
-
-
-def _find_number(named: str) -> int | None:
-    """The number that a text is, if it is one."""
-    is_number = named.isascii() and named.isdigit() and len(named) < len(str(NUMBER_MAX))
-    return int(named) if is_number else None

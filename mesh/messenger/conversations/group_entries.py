@@ -13,7 +13,7 @@ from msgspec.structs import replace as replace_row
 from mesh.content.entry import EntryId, entry_id, signed_bytes
 from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError, UserError
-from mesh.group.membership import Change
+from mesh.group.membership import Change, remover
 from mesh.group.payload import SignedEntry
 from mesh.group.rights import deed_of
 from mesh.ids import ConversationId, Instant, MessageId, Monotonic, UnixSeconds, VerifyKey
@@ -90,7 +90,9 @@ class GroupEntries:
         if row is not None and row.state == "left":
             return f"You left {rules.name}."
         if row is not None and row.state == "removed":
-            return f"You were removed from {rules.name}."
+            key = remover(rules.membership, rules.me)
+            by = None if key is None else rules.find_name(key)
+            return f"You were removed from {rules.name}" + (f" by {by}." if by else ".")
         if rules.membership.settings.closed == "yes":
             return f"{rules.name} is closed: nobody writes in it."
         return f"In {rules.name} that is not for you to do."

@@ -38,7 +38,7 @@ TOO_LATE: Final = {
     "read": "they have read it",
     "kept": "it was written to yourself, and nobody else has it",
     "expired": "its time is over, and every node has let go of it",
-    "delivered-then-withdrawn": "it was delivered before",
+    "delivered-then-withdrawn": "it was, but was delivered to their device",
 }
 """Why a message of ours cannot be taken back, by its state."""
 

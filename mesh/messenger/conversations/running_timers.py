@@ -45,8 +45,13 @@ class RunningTimers:
             self._ends[row.number] = now.after(row.timer * 1_000)
 
     def next_end(self) -> Monotonic | None:
-        """Return when the next one is over by the steady clock."""
-        ends = (*self._ends.values(), *self._at_latest.values())
+        """Return when the next one is over by the steady clock; sooner where it is to be noted
+        before how late it is: of a run that ends before its clock is steady only that counts.
+        """
+        ends = [*self._ends.values(), *self._at_latest.values()]
+        if ends and not self._is_believed and self._ahead_s is not None:
+            note_s = self._noted + TIMERS_NOTED_SECONDS - self._ahead_s
+            ends.append(Monotonic(note_s * 1_000_000))
         return min(ends, default=None)
 
     def shown_end(self, row: EntryRow, now: Instant) -> UnixSeconds:
@@ -134,9 +139,11 @@ class RunningTimers:
         # A clock that is set back takes back first what it said of the time off.
         false_s = min(self._off_s, max(0, -moved_s))
         self._off_s -= false_s
-        self._rows.move(moved_s + false_s, self._time(now))
+        # A clock in doubt may have been right: then more of the time off came before these began.
+        is_early = moved_s < 0 and not self._is_believed
+        self._rows.move(moved_s + false_s, self._time(now), is_early=is_early)
         for number in self._ends:
-            self._write(number, now)
+            self._write(number, now, is_early=is_early)
         self._note(now)
 
     def _time(self, now: Instant) -> UnixSeconds:
@@ -152,7 +159,7 @@ class RunningTimers:
             self._noted = time
             self._marks.set_mark(_TIME_MARK, time)
 
-    def _write(self, number: int, now: Instant) -> None:
+    def _write(self, number: int, now: Instant, *, is_early: bool = False) -> None:
         left_s = -((now.monotonic - self._ends[number]) // 1_000_000)
         end = UnixSeconds(self._time(now) + max(left_s, 1))
-        self._rows.start(number, end, is_early=False)
+        self._rows.start(number, end, is_early=is_early)

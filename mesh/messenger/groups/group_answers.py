@@ -17,7 +17,7 @@ from mesh.commands.groups import (
 from mesh.content.entry import OperationId
 from mesh.crypto.hashing import blake2b_256
 from mesh.group.graph import Graph
-from mesh.group.membership import Membership
+from mesh.group.membership import Membership, remover
 from mesh.group.operations import (
     Add,
     Create,
@@ -96,6 +96,7 @@ class GroupAnswers:
                 self._contacts.label(row.contact) for row in self._rows.invited(group.conversation)
             ],
             settings=None if settings is None else _settings(settings),
+            removed_by=self.removed_by(group) if state == "removed" else "",
             lost_since=self._lost_since(group),
             is_known=group.row.tells_contacts,
             tells=self._receipts.settings(group.conversation).tells,
@@ -212,6 +213,11 @@ class GroupAnswers:
                 author = next(membership.graph.of(act)).author
                 return "" if author == key else self.label(group, author)
         return ""
+
+    def removed_by(self, group: Group) -> str:
+        """Return what they are called here who removed us; empty where nobody did."""
+        key = None if group.membership is None else remover(group.membership, group.me)
+        return "" if key is None else self.label(group, key)
 
     def _waiting_for(self, group: Group) -> list[str]:
         """The members of whom there is nothing to which keys could be sealed."""

@@ -98,7 +98,7 @@ class GroupCommands:
         self._identity = account.identity
         self._pending_events = account.pending_events
         self._groups = keepers.groups
-        self._which = WhichGroup(keepers.groups)
+        self._which = WhichGroup(keepers.groups, answers.removed_by)
         self._leaves = keepers.leaves
         self._changes = changes
         self._invitations = invitations
@@ -191,7 +191,7 @@ class GroupCommands:
         return self._answers.group(group)
 
     def _accept(self, asked: AcceptGroup, now: Instant) -> GroupAnswer:
-        group = self._which.group(asked.group)
+        group = self._which.any_group(asked.group)
         invite = self._invitations.asked_besides(group)
         if invite is None and group.row.state not in ("invited", "joining"):
             raise UserError("decided", "You were in this group already.")
@@ -207,7 +207,7 @@ class GroupCommands:
         return self._answers.group(group)
 
     def _decline(self, asked: DeclineGroup, now: Instant) -> Done:
-        group = self._which.group(asked.group)
+        group = self._which.any_group(asked.group)
         is_open = self._invitations.asked_besides(group) is not None
         if not is_open and group.row.state not in ("invited", "joining"):
             raise UserError("decided", "You were in this group already; leave it.")
@@ -302,9 +302,10 @@ class GroupCommands:
         return self._answers.group(group)
 
     def _forget(self, asked: ForgetGroup, now: Instant) -> Done:
-        group = self._which.group(asked.group)
+        group = self._which.any_group(asked.group)
         if group.is_in:
-            raise UserError("forbidden", "You are in this group: leave it first.")
+            number = group.conversation
+            raise UserError("forbidden", f"You are in this group, {number}: leave it first.")
         self._groups.erase(group)
         return Done()
 

@@ -76,7 +76,7 @@ class GroupReceipts:
         self._entropy: Entropy = account.entropy
         self._pending_events = account.pending_events
         self._groups = keepers.groups
-        self._which = WhichGroup(keepers.groups)
+        self._which = WhichGroup(keepers.groups, answers.removed_by)
         self._posting = posting
         self._answers = answers
         # What members hold of our runs, as it stands in the vault: a page of items asks for it

@@ -22,6 +22,7 @@ from mesh.messenger.conversations.group_entries import GroupEntries
 from mesh.messenger.conversations.message_pages import MessagePages
 from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Feature
+from mesh.messenger.groups.acceptances import Acceptances
 from mesh.messenger.groups.briefings import Briefings
 from mesh.messenger.groups.chains_keeper import ChainsKeeper
 from mesh.messenger.groups.changes import Changes
@@ -203,6 +204,7 @@ def open_groups(
         standing=standing,
         outbox=outbox,
     )
+    acceptances = Acceptances(account, keepers=keepers, changes=changes, invitations=invitations)
     letters = Letters(account, sealing=sealing, transit=transit)
     door = LinkDoor(tag_index=tag_index, sealing=sealing, transit=transit)
     links = GroupLinks(account, keepers=keepers, door=door)
@@ -273,6 +275,7 @@ def open_groups(
         features=[
             commands.feature(),
             invitations.feature(),
+            acceptances.feature(),
             links.feature(),
             knocks.feature(),
             joining.feature(),

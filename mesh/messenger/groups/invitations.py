@@ -1,8 +1,8 @@
 """Coming into a group by a contact: invite, word of acceptance, welcome.
 
 Implements `docs/protocol/groups.md`, section "Coming in". All three are controls of a session, so
-each is by that contact. The inviter's node adds who accepts at once, in the transaction in which
-the word came; the newcomer checks all from the group's id on.
+each is by that contact. The inviter's node adds who accepts (`acceptances.py`); the newcomer checks
+all from the group's id on.
 """
 
 from msgspec.structs import replace
@@ -16,7 +16,6 @@ from mesh.group.inviting import (
     GroupAccept,
     GroupInvite,
     GroupWelcome,
-    decode_accept,
     decode_invite,
     decode_welcome,
     encode_step,
@@ -41,6 +40,7 @@ from mesh.messenger.groups.changes import Changes
 from mesh.messenger.groups.epochs_keeper import Made
 from mesh.messenger.groups.group import Group
 from mesh.messenger.groups.keepers import Keepers
+from mesh.messenger.groups.membership_keeper import AWAITING
 from mesh.messenger.groups.standing import Standing
 from mesh.messenger.groups.which_group import name_of, shown_besides
 from mesh.messenger.names import is_fair_name
@@ -91,7 +91,6 @@ class Invitations:
         return Feature(
             controls={
                 GROUP_INVITE: self._invited,
-                GROUP_ACCEPT: self._accepted,
                 GROUP_WELCOME: self._welcomed,
             },
             cleanups=[self._forget_old],
@@ -138,7 +137,7 @@ class Invitations:
             key = VerifyKey(record.key)
             contact = self._groups.person(group, key).contact
             if contact is not None and key in made.welcomes:
-                self._welcome(self._people.contact(contact), group, made, key, Pause.AT_ONCE, now)
+                self.welcome(self._people.contact(contact), group, made, key, Pause.AT_ONCE, now)
 
     def asked_besides(self, group: Group) -> OtherInviteRow | None:
         """The open invite into a group that is shown, if it is another one than the first."""
@@ -247,7 +246,7 @@ class Invitations:
         )
         seed = self._entropy.draw(SEED_BYTES)
         group = self.begin(GroupId(invite.gid), here, seed, now)
-        self._knows(group, VerifyKey(invite.inviter), contact)
+        self.knows(group, VerifyKey(invite.inviter), contact)
         self._pending_events.group_changed(conversation, GroupNews("invited"))
 
     def _check_may_ask(self, contact: ContactRow) -> None:
@@ -287,32 +286,7 @@ class Invitations:
             since=invite.came,
         )
         self._groups.put(group, told)
-        self._knows(group, VerifyKey(invite.inviter_key), self._people.contact(invite.contact))
-
-    def _accepted(self, control: ReceivedControl, now: Instant) -> None:
-        """A contact whom we asked joins: they are added now."""
-        accept, bundle = decode_accept(
-            control.data, verify=is_signature_valid, entropy=self._entropy, kem=self._kem
-        )
-        group, contact = self._groups.find_by_id(accept.gid), control.contact
-        if group is None or not group.is_in:
-            raise PeerError("an answer about a group in which we are not")
-        invited = self._rows.find_invited(group.conversation, contact.id)
-        if invited is None or invited.invited + INVITED_KEPT_SECONDS <= now.expiry:
-            raise PeerError("an answer of somebody whom we did not ask into a group")
-        if not is_fair_name(accept.record.name):
-            raise PeerError("a member whose name no screen shows")
-        assert group.membership is not None
-        action = Add((accept.record,))
-        try:
-            check_action(group.membership, group.me, action)
-        except UserError as error:
-            raise PeerError("an answer of somebody whom we may not add to a group") from error
-        self._rows.remove_invited(group.conversation, contact.id)
-        self._knows(group, bundle.verify_key, contact)
-        made = self._changes.do(group, action, now, bundles=[accept.bundle], pause=Pause.SOON)
-        assert made is not None
-        self._welcome(contact, group, made, bundle.verify_key, Pause.SOON, now)
+        self.knows(group, VerifyKey(invite.inviter_key), self._people.contact(invite.contact))
 
     def _welcomed(self, control: ReceivedControl, now: Instant) -> None:
         """We were added by the contact who asked us in: this is the first epoch that we can read.
@@ -321,7 +295,7 @@ class Invitations:
         """
         welcome = decode_welcome(control.data)
         group = self._groups.find_by_id(welcome.gid)
-        if group is None or group.row.state not in ("joining", "in"):
+        if group is None or group.row.state not in AWAITING:
             raise PeerError("a welcome into a group that we did not want to join")
         keys = self._answered(group, control.contact)
         if not keys:
@@ -383,7 +357,7 @@ class Invitations:
             self._groups.set_state(group, "left", now)
             self._pending_events.group_changed(group.conversation)
 
-    def _welcome(
+    def welcome(
         self,
         contact: ContactRow,
         group: Group,
@@ -396,7 +370,8 @@ class Invitations:
         welcome = GroupWelcome(VERSION, group.gid, made.signed, made.welcomes[key])
         self._send(contact, GROUP_WELCOME, encode_step(welcome), pause, now)
 
-    def _knows(self, group: Group, member: VerifyKey, contact: ContactRow) -> None:
+    def knows(self, group: Group, member: VerifyKey, contact: ContactRow) -> None:
+        """Keep which contact somebody in a group is."""
         row = self._groups.person(group, member)
         self._groups.put_person(group, replace(row, contact=contact.id))
 

@@ -28,6 +28,7 @@ from mesh.messenger.groups.group_answers import GroupAnswers
 from mesh.messenger.groups.invitations import Invitations, checked_note
 from mesh.messenger.groups.keepers import Keepers
 from mesh.messenger.groups.letters import Addressee, Letters, open_letter
+from mesh.messenger.groups.membership_keeper import AWAITING
 from mesh.messenger.groups.standing import Standing
 from mesh.messenger.names import group_name
 from mesh.messenger.sessions.posting_keys import link_audience
@@ -197,7 +198,7 @@ class Joining:
     ) -> None:
         """A letter at our entrance; PeerError if it is no welcome that we await."""
         group = self._groups.find(conversation)
-        if group is None or group.row.state not in ("joining", "in"):
+        if group is None or group.row.state not in AWAITING:
             raise PeerError("a letter at an entrance at which nothing is awaited")
         received = open_letter(
             envelope,
@@ -214,7 +215,7 @@ class Joining:
             raise PeerError("a welcome into another group")
         if VerifyKey(welcome.announcement.author) != received.author:
             raise PeerError("a welcome with the epoch of somebody else")
-        if group.row.state == "in" and received.author not in group.members:
+        if group.row.state != "joining" and received.author not in group.members:
             raise PeerError("a welcome by somebody who is no member")
         opened = self._epochs.unwrap(group, welcome.announcement, Wraps(first=welcome.wrap), now)
         if isinstance(opened, Trouble):

@@ -53,8 +53,10 @@ from mesh.storage.vault.group_people import GroupHereRow, GroupMemberRow
 from mesh.storage.vault.groups import GroupRow, GroupState
 from mesh.wire.payload import HLC_COUNTER_BITS
 
-_AT_ENTRANCE: Final = ("joining", "in")
-"""Our states in a group in which letters are awaited."""
+AWAITING: Final = ("joining", "in", "removed")
+"""Our states in a group in which a welcome is taken: that we were removed may not count by what is
+still to come, and who knows that may reach us by nothing else.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +116,11 @@ class MembershipKeeper:
         """Be something else in a group from now on."""
         joined = now.mesh if state == "in" and not group.row.joined else group.row.joined
         self._rows.set_state(group.conversation, state, joined=joined)
-        was_awaited = group.row.state in _AT_ENTRANCE
+        was_awaited = group.row.state in AWAITING
         group.row = replace(group.row, state=state, joined=joined)
         if not was_awaited:
             self._expect_letters(group)
-        elif state not in _AT_ENTRANCE:
+        elif state not in AWAITING:
             self._tag_index.forget_owners([OfEntrance(group.conversation)])
         if state == "in":
             for invite in self._people.other_invites(group.conversation, is_accepted=False):
@@ -128,7 +130,7 @@ class MembershipKeeper:
     def _expect_letters(self, group: Group) -> None:
         """Expect letters at our entrance: the way in, and the last way to who reads no epoch."""
         self._groups[group.conversation] = group
-        if group.row.state in _AT_ENTRANCE:
+        if group.row.state in AWAITING:
             tags = entrance_tags(entrance_of(group.row.seed))
             self._tag_index.expect(OfEntrance(group.conversation), tags, is_wanted=True)
 

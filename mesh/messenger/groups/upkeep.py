@@ -198,8 +198,10 @@ class Upkeep:
         for group in self._groups.all:
             self._epochs.give_up_seeds(group, now)
             if group.row.state in ("left", "removed"):
-                if group.here.since + CLOSING_AFTER_SECONDS <= now.expiry:
-                    for epoch in list(group.epochs):
+                for epoch in list(group.epochs):
+                    # By one that came later it may turn out that we are in.
+                    since = max(group.here.since, epoch.came)
+                    if since + CLOSING_AFTER_SECONDS <= now.expiry:
                         self._epochs.erase(group, epoch)
                 continue
             self._erase_epochs(group)

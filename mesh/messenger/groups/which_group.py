@@ -1,37 +1,46 @@
 """Finds the group, and the member of it, that a command means."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mesh.errors import UserError
 from mesh.ids import ConversationId, VerifyKey
 from mesh.messenger.groups.group import Group
 from mesh.messenger.groups.membership_keeper import MembershipKeeper
 from mesh.messenger.names import group_name
+from mesh.messenger.titles import Titled, find_number, groups_called, one_group
 from mesh.storage.vault.group_people import OtherInviteRow
 
 
 class WhichGroup:
     """Finds groups by number or name, and members by number."""
 
-    def __init__(self, groups: MembershipKeeper) -> None:
+    def __init__(
+        self, groups: MembershipKeeper, remover: Callable[[Group], str] = lambda _: ""
+    ) -> None:
         self._groups = groups
+        self._remover = remover
 
     def group(self, named: str | int) -> Group:
-        """The group of a number or a name; UserError if there is none, or more than one."""
-        number = named if isinstance(named, int) else _find_number(named)
-        if number is not None:
-            group = self._groups.find(ConversationId(number))
-            if group is None:
-                raise UserError("not-found", f"There is no group {number}.")
-            return group
-        wanted = str(named).strip().casefold()
-        found = [one for one in self._groups.all if name_of(one).casefold() == wanted]
-        if not found:
+        """The group of a number or a name; UserError if there is none, or more than one.
+
+        As everywhere, a name means those first in which we are.
+        """
+        return self._group(named, is_held_first=True)
+
+    def any_group(self, named: str | int) -> Group:
+        """The same, where a group may be meant in which we are not: each that is called so may."""
+        return self._group(named, is_held_first=False)
+
+    def _group(self, named: str | int, *, is_held_first: bool) -> Group:
+        number = find_number(named)
+        if number is None:
+            called = groups_called(named, map(_titled, self._groups.all))
+            chosen = one_group(called, is_held_first=is_held_first)
+            number = None if chosen is None else chosen.number
+        group = None if number is None else self._groups.find(ConversationId(number))
+        if group is None:
             raise UserError("not-found", f"There is no group {named!r}.")
-        if len(found) > 1:
-            numbers = ", ".join(str(one.conversation) for one in found)
-            raise UserError("ambiguous", f"Several groups are called so; take a number: {numbers}.")
-        return found[0]
+        return group
 
     def member_of(self, named: str | int) -> Group:
         """A group in which we are; UserError if it is none."""
@@ -40,6 +49,11 @@ class WhichGroup:
             raise UserError("forbidden", "You were asked into this group; accept first.")
         if group.row.state == "joining":
             raise UserError("forbidden", "You will be in this group when your word has arrived.")
+        if group.row.state == "removed":
+            by = self._remover(group)
+            raise UserError(
+                "gone", "You were removed from this group" + (f" by {by}." if by else ".")
+            )
         if not group.is_in:
             raise UserError("gone", "You are not in this group any more.")
         return group
@@ -68,5 +82,5 @@ def shown_besides(group: Group, others: Sequence[OtherInviteRow]) -> OtherInvite
     return others[0] if group.row.state == "invited" else others[-1]
 
 
-def _find_number(named: str) -> int | None:
-    return int(named) if named.isascii() and named.isdigit() and len(named) < 16 else None
+def _titled(group: Group) -> Titled:
+    return Titled(group.conversation, name_of(group), group.row.state)

@@ -69,6 +69,7 @@ class Transit:
         self._messages = vault.entries
         self._blocks = vault.blocks
         self._exchanges = vault.exchanges
+        self._steps = vault.steps
         self._retirements = retirements
         self._pending_events = pending_events
         # Sealed and not expired: the message of each envelope, None for what is no message.
@@ -232,6 +233,10 @@ class Transit:
             return
         # What never left for them they cannot have read, whatever they say.
         was_sealed = message.lapses is not None or message.state not in ON_ITS_WAY
+        if message.state == "withdrawn":
+            # Its envelopes are known to their end, and that somebody had one stays known.
+            states = [state for state, _ in self._steps.of_message(message.number)]
+            was_sealed = "carried" in states or bool(self._rows.of_message(message.number))
         if was_sealed:
             self._opened_by_them(message, state)
 

@@ -116,6 +116,19 @@ OTHER_INVITES: Final = (
 )
 """The same, of a later version."""
 
+ACCEPTS: Final = (
+    # The words of contacts in `group_invited` who want to come, and whom we may not add yet.
+    """
+    CREATE TABLE group_accepts (
+        conversation INTEGER NOT NULL REFERENCES conversations (number),
+        contact INTEGER NOT NULL REFERENCES contacts (id),
+        data BLOB NOT NULL,
+        PRIMARY KEY (conversation, contact)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+"""The same, of a later version."""
+
 _runs = msgspec.msgpack.Decoder(tuple[RunHad, ...])
 
 _HERE: Final = (
@@ -168,6 +181,14 @@ class InvitedRow(Row, frozen=True):
     conversation: ConversationId
     contact: ContactId
     invited: UnixSeconds
+
+
+class AcceptRow(Row, frozen=True):
+    """The word of a contact who wants to come into a group, as it came."""
+
+    conversation: ConversationId
+    contact: ContactId
+    data: bytes
 
 
 class OtherInviteRow(Row, frozen=True):
@@ -268,10 +289,25 @@ class GroupPeopleRows:
 
     def remove_invited(self, conversation: ConversationId, contact: ContactId) -> None:
         """Forget an invite: it was answered, or lies too far back."""
+        for table in ("group_invited", "group_accepts"):
+            self._connection.execute(
+                f"DELETE FROM {table} WHERE conversation = ? AND contact = ?",  # noqa: S608 (ours)
+                (conversation, contact),
+            )
+
+    def put_accept(self, row: AcceptRow) -> None:
+        """Keep the word of a contact who was invited, in the place of the one before."""
         self._connection.execute(
-            "DELETE FROM group_invited WHERE conversation = ? AND contact = ?",
-            (conversation, contact),
+            "INSERT OR REPLACE INTO group_accepts (conversation, contact, data) VALUES (?, ?, ?)",
+            msgspec.structs.astuple(row),
         )
+
+    def accepts(self) -> list[AcceptRow]:
+        """The words of all who wait to be added, of all groups."""
+        cursor = self._connection.execute(
+            "SELECT conversation, contact, data FROM group_accepts ORDER BY conversation, contact"
+        )
+        return all_of(cursor, AcceptRow)
 
     # --- Asked by others too ------------------------------------------------------------------
 
@@ -381,6 +417,7 @@ class GroupPeopleRows:
         for table in (
             "group_members",
             "group_invited",
+            "group_accepts",
             "group_other_invites",
             "group_unsealed",
             "group_had",

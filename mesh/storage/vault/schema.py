@@ -19,7 +19,7 @@ from mesh.storage.vault.group_keys import GROUP_KEYS
 from mesh.storage.vault.group_links import GROUP_LINKS, GROUP_WELCOMED
 from mesh.storage.vault.group_losses import GROUP_LOSSES
 from mesh.storage.vault.group_needs import GROUP_NEEDS
-from mesh.storage.vault.group_people import GROUP_HAD, GROUP_PEOPLE, OTHER_INVITES
+from mesh.storage.vault.group_people import ACCEPTS, GROUP_HAD, GROUP_PEOPLE, OTHER_INVITES
 from mesh.storage.vault.group_receipts import GROUP_RECEIPTS, GROUP_TELLERS
 from mesh.storage.vault.groups import GROUPS
 from mesh.storage.vault.registers import HIDDEN_SINCE
@@ -451,4 +451,5 @@ VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     TIMERS_OF_SHOWN,
     HIDDEN_SINCE,
     TIMERS_BEGUN_EARLY,
+    ACCEPTS,
 )

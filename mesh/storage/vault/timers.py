@@ -63,9 +63,10 @@ class TimerRows:
             found.append((number, timer, UnixSeconds(end)))
         return found
 
-    def move(self, moved_s: int, now: UnixSeconds) -> None:
+    def move(self, moved_s: int, now: UnixSeconds, *, is_early: bool) -> None:
         """The clock was set: let the ends move along. None is later than the whole time from now
-        on. Where none changes nothing is written.
+        on; `is_early`: where one would be, its time began before it is known how late it was. Where
+        none changes nothing is written.
         """
         is_changing = self._connection.execute(
             "SELECT EXISTS (SELECT 1 FROM entries WHERE disappears > 0 AND gone = '' "
@@ -74,9 +75,10 @@ class TimerRows:
         )
         if integer(is_changing):
             self._connection.execute(
-                "UPDATE entries SET disappears = max(1, min(disappears + ?1, ?2 + timer)) "
+                "UPDATE entries SET disappears = max(1, min(disappears + ?1, ?2 + timer)), "
+                "began_early = began_early OR (?3 AND disappears + ?1 > ?2 + timer) "
                 "WHERE disappears > 0 AND gone = ''",
-                (moved_s, now),
+                (moved_s, now, is_early),
             )
 
     def settle(self, off_s: int) -> None:

@@ -166,6 +166,24 @@ def test_wiping_says_nothing_of_guesses_where_there_is_no_passphrase(
     assert "without a passphrase" in wiped.err
 
 
+@pytest.mark.parametrize("options", [("--now",), ("--yes",)])
+def test_wiping_says_that_all_is_gone_where_a_copy_could_not_be_overwritten(
+    mesh: Mesh, options: tuple[str, ...]
+) -> None:
+    create()
+    profile_folders().copy_file.mkdir()
+    wiped = mesh("wipe", *options)
+    assert wiped.code == 1
+    assert "nobody guesses your passphrase" in wiped.err
+    assert "The profile default is gone." in wiped.err
+    assert "could not be overwritten" in wiped.err
+    assert "weekly.backup" in wiped.err
+    assert not profile_folders().data.exists()
+    create()
+    profile_folders().copy_file.mkdir()
+    assert mesh("wipe", *options, "--json").problem == "copy-stays"
+
+
 def test_nobody_is_asked_for_a_passphrase_that_there_is_not(mesh: Mesh, write: Write) -> None:
     with Profile.held(profile_folders(), cost=CHEAP) as profile:
         profile.create("")

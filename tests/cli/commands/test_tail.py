@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from mesh.commands.contacts import RenameContact
 from mesh.commands.verification import ComparisonAnswer
 from mesh.events import ComparisonChanged
 from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
@@ -80,3 +81,19 @@ def test_tail_after_zero_begins_with_the_very_first(mesh: Mesh, node: Running) -
     ran = mesh("tail", "--json", "--after", "0", "--count", str(count))
     numbers = [json.loads(line)["number"] for line in ran.out.splitlines()]
     assert numbers == list(range(1, count + 1))
+
+
+def test_a_tail_goes_on_with_whom_it_began_though_somebody_else_bears_the_name(
+    mesh: Mesh, node: Running
+) -> None:
+    befriend(mesh)
+
+    def change_hands() -> None:
+        node.node.answer(RenameContact("Ben", "Benjamin"))
+        node.node.add_contact("mesh:newcomer", "Ben")
+        node.node.receive("Ben", "of the newcomer")
+        node.node.receive("Benjamin", "new")
+
+    node.on_subscription(change_hands, pages_count=2)
+    ran = mesh("tail", "Ben", "--count", "1", "--json")
+    assert [json.loads(line)["text"] for line in ran.out.splitlines()] == ["new"]

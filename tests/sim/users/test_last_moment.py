@@ -1,4 +1,4 @@
-"""Who asks in the last moment of a world is answered, and nobody waits for what never answers."""
+"""Questions in the last moment of a world are answered, and nobody waits for what never answers."""
 
 import pytest
 

@@ -31,15 +31,14 @@ export const signOff = () => keep(null);
 export async function signIn() {
   const { hash } = location, code = new URLSearchParams(hash.slice(1)).get("code");
   if (!code) return;
-  try {
-    for (let tries = 0; ; tries += 1) {
-      try { keep((await ask("POST", "/v1/session", { body: { code } })).token); return; } catch (problem) {
-        if (problem.type !== "silent" || tries === 9) throw problem;
-      }
-      await pause(1);
-    }
-  // Loaded again, a page needs the code.
-  } finally { if (location.hash === hash) history.replaceState(null, "", `${location.pathname}#/chats`); }
+  let problem, tries = 0;
+  do {
+    if (tries) await pause(1);
+    problem = await ask("POST", "/v1/session", { body: { code } }).then((made) => keep(made.token), (refused) => refused);
+  } while (problem?.type === "silent" && ++tries < 10);
+  // Loaded again, a page needs the code that nobody took.
+  if (!/silent|timeout/.test(problem?.type) && location.hash === hash) history.replaceState(null, "", "#/chats");
+  if (problem) throw problem;
 }
 
 // A request counts as a person's while somebody uses the page: polling puts no lock off.

@@ -117,10 +117,13 @@ function loadAnew() {
   loadAll();
 }
 
+let form;
+addEventListener("input", ({ target }) => { form = target.closest("form:not(.composer)"); });
+
 /** An upgraded Mesh brings its page: it is loaded once nothing is written here that waits. */
 function renew(newest) {
   if ((version ??= newest) === newest) return;
-  if (holdsSomething() || state.dialog) setTimeout(renew, 2000, newest);
+  if (holdsSomething() || state.dialog || form?.isConnected) soon("renew", () => renew(newest), 2000);
   else location.reload();
 }
 
@@ -199,6 +202,7 @@ function applyEvent(event) {
 function takeAgain(event) {
   const { type, conversation, item } = event;
   if (/^(contact|group|introduction|identity)-|^conversation-changed/.test(type)) appliers[type]?.(event);
+  else if (type === "comparison-changed") refreshConversation(event.comparison.contact);
   else if (type === "conversation-emptied") state.conversations.set(conversation.number, conversation);
   else if (item || type === "item-gone") refreshConversation(item?.conversation ?? conversation);
 }
@@ -213,9 +217,9 @@ const appliers = {
   "file-changed": ({ file }) => takeFile(file),
   "scheduled-changed": (event) => ready("scheduled")?.takeScheduled(event),
   "item-gone": ({ conversation, number, gone }) => { takeGone(conversation, number, gone); refreshConversation(conversation); },
-  "contact-added": ({ contact }) => takeContact(contact),
-  "contact-changed": ({ contact }) => takeContact(contact),
-  "contact-noted": ({ contact }) => { takeContact(contact); if (state.details.has(contact.id)) refreshDetails(contact.id); },
+  "contact-added": takeContact,
+  "contact-changed": takeContact,
+  "contact-noted": ({ contact }) => { takeContact({ contact }); if (state.details.has(contact.id)) refreshDetails(contact.id); },
   "contact-removed": ({ id }) => { state.contacts.delete(id); state.conversations.delete(id); state.streams.delete(id); state.details.delete(id); refreshStatus(); },
   "conversation-changed": ({ conversation }) => {
     state.conversations.set(conversation.number, conversation);
@@ -241,27 +245,27 @@ const appliers = {
     const rest = (state.introductions ?? []).filter((each) => each.id !== introduction.id);
     state.introductions = [introduction, ...rest];
   },
-  "group-invited": ({ group }) => groupChanged(group),
+  "group-invited": groupChanged,
   "group-added": ({ group }) => {
-    groupChanged(group);
+    groupChanged({ group });
     // What was said and done before has no events.
     state.boards.delete(group.conversation);
     if (state.streams.get(group.conversation)?.loaded) load(group.conversation);
   },
-  "group-left": ({ group }) => groupChanged(group),
-  "group-changed": ({ group }) => groupChanged(group),
+  "group-left": groupChanged,
+  "group-changed": groupChanged,
   "group-knock": ({ group }) => { takeGroup(group); askKnocks(group); },
-  "group-noted": ({ group }) => groupChanged(group),
+  "group-noted": groupChanged,
   "identity-changed": ({ identity }) => { state.identity = identity; },
-  "link-opened": ({ links_count }) => linksChanged(links_count),
-  "link-closed": ({ links_count }) => linksChanged(links_count),
+  "link-opened": linksChanged,
+  "link-closed": linksChanged,
   "vault-locked": () => { forget(); lockDrafts(); state.attached.clear(); state.phase = "locked"; refreshStatus(); },
   "vault-unlocked": () => { enter(); },
   "disk-changed": ({ disk }) => { refreshStatus(); if (disk !== "full") pump(); },
   "notice": ({ sentence }) => { takeNotice(sentence); refreshStatus(); },
 };
 
-function linksChanged(count) {
+function linksChanged({ links_count: count }) {
   if (state.status) state.status.links_count = count;
   refreshStatus();
   // A link that is gone must not be told of: whoever asked for them once shows them.
@@ -292,7 +296,7 @@ function dropEnded() {
   if (standing.size) soon("ended", refreshStatus, ENDED_MS);
 }
 
-function groupChanged(group) {
+function groupChanged({ group }) {
   takeGroup(group);
   if (state.knocks.has(group.conversation)) askKnocks(group);
   groupSeen(group.conversation);
@@ -305,7 +309,7 @@ function groupSeen(number) {
   ready("group_links")?.linksChanged(number);
 }
 
-function takeContact(contact) {
+function takeContact({ contact }) {
   const known = state.contacts.get(contact.id);
   state.contacts.set(contact.id, contact);
   const details = state.details.get(contact.id);

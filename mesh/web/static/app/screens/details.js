@@ -69,7 +69,7 @@ function steps(item, name) {
   times.queued ??= times.written;
   // In a group nobody proves delivery for all: who has it stands below, by name.
   const order = item.devices ? ["queued", "carried"] : ORDER;
-  const reached = { "awaiting-key": -1, "waiting-for-keys": -1, queued: 0, carried: 1, delivered: 2, read: 3, "delivered-then-withdrawn": 2 }[item.state] ?? 0;
+  const reached = { "awaiting-key": -1, "waiting-for-keys": -1, queued: 0, carried: 1, delivered: 2, read: 3, "delivered-then-withdrawn": 2 }[item.state] ?? (times.carried ? 1 : 0);
   const made = [{ glyph: "pencil", title: t("step.written"), at: item.sent, text: t("proof.written") }];
   if (item.state === "awaiting-key") made.push({ glyph: "key-round", title: t("state.awaiting-key"), text: t("proof.key") });
   if (item.state === "waiting-for-keys") made.push({ glyph: "key-round", title: t("state.waiting-for-keys"), text: t("proof.group.keys") });
@@ -109,8 +109,8 @@ export function messagePanel(each, number) {
   return html`${panelHeader(t("details.title"), close)}<div class="scroll" tabindex="0"><div class="panel-body">
     <div class="card quote-card"><div class="body" dir="auto">${item.gone || item.kind === "newer" ? goneWords(item, each) : item.text ? body(item.text, { marks: item.marks, mentions: item.mentions }) : glimpse(item)}</div>
       <p class="small">${rich(item.isMine ? "details.to" : "details.from", { name: each.kind === "self" ? t("me.title") : each.kind === "group" && !item.isMine ? item.author.label : each.title })}${contact ? ` · ${trustOf(contact).word}` : nothing}</p></div>
-    ${item.isMine && each.kind !== "self" && !item.gone ? steps(item, each.title) : nothing}
-    ${item.isMine && !item.gone ? holders(each, item) : nothing}
+    ${item.isMine && each.kind !== "self" && (!item.gone || item.retraction) ? steps(item, each.title) : nothing}
+    ${item.isMine && (!item.gone || item.retraction) ? holders(each, item) : nothing}
     ${item.is_apart ? html`<p class="care-line">${icon("split", 18)}<span>${t("details.apart")}</span></p>` : nothing}
     ${item.retraction ? html`<p class="small">${retractionLine(item.retraction).words}. ${t("delete.all.means")}</p>` : nothing}
     ${formerTexts(item)}

@@ -11,7 +11,7 @@ import "../words_start.js";
 import { silentBanner } from "./banners.js";
 import { alone } from "./alone.js";
 import { openOtherProfiles } from "./profiles.js";
-import { openWipe } from "./wipe.js";
+import { openWipe, stays } from "./wipe.js";
 
 const AGAIN_MS = 200;
 const AGAIN_MAX = 50;
@@ -73,4 +73,4 @@ async function open() {
 export const signedOutPage = () => alone(html`<div class="card"><h2 class="page-title">${t("session.title")}</h2><p class="lead">${t("session.text")}</p><div class="link-well"><code>${t("session.command")}</code></div></div>`);
 export const relayPage = () => alone(html`<div class="card"><h2 class="page-title">${t("empty.title")}</h2><p class="lead">${t("relay.text")}</p></div>`);
 export const wipeUnknownPage = () => alone(html`<div class="card"><h2 class="page-title">${t("wipe.unknown")}</h2><p class="lead">${t("wipe.unknown.text")}</p><div class="buttons"><button class="button main" @click=${() => { state.phase = "starting"; enter(); }}>${t("wipe.look")}</button></div></div>`);
-export const wipedPage = () => alone(html`<div class="card"><h2 class="page-title">${t("wipe.done")}</h2><p class="lead">${t("wipe.done.text")}</p></div>`);
+export const wipedPage = () => alone(html`<div class="card"><h2 class="page-title">${t("wipe.done")}</h2><p class="lead">${t("wipe.done.text")}</p>${stays ? html`<p class="care-line" role="alert">${told(stays)}</p>` : nothing}</div>`);

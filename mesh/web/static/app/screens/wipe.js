@@ -12,6 +12,8 @@ const SECONDS = 5;
 let typed = "";
 let left = 0;
 let timer = 0;
+/** The problem of a wipe that could not overwrite everything. */
+export let stays = null;
 
 const profile = () => state.status?.profile ?? "default";
 
@@ -54,8 +56,9 @@ async function wipe() {
     await post("/v1/wipe", { profile: profile() }, { seconds: 120, clears: true });
   } catch (problem) {
     // It may be gone before its answer came, or have done nothing of it.
-    isKnown = problem.type !== "silent" && problem.type !== "timeout";
-    if (isKnown) { failed(problem); return; }
+    isKnown = !["silent", "timeout", "internal"].includes(problem.type);
+    if (problem.type === "copy-stays") stays = problem;
+    else if (isKnown) { failed(problem); return; }
   }
   stopFollowing();
   if (isKnown) signOff();
