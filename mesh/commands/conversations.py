@@ -51,6 +51,12 @@ class ConversationAnswer(Answer, frozen=True, kw_only=True):
     reads: int = 2
     """What the other side's Mesh reads: 1: texts only; 2: all that is in `ItemAnswer`."""
 
+    help_count: int = 0
+    """How many others need help by its check-ins, whether or not those are over."""
+
+    comparison: str = "none"
+    """How far the live comparison with the other side is, as in `ComparisonAnswer`."""
+
 
 class ConversationsAnswer(Answer, frozen=True, kw_only=True):
     """All conversations: pinned ones first, then by their last item, archived ones at the end."""

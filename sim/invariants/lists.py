@@ -1,4 +1,4 @@
-"""What was just done is shown so, and lists and counts show what stands in a conversation (S25).
+"""Lists and counts show what stands in a conversation, and what was just done is shown so (S25).
 
 At the end each node is asked at one instant for the items of each conversation, and for what it
 lists of it. What came between two of these answers is told by asking for the items again.

@@ -1,6 +1,8 @@
 """The items that are open or pinned are found, however much of another kind somebody makes."""
 
+from mesh.commands.conversations import AskConversation, ConversationAnswer
 from mesh.commands.item_commands import (
+    AnswerCheckIn,
     AskBoard,
     AskPins,
     ChangeTask,
@@ -14,9 +16,10 @@ from mesh.commands.item_commands import (
 from mesh.commands.items import BoardAnswer, ItemAnswer
 from mesh.content.entry import Kind, direct_scope, entry_id
 from mesh.ids import VerifyKey
+from mesh.limits.content import CHECK_INS_COUNTED_MAX
 from mesh.storage.connection import transaction
 from mesh.storage.vault.at_hand import AT_HAND
-from tests.messenger.doing import both, do, refused
+from tests.messenger.doing import both, do, items_of, refused, said
 from tests.messenger.hostile import entry, write_bytes
 from tests.messenger.people import Person, exchange
 from tests.messenger.test_hostile_entries import CLOCK_MAX
@@ -149,3 +152,46 @@ def test_what_was_here_before_there_was_an_index_is_found() -> None:
     ann.restart()
     ann.tend()
     assert (texts(board(ann, "me")), pins(ann, "me")) == (["open"], ["word"])
+
+
+def help_count(person: Person, whose: str) -> int:
+    answer = person.ask(AskConversation(whose))
+    assert isinstance(answer, ConversationAnswer)
+    return answer.help_count
+
+
+def test_a_list_says_how_many_others_need_help_until_they_say_otherwise() -> None:
+    ann, bob = both()
+    asked = WriteItem(
+        "Bob", "check-in", question="safe?", answers=ANSWERS, until=ann.now.mesh + 3_600
+    )
+    mine, theirs = said(ann, bob, asked)
+    do(bob, AnswerCheckIn(theirs.number, 0))
+    exchange(ann, bob)
+    assert help_count(ann, "Bob") == 0
+    do(bob, AnswerCheckIn(theirs.number, 1))
+    exchange(ann, bob)
+    # Who calls is not told of it, and no clock hides the call.
+    assert (help_count(ann, "Bob"), help_count(bob, "Ann")) == (1, 0)
+    ann.clock.pass_by(3_601)
+    assert texts(board(ann, "Bob")) == []
+    assert help_count(ann, "Bob") == 1
+    # Nor does what nobody has answered, however much of it there is.
+    for number in range(CHECK_INS_COUNTED_MAX + 1):
+        do(ann, WriteItem("Bob", "check-in", question=f"{number}?", answers=ANSWERS))
+    assert help_count(ann, "Bob") == 1
+    do(bob, AnswerCheckIn(theirs.number, 0))
+    exchange(ann, bob)
+    assert help_count(ann, "Bob") == 0
+    # A call of one for the other counts there as well, once.
+    do(ann, AnswerCheckIn(mine.number, 1, subject=theirs_key(ann, mine)))
+    assert help_count(ann, "Bob") == 1
+    do(ann, ForgetItem(mine.number))
+    assert help_count(ann, "Bob") == 0
+
+
+def theirs_key(person: Person, asked: ItemAnswer) -> str:
+    """The key of the other one who is asked in a check-in of two."""
+    [card] = [one.check_in for one in items_of(person, "Bob") if one.number == asked.number]
+    assert card is not None
+    return next(one.key for one in card.people if not one.is_me)

@@ -314,3 +314,21 @@ def test_a_cursor_of_another_conversation_is_refused() -> None:
     note = ann.send("me", "mine")
     with pytest.raises(UserError, match="no message"):
         items(ann, "Bob", before=note.number)
+
+
+def test_what_somebody_writes_takes_out_of_the_archive_what_is_not_muted() -> None:
+    ann, bob = acquainted(Clock())
+    change(ann, "Bob", is_archived=True)
+    ann.send("Bob", "mine")
+    assert chat(ann, "Bob").is_archived
+    exchange(ann, bob)
+    ann.take_events()
+    bob.send("Ann", "theirs")
+    exchange(ann, bob)
+    assert not chat(ann, "Bob").is_archived
+    changed = [event for event in ann.take_events() if isinstance(event, ConversationChanged)]
+    assert [event.conversation.is_archived for event in changed] == [False]
+    change(ann, "Bob", is_archived=True, muted_until=MOMENT_MAX)
+    bob.send("Ann", "more")
+    exchange(ann, bob)
+    assert (chat(ann, "Bob").is_archived, chat(ann, "Bob").unread_count) == (True, 2)

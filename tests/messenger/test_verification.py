@@ -3,6 +3,7 @@
 import pytest
 
 from mesh.commands.contacts import AskContact, ContactDetailsAnswer
+from mesh.commands.conversations import AskConversation, ConversationAnswer
 from mesh.commands.verification import Compare, ComparisonAnswer, ConfirmComparison
 from mesh.errors import UserError
 from mesh.events import ComparisonChanged, ContactChanged, ContactNoted
@@ -29,6 +30,12 @@ def shown(person: Person, contact: str) -> ComparisonAnswer:
     return answer.comparison
 
 
+def listed(person: Person, contact: str) -> str:
+    answer = person.ask(AskConversation(contact))
+    assert isinstance(answer, ConversationAnswer)
+    return answer.comparison
+
+
 def trust(person: Person) -> str:
     return person.contacts()[0].trust
 
@@ -49,6 +56,7 @@ def test_two_who_see_the_same_and_say_so_are_verified_on_both_sides() -> None:
     exchange(ann, bob)
     bob.restart()
     assert shown(bob, "Ann").state == "asked by them"
+    assert (listed(ann, "Bob"), listed(bob, "Ann")) == ("asked by us", "asked by them")
     compare(bob, "Ann")
     ann.restart()
     exchange(ann, bob)
@@ -80,7 +88,7 @@ def test_who_sees_something_else_verifies_nobody() -> None:
     confirm(ann, "Bob")
     assert confirm(bob, "Ann", is_equal=False).state == "failed"
     exchange(ann, bob)
-    assert shown(ann, "Bob").state == "failed"
+    assert (shown(ann, "Bob").state, listed(ann, "Bob")) == ("failed", "failed")
     assert (shown(ann, "Bob").failure, shown(bob, "Ann").failure) == ("said there", "said here")
     assert (trust(ann), trust(bob)) == ("first seen", "known")
     for person, label in ((ann, "Bob"), (bob, "Ann")):

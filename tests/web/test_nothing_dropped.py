@@ -168,7 +168,7 @@ def test_a_lock_forgets_what_was_entered_and_who_unlocks_goes_on_writing(home: H
 
 
 def complaints_of(page: Page) -> list[str]:
-    """What the console says of forms that would have left the page."""
+    """The words of the console about forms that would have left the page."""
     found: list[str] = []
     page.on("console", lambda told: found.append(told.text) if "form-action" in told.text else None)
     return found

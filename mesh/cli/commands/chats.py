@@ -17,6 +17,13 @@ from mesh.commands.conversations import AskConversations, ConversationAnswer, Co
 from mesh.commands.groups import AskGroups, GroupAnswer, GroupsAnswer
 from mesh.commands.items import ItemAnswer
 
+COMPARED = {
+    "asked by them": "asks to compare",
+    "compare": "comparing",
+    "failed": "comparison failed",
+}
+"""What a person is to know of a live comparison in a list."""
+
 PREVIEW_LETTERS = 40
 """So much of the last message fits beside the other columns on a terminal of 100."""
 
@@ -26,8 +33,9 @@ PREVIEW_LETTERS = 40
 List your conversations: pinned ones first, then those in which something came last.
 
 The number and the title are what mesh send, mesh read and mesh tail take; "me" is what you write
-to yourself, which never leaves this profile. Archived conversations stand at the end; people who
-wait apart are in mesh requests. What is a group says so, with how you are in it.
+to yourself, which never leaves this profile. Archived conversations stand at the end, until
+somebody writes there and they are not muted; people who wait apart are in mesh requests. What is a
+group says so, with how you are in it. Who calls for help by a check-in is counted.
 
 \b
 Examples:
@@ -90,8 +98,12 @@ def row(
 
 
 def remarks(conversation: ConversationAnswer) -> list[str]:
-    """Return what this person chose for a conversation."""
+    """Return who needs help in a conversation, and what this person chose for it."""
     told = []
+    if conversation.help_count:
+        told.append(needs_help(conversation.help_count))
+    if conversation.comparison in COMPARED:
+        told.append(COMPARED[conversation.comparison])
     if conversation.is_pinned:
         told.append("pinned")
     if conversation.muted_until > time.time():
@@ -101,6 +113,11 @@ def remarks(conversation: ConversationAnswer) -> list[str]:
     if conversation.timer:
         told.append(f"disappears after {lasting(conversation.timer)}")
     return told
+
+
+def needs_help(count: int) -> str:
+    """Return how many need help, in words."""
+    return f"{count} {'needs' if count == 1 else 'need'} help"
 
 
 def preview(last: ItemAnswer, name: str, *, draft: str) -> str:

@@ -30,6 +30,7 @@ from mesh.messenger.conversations.message_pages import MessagePages
 from mesh.messenger.feature import Chore, Feature, command
 from mesh.messenger.sessions.payloads import require_posted_again
 from mesh.messenger.titles import Titled, ambiguous, find_number, groups_called, one_group
+from mesh.ratchet.comparison import Comparison, Stage
 from mesh.storage.vault.rows import (
     ContactRow,
     ConversationRow,
@@ -57,6 +58,9 @@ class Conversations:
         self._people = account.vault.contacts
         self._exchanges = account.vault.exchanges
         self._groups = account.vault.groups
+        self._trust = account.vault.trust
+        keys = account.identity.keys
+        self._ours = keys.verify_key + keys.identity_key
         self._contacts = contacts
         self._entries = entries
         self._history = history
@@ -223,8 +227,18 @@ class Conversations:
             is_blocked=is_blocked,
             keep_for=row.keep_for,
             timer=self._entries.timer(row.number),
+            comparison="none" if contact is None or is_blocked else self._stage(contact),
+            help_count=0 if is_blocked else self._message_pages.help_count(row.number),
             reads=READS if contact is None else self._exchanges.exchange(contact.id).reads,
         )
+
+    def _stage(self, contact: ContactRow) -> Stage:
+        """Return how far a live comparison with a contact is."""
+        data = self._trust.find_comparison(contact.id)
+        if data is None or contact.agreement_key is None:
+            return "none"
+        theirs = contact.verify_key + contact.agreement_key
+        return Comparison.decode(self._ours, theirs, data).stage
 
     def _draft_reply(self, summary: ConversationSummaryRow) -> ReplyAnswer | None:
         if not summary.draft_reply:

@@ -25,6 +25,7 @@ from mesh.content.task import Change, State, Task, TaskValue
 from mesh.content.task import Field as TaskField
 from mesh.ids import ConversationId, VerifyKey
 from mesh.limits.api import PEOPLE_NAMED_MAX
+from mesh.limits.content import CHECK_INS_COUNTED_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.conversations.entries import Entries
 from mesh.messenger.conversations.group_rules import ops_of
@@ -55,6 +56,7 @@ class Folding:
 
     def __init__(self, account: Account, *, entries: Entries, labels: Labels) -> None:
         self._registers = account.vault.registers
+        self._at_hand = account.vault.at_hand
         self._changes = account.vault.changes
         self._entries = entries
         self._labels = labels
@@ -114,6 +116,19 @@ class Folding:
                 fine=counts[Standing.FINE],
             ),
         )
+
+    def help_count(self, conversation: ConversationId) -> int:
+        """Return how many others need help by the check-ins of a conversation."""
+        called: set[VerifyKey] = set()
+        for row in self._at_hand.answered(conversation, CHECK_INS_COUNTED_MAX):
+            check_in = self._entries.content(row)
+            if isinstance(check_in, CheckIn):
+                called.update(
+                    key
+                    for key, word in self.words(row, check_in).items()
+                    if standing_of(check_in, word, said_ago_s=0) is Standing.HELP
+                )
+        return len(called - {self._labels.me(conversation)})
 
     def words(self, row: EntryRow, check_in: CheckIn) -> dict[VerifyKey, Word]:
         """Return the word on each who is asked in a check-in."""

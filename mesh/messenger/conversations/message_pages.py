@@ -4,6 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec.structs import replace
+
 from mesh.commands.item_commands import AskItems, AskItemsByArrival
 from mesh.commands.items import ItemAnswer, ItemsAnswer, ReaderAnswer, ReplyAnswer
 from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer
@@ -68,6 +70,10 @@ class MessagePages:
         """Return what is told of an item that a draft replies to."""
         return self._answers.quote(conversation, id_)
 
+    def help_count(self, conversation: ConversationId) -> int:
+        """Return how many others need help by the check-ins of a conversation."""
+        return self._answers.folding.help_count(conversation)
+
     def readers(self, row: EntryRow) -> list[ReaderAnswer]:
         """Return who is known to hold an item of ours in a group, by name."""
         return self._answers.readers(row)
@@ -80,7 +86,16 @@ class MessagePages:
             event = MessageSent(message) if row.is_mine else MessageReceived(message)
             self._pending_events.tell(event)
         self._pending_events.tell(ItemAdded(item))
+        if not row.is_mine and not is_change(row.kind) and row.kind != MEMBERSHIP_KIND:
+            self._leave_archive(row.conversation)
         return item
+
+    def _leave_archive(self, number: ConversationId) -> None:
+        """Take a conversation out of the archive in which somebody wrote, unless it is muted."""
+        conversation = self._conversations.conversation(number)
+        if conversation.is_archived and conversation.muted_until <= self._answers.now.mesh:
+            self._conversations.set_settings(replace(conversation, is_archived=False))
+            self._pending_events.conversation_changed(number)
 
     def tell_changed(self) -> None:
         """Tell of all items that changed, each once."""

@@ -6,6 +6,7 @@ through an index of their own, which is kept up as changes come.
 
 from typing import Final
 
+from mesh.content.entry import Kind
 from mesh.database import Connection
 from mesh.ids import ConversationId
 from mesh.limits.content import CLOCK_BITS
@@ -44,6 +45,16 @@ _FOUND: Final = (
     f"{ENTRY} WHERE place = 1 AND gone = '' AND (position, id) < (?2, ?3) "  # noqa: S608 (ours)
     "AND number IN (SELECT entry FROM at_hand WHERE conversation = ?1 AND {}) "
     "ORDER BY position DESC, id DESC LIMIT ?4"
+)
+
+_ANSWERED: Final = (
+    # Also one whose end has passed: no clock hides what was said in it.
+    f"{ENTRY} WHERE conversation = ?1 AND kind = {int(Kind.CHECK_IN)} "  # noqa: S608 (ours)
+    "AND place = 1 AND gone = '' "
+    "AND number IN (SELECT entry FROM at_hand WHERE conversation = ?1 AND ends > 0) "
+    "AND EXISTS (SELECT 1 FROM register_values AS said WHERE said.conversation = ?1 "
+    "AND said.target = entries.id AND said.field = 'answer') "
+    "ORDER BY position DESC, id DESC LIMIT ?2"
 )
 
 
@@ -99,3 +110,7 @@ class AtHandRows:
             _FOUND.format("is_pinned = 1"), (conversation, *before, limit)
         )
         return all_of(cursor, EntryRow)
+
+    def answered(self, conversation: ConversationId, limit: int) -> list[EntryRow]:
+        """Return the check-ins of a conversation that somebody has answered, the newest first."""
+        return all_of(self._connection.execute(_ANSWERED, (conversation, limit)), EntryRow)

@@ -72,6 +72,11 @@ def test_a_row_shows_the_beginning_of_the_last_item_and_what_was_chosen() -> Non
     chosen = {"is_pinned": True, "muted_until": 2**40, "is_archived": True}
     told = row(replace(CHAT, **chosen), names)
     assert told[3] == "pinned, muted, archived"
+    calling = replace(CHAT, help_count=1, is_pinned=True)
+    assert row(calling, names)[3] == "1 needs help, pinned"
+    assert row(replace(CHAT, help_count=2), names)[3] == "2 need help"
+    assert row(replace(CHAT, comparison="asked by them"), names)[3] == "asks to compare"
+    assert row(replace(CHAT, comparison="matched"), names)[3] == ""
     marked = {"is_marked_unread": True, "unread_count": 0}
     assert row(replace(CHAT, **marked), names)[2] == "•"
 

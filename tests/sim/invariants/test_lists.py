@@ -1,4 +1,4 @@
-"""What somebody just did is shown so, and lists show what stands in a conversation (S25)."""
+"""Lists show what stands in a conversation, and what somebody just did is shown so (S25)."""
 
 from dataclasses import replace as replace_in
 

@@ -11,7 +11,7 @@ import { begin as beginView, chatList } from "./screens/chats.js";
 import { startingPage } from "./screens/alone.js";
 import { topBanner } from "./screens/banners.js";
 import { conversationPart } from "./screens/conversation.js";
-import { emptyState, frame, unreadChats } from "./screens/frame.js";
+import { callsForHelp, emptyState, frame, unreadChats } from "./screens/frame.js";
 import { listenToKeys } from "./screens/keys.js";
 import { t } from "./words.js";
 
@@ -29,7 +29,8 @@ function drawLater() {
 function page() {
   drawLater();
   const waiting = state.phase === "ready" ? unreadChats() : 0;
-  document.title = waiting ? `(${waiting}) ${t("app.name")}` : t("app.name");
+  const calling = state.phase === "ready" ? callsForHelp() : 0;
+  document.title = `${waiting ? `(${waiting}) ` : ""}${calling ? `${t("chats.help", { n: calling })} · ` : ""}${t("app.name")}`;
   if (state.phase === "ready") return ready();
   return part("start")?.PHASES[state.phase]?.() ?? startingPage(isStuck("start") ? loadAgain() : nothing);
 }

@@ -29,12 +29,16 @@ const keep = (stream, place, item) => { takenAt.set(item, ticks += 1); stream.it
 
 const since = (stream, number, asked) => stream?.items.find((item) => item.number === number && takenAt.get(item) > asked);
 
-/** What was asked for at a tick, with what is known since. */
-const withNewer = (stream, items, asked) => items.map((item) => since(stream, item.number, asked) ?? item);
+/** What was asked for at a tick, with what is known since. What is asked for later is newer than what an answer of before tells. */
+const withNewer = (stream, items, asked) => items.map((item) => {
+  const newer = since(stream, item.number, asked);
+  if (!newer) takenAt.set(item, asked);
+  return newer ?? item;
+});
 
 /** Take the item that `work` answers with, unless an event told more meanwhile. */
 export async function taking(work) {
-  const asked = ticks;
+  const asked = ticks += 1;
   const item = await work;
   if (!since(state.streams.get(item.conversation), item.number, asked)) take(item);
   return item;
@@ -61,7 +65,7 @@ export async function load(conversation, around = 0) {
   stream.loading = "all";
   stream.problem = null;
   change();
-  const asked = ticks;
+  const asked = ticks += 1;
   await asking(stream, async () => {
     try {
       const answer = await page(conversation, around ? { around } : {});
@@ -179,7 +183,7 @@ function settleOrder(conversation) {
     if (!stream?.loaded || stream.hasNewer) return;
     const { window } = stream;
     await asking(stream, async () => {
-      const asked = ticks;
+      const asked = ticks += 1;
       const answer = await page(conversation, {}).catch(() => null);
       // Lost: the next event asks again. Or somebody is elsewhere by now.
       if (!answer || stream.window !== window || stream.hasNewer) return;

@@ -180,7 +180,7 @@ export function soon(name, work, milliseconds = 250) {
   planned.set(name, setTimeout(() => Promise.resolve(work()).catch(() => {}).finally(change), milliseconds));
 }
 
-const refreshStatus = () => soon("status", async () => { state.status = await get("/v1/status"); });
+const refreshStatus = () => soon("status", async () => { state.status = await get("/v1/status"); dropEnded(); });
 const refreshConversation = (number, milliseconds) => soon(`conversation ${number}`, async () => {
   state.conversations.set(number, await get(`/v1/conversations/${number}`));
 }, milliseconds);
@@ -202,6 +202,7 @@ function applyEvent(event) {
 function takeAgain(event) {
   const { type, conversation, item } = event;
   if (/^(contact|group|introduction|identity)-|^conversation-changed/.test(type)) appliers[type]?.(event);
+  else if (type === "comparison-changed") refreshConversation(event.comparison.contact);
   else if (type === "conversation-emptied") state.conversations.set(conversation.number, conversation);
   else if (item || type === "item-gone") refreshConversation(item?.conversation ?? conversation);
 }
@@ -233,6 +234,9 @@ const appliers = {
     if (state.route.conversation === number) load(number);
   },
   "comparison-changed": ({ comparison }) => {
+    const conversation = state.conversations.get(comparison.contact);
+    if (conversation) conversation.comparison = comparison.state;
+    tell("seeComparison", comparison);
     const details = state.details.get(comparison.contact);
     if (details) details.comparison = comparison;
     refreshDetails(comparison.contact);
@@ -280,6 +284,18 @@ function takeNotice(sentence) {
   state.notices = [sentence, ...state.notices.filter((other) => other !== sentence)].slice(0, NOTICES_MAX);
 }
 
+/** What the status tells as long as it holds: it is told no more once that does not. */
+const standing = new Set();
+const ENDED_MS = 10_000;
+
+function dropEnded() {
+  const now = state.status.notices;
+  state.notices = state.notices.filter((sentence) => !standing.has(sentence) || now.includes(sentence));
+  standing.clear();
+  for (const sentence of state.notices) if (now.includes(sentence)) standing.add(sentence);
+  if (standing.size) soon("ended", refreshStatus, ENDED_MS);
+}
+
 function groupChanged({ group }) {
   takeGroup(group);
   if (state.knocks.has(group.conversation)) askKnocks(group);
@@ -308,7 +324,11 @@ function takeContact({ contact }) {
   if (conversation) conversation.unread_count = contact.unread_count;
 }
 
+/** What is told wherever somebody is: calls for help, and wishes to compare. */
+const tell = (name, ...told) => fetchPart("notify").then((module) => module[name](...told), () => { /* the daemon fell silent */ });
+
 function takeItem(item, isOld = false) {
+  if (item.check_in) tell("seeHelp", item, state.streams.get(item.conversation)?.items.find(({ number }) => number === item.number), state.conversations.get(item.conversation)?.help_count);
   take(item);
   const number = item.conversation;
   const conversation = state.conversations.get(number);
@@ -328,7 +348,7 @@ function arrived(item) {
   if (isShown && streamOf(item.conversation).atEnd) return;
   unsaid += 1;
   soon("announce", () => { announce(t("announce.new", { n: unsaid })); unsaid = 0; }, 1000);
-  if ((conversation?.muted_until ?? 0) < nowSeconds() && !conversation?.is_request && !(isShown && personIsHere())) fetchPart("notify").then(({ notify }) => notify(item), () => { /* the daemon fell silent */ });
+  if ((conversation?.muted_until ?? 0) < nowSeconds() && !conversation?.is_request && !(isShown && personIsHere())) tell("notify", item);
 }
 
 let lastSaid = 0;

@@ -90,13 +90,15 @@ function checkIn(each, item, isBoard = false) {
   const counts = [["help", roll_up.help], ["none", roll_up.silent], ["way", roll_up.on_the_way], ["old", roll_up.old], ["fine", roll_up.fine]].filter(([, n]) => n);
   const me = people.find((person) => person.is_me);
   const isOver = until && until < nowSeconds();
+  // A call for help does not end with the check-in: who called can say that it is over.
+  const canSay = me && canChange(each) && (!isOver || standOf(me, answers) === "help");
   const silent = roll_up.silent - Number(Boolean(me) && standOf(me, answers) === "none");
   return html`${head("clipboard-check", question, joined([t("checkin.by", { name: authorOf(item, each), t: timeOfDay(item.sent) }), until ? t(isOver ? "checkin.over" : "checkin.until", { t: timeOfDay(until) }) : "", t("checkin.oldafter", { time: lasts(old_after) })]))}
     <div class="roll" aria-hidden="true">${counts.map(([stand, n]) => html`<span class="stand-${stand}" ${ref((element) => element?.style.setProperty("flex-grow", n))}></span>`)}</div>
     <ul class="legend">${counts.map(([stand, n]) => html`<li class="stand-${stand}">${icon(GLYPHS[stand], 16)}<strong>${n}</strong> ${t(`checkin.${stand}`)}</li>`)}</ul>
     ${isBoard || of <= PEOPLE_SHOWN ? html`<ul class="people">${stands.map(({ person, stand }) => personRow(each, person, stand, answers))}</ul>` : html`<a class="who" href=${`#/c/${each.number}/board`}>${t("checkin.all", { n: of })}</a>`}
     ${isBoard && named.length < of ? html`<button class="button plain" @click=${doing(() => askAll(item))}>${t("checkin.all", { n: of })}</button>` : nothing}
-    ${me && !isOver && canChange(each) ? html`<div class="buttons">${answers.map((answer, which) => html`<button class="button ${answer.level === 2 ? "danger" : ""}" aria-pressed=${me.answer?.which === which} @click=${doing(() => tell(item, "answer", { which }))}>${icon(GLYPHS[LEVELS[answer.level]], 17)}${oneLine(answer.words, 64)}</button>`)}
+    ${canSay ? html`<div class="buttons">${answers.map((answer, which) => html`<button class="button ${answer.level === 2 ? "danger" : ""}" aria-pressed=${me.answer?.which === which} @click=${doing(() => tell(item, "answer", { which }))}>${icon(GLYPHS[LEVELS[answer.level]], 17)}${oneLine(answer.words, 64)}</button>`)}
       <button class="button plain" @click=${doing(() => sayMore(item))}>${t("checkin.more")}</button></div>` : nothing}
     ${silent && !isOver && canChange(each) && (item.author.is_mine || isAdminOf(each)) ? html`<button class="button" title=${t("checkin.remind.means")} @click=${doing(() => remind(item))}>${icon("bell", 17)}${t("checkin.remind", { n: silent })}</button>` : nothing}
     <p class="small asof">${t("asof", { t: time(nowSeconds()) })}</p>`;

@@ -24,14 +24,17 @@ export const FOREVER = 253_402_300_799;
 
 const recent = (each) => Math.max(each.last_item ? each.last_item.received || each.last_item.sent : 0, outgoingOf(each.number).at(-1)?.sent ?? 0);
 
+/** In the archive, where nobody needs help. */
+const isAway = (each) => each.is_archived && !each.help_count;
+
 /** Pinned first, then the newest; archived at the end; without who waits apart or is blocked, and groups that one did not join. */
 export function listed() {
   return [...state.conversations.values()].filter((each) => !each.is_request && !each.is_blocked && (each.last_item || groupOf(each.number)?.state !== "invited"))
-    .sort((a, b) => a.is_archived - b.is_archived || b.is_pinned - a.is_pinned || recent(b) - recent(a) || a.number - b.number);
+    .sort((a, b) => isAway(a) - isAway(b) || b.is_pinned - a.is_pinned || recent(b) - recent(a) || a.number - b.number);
 }
 
 const isUnread = (each) => each.unread_count > 0 || each.is_marked_unread;
-const FILTERS = { all: (each) => !each.is_archived, unread: isUnread, groups: (each) => each.kind === "group" && !each.is_archived, archived: (each) => each.is_archived };
+const FILTERS = { all: (each) => !isAway(each), unread: isUnread, groups: (each) => each.kind === "group" && !isAway(each), archived: (each) => each.is_archived };
 
 export function chatList() {
   const all = listed();
@@ -41,7 +44,7 @@ export function chatList() {
     ${all.length ? html`
     <button class="search-field" @click=${() => openSearch()}>${icon("search", 18)}<span class="grow">${t("search")}</span><kbd>Ctrl K</kbd></button>
     <div class="filters">${Object.keys(FILTERS).filter((name) => ["all", "unread"].includes(name) || all.some(FILTERS[name])).map((name) => html`
-      <button class="filter" aria-pressed=${state.filter === name} @click=${() => { state.filter = name; change(); }}>${t(`chats.${name}`)}</button>`)}</div>` : nothing}
+      <button class="filter" aria-pressed=${state.filter === name} @click=${() => { state.filter = name; change(); }}>${t(`chats.${name}`)}${name === "archived" ? count(all.filter((each) => each.is_archived && isUnread(each)).length) : nothing}</button>`)}</div>` : nothing}
     <div class="scroll" data-rows=".row:not(div)">
       ${noticeBanner()}
       ${state.status?.requests_count ? html`<a class="row short" href="#/people/requests"><span class="glyph">${icon("inbox", 21)}</span>
@@ -55,6 +58,18 @@ export function chatList() {
       ${repeat(rows, (each) => each.number, row)}
       ${state.listed && !rows.length ? html`<div class="empty"><p>${all.length ? t("chats.nonehere") : t("chats.none")}</p></div>` : nothing}
     </div>`;
+}
+
+const count = (n) => (n ? html` <span class="badge quiet">${n}<span class="unseen"> ${t("unread")}</span></span>` : nothing);
+
+/** What is not to be overlooked, whatever was written last. */
+const alarm = (each) => (each.help_count ? ["circle-alert", "danger", t("chats.help", { n: each.help_count })]
+  : each.comparison === "failed" ? ["shield-alert", "danger", t("chats.failed")]
+  : ["asked by them", "compare"].includes(each.comparison) ? ["eye", "care", t("chats.compare")] : null);
+
+function alarmChip(each) {
+  const [glyph, kind, words] = alarm(each) ?? [];
+  return words ? html`<span class="chip ${kind}">${icon(glyph, 15)}${words}</span>` : nothing;
 }
 
 const newMenu = (event) => openMenu(event, [
@@ -92,6 +107,7 @@ function row(each) {
       <span class="bottom">${draft ? html`<span class="draft">${t("chats.draft")}</span><bdi class="preview">${oneLine(draft, 120)}</bdi>`
         : last ? html`${last.author?.is_mine && each.kind !== "self" && !last.gone && !isLine(last) ? stateMark(last) : nothing}<span class="preview" dir="auto">${isLine(last) && !last.gone ? linePlain(last) : html`${speaker(each, last)}${last.gone || last.kind === "newer" ? goneWords({ ...last, isMine: last.author?.is_mine }, each) : glimpse(last)}`}</span>`
         : html`<span class="preview">${standingOf(each) || t("chats.nothing")}</span>`}
+        ${alarmChip(each)}
         ${isUnread(each) ? html`<span class="badge ${isMuted ? "quiet" : ""}">${each.unread_count || "•"}<span class="unseen"> ${t("unread")}</span></span>` : nothing}</span>
     </span></a>`;
 }

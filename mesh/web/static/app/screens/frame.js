@@ -48,6 +48,9 @@ function badge(name) {
 export const unreadChats = () => [...state.conversations.values()].filter((each) =>
   (each.unread_count || each.is_marked_unread) && !each.is_request && !each.is_blocked && !each.is_archived && each.muted_until < Date.now() / 1000).length;
 
+/** How many need help, of all whom one talks with. */
+export const callsForHelp = () => [...state.conversations.values()].reduce((sum, each) => sum + (each.is_request || each.is_blocked ? 0 : each.help_count), 0);
+
 function linkWords() {
   if (state.silentSince) return t("nav.silent");
   const count = state.status?.links_count ?? 0;

@@ -14,8 +14,8 @@ export const SITUATIONS = ["nobody-yet", "client-isolation", "routed", "no-multi
 
 /** One banner at a time, by what matters most; what the node says of itself stands above it. */
 export function banner(each, contact) {
-  const failed = contact && state.details.get(contact.id)?.comparison?.state === "failed";
-  if (failed) return html`<div class="banner danger" role="alert">${icon("shield-alert", 20)}<p>${rich("banner.failed")}</p><a class="button" href=${`#/people/compare/${contact.id}`}>${t("show")}</a></div>`;
+  if (each.comparison === "failed") return html`<div class="banner danger" role="alert">${icon("shield-alert", 20)}<p>${rich("banner.failed")}</p><a class="button" href=${`#/people/compare/${contact.id}`}>${t("show")}</a></div>`;
+  if (["asked by them", "compare"].includes(each.comparison)) return html`<div class="banner care" role="status">${icon("eye", 20)}<p>${rich(each.comparison === "compare" ? "banner.comparing" : "banner.asked", { name: each.title })}</p><a class="button" href=${`#/people/compare/${contact.id}`}>${t("banner.compare")}</a></div>`;
   if (contact && hasNewKeys(contact)) return html`<div class="banner care" role="status">${icon("shield-alert", 20)}<p>${rich("banner.keys", { name: each.title })}</p><a class="button" href=${`#/people/compare/${contact.id}`}>${t("banner.compare")}</a></div>`;
   if (contact && isUnreached(contact)) return html`<div class="banner care" role="status">${icon("unplug", 20)}<p>${rich("banner.unreached", { name: each.title })}</p><a class="button" href="#/people/add">${t("unreached.invite")}</a></div>`;
   if (each.is_blocked) return html`<div class="banner" role="status">${icon("ban", 20)}<p>${rich("banner.blocked", { name: each.title })}</p><button class="button" @click=${doing(() => post(`/v1/contacts/${contact.id}/block`, { is_blocked: false }))}>${t("banner.unblock")}</button></div>`;
