@@ -9,8 +9,9 @@ import click
 
 from mesh.errors import UserError
 from sim.commands.json_output import say_json
-from sim.run.report import sometimes_text
+from sim.run.report import pairs_text, sometimes_text
 from sim.schema.coverage_goals import COVERAGE_GOALS
+from sim.sweeps.aiming import never_together, pairs_of
 from sim.sweeps.comparing import Difference, compare
 from sim.sweeps.figures import figures_of
 from sim.sweeps.page import write_page
@@ -86,6 +87,9 @@ def merge_command(
         click.echo(_goals(records))
     else:
         click.echo(sometimes_text(sometimes_of(records)))
+        pairs = sum(1 for count in pairs_of(records).values() if count)
+        never = [" + ".join(pair) for pair in never_together(records)]
+        click.echo(pairs_text(pairs, never))
 
 
 def _goals(records: Sequence[Record]) -> str:

@@ -14,7 +14,7 @@ from sim.commands.exit_codes import BROKEN_INVARIANT, INTERRUPTED
 from sim.commands.json_output import say_json
 from sim.commands.options import known_bug
 from sim.commands.progress import interruptible
-from sim.commands.sweep import run_points
+from sim.commands.sweep import all_of, run_points
 from sim.invariants.survival import FAILURES
 from sim.run.runner import Request, scenario_of
 from sim.schema.settings import parse_settings
@@ -103,7 +103,7 @@ def survival_command(
         )
         log = RecordLog(out or Path(f"{points[0].scenario.name}-survival.jsonl"))
         executor = LocalPool(jobs, timeout_s=900)
-        swept = run_points(points, log, executor, StopRules(), quiet)
+        swept = run_points(all_of(points), log, executor, StopRules(), quiet)
     except UserError as error:
         raise click.UsageError(str(error)) from None
     figures = figures_of(swept.records, of_runs=len(points))

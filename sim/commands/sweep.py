@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf, nan
@@ -20,9 +20,10 @@ from sim.commands.options import INJECTS_A_BUG, known_bug, refuse_unheard
 from sim.commands.progress import clear_line, duration, interruptible, is_watched, show_line
 from sim.mutants.corpus import SEEDS_MAX
 from sim.recording.keeping import rows_file_of, rows_folder_of, run_with_rows
-from sim.run.report import sometimes_text
+from sim.run.report import pairs_text, sometimes_text
 from sim.run.runner import Request, scenario_of
 from sim.schema.settings import parse_settings
+from sim.sweeps.aiming import sweep_aimed
 from sim.sweeps.executors import DaskPool, Executor, LocalPool
 from sim.sweeps.figures import figures_of
 from sim.sweeps.origin import origin_here
@@ -51,6 +52,7 @@ Examples:
   python -m sim sweep conversation --seeds 0..49 --page conversation.html
   python -m sim sweep conversation --seeds 0..49 --rows --out all.jsonl    # for `export`
   python -m sim sweep conversation --set wire.loss=0,0.1 --until bytes-sent=2% --max-runs 200
+  python -m sim sweep swarm --aim --seeds 1..5000 --max-runs 300
   python -m sim sweep --bugs --out shrunk
   python -m sim sweep partition-heal --seeds 0..99 --dask tcp://10.0.0.1:8786
 """
@@ -87,8 +89,9 @@ Examples:
     type=click.IntRange(RUNS_FIRST),
     default=MAX_RUNS,
     show_default=True,
-    help="With --until: runs of a setting.",
+    help="With --until: runs of a setting; with --aim: all runs.",
 )
+@click.option("--aim", is_flag=True, help="Of a swarm, first the seeds that promise what is new.")
 @click.option("--shard", metavar="I/N", help="Only every N-th point, from the I-th on.")
 @click.option("--dask", metavar="ADDRESS", help="Run on a Dask cluster; `local` starts one here.")
 @click.option(
@@ -119,6 +122,7 @@ def sweep_command(
     jobs: int,
     until: tuple[str, ...],
     max_runs: int,
+    aim: bool,
     shard: str | None,
     dask: str | None,
     timeout: float,
@@ -134,10 +138,13 @@ def sweep_command(
     """
     _refuse_what_is_not_meant(is_search=bugs, is_shrunk=runs > 0, dask=dask)
     if until:
-        refuse_unheard(["seeds", "shard"], "with --until: seeds go on until it is reached.")
+        unheard = ["seeds", "shard", "aim"]
+        refuse_unheard(unheard, "with --until: seeds go on in turn until it is reached.")
         seeds = f"0..{max_runs - 1}"
+    elif aim:
+        refuse_unheard(["shard"], "with --aim: what runs next depends on all that ran.")
     else:
-        refuse_unheard(["max_runs"], "without --until.")
+        refuse_unheard(["max_runs"], "without --until or --aim.")
     click.get_current_context().with_resource(interruptible())
     if bugs:
         _search([bug] if bug else list(BUGS), seeds, shard, out, runs, is_json=is_json, quiet=quiet)
@@ -156,11 +163,12 @@ def sweep_command(
         )
         if shard is not None:
             points = shard_of(points, *_parse_shard(shard))
+        search = _search_of(points, goals, max_runs if aim else None)
         stop = StopRules(max_failures, None if time_text is None else _parse_time(time_text))
         log = RecordLog(out or Path(f"{points[0].scenario.name if points else scenario}.jsonl"))
         rows = _rows_folder(log) if is_rows else None
         executor = _executor(dask, jobs, timeout)
-        swept = run_points(points, log, executor, stop, quiet, rows, goals)
+        swept = run_points(search, log, executor, stop, quiet, rows)
         records = swept.records
         # Each takes thousands of draws, and the text tells of none.
         figures = figures_of(records) if is_json or page is not None else []
@@ -252,6 +260,12 @@ def _search(
     sys.exit(0 if all(one.is_complete for one in searches) else BROKEN_INVARIANT)
 
 
+Some = Callable[[Sequence[Point], Sequence[Record]], list[Record]]
+"""Runs points, after those of these records."""
+
+Search = Callable[[Some], list[Record]]
+
+
 @dataclass(frozen=True, slots=True)
 class Swept:
     """The runs of a sweep, of so many that were wanted; `is_whole`: nobody interrupted it."""
@@ -261,19 +275,31 @@ class Swept:
     is_whole: bool
 
 
+def _search_of(points: Sequence[Point], goals: Sequence[Goal], aimed_max: int | None) -> Search:
+    """Return what is to be run: all, or no more than it takes, or what promises most."""
+    if goals:
+        return partial(sweep_until, points, goals)
+    if aimed_max is None:
+        return all_of(points)
+    if any(point.scenario.swarm is None for point in points):
+        raise UserError("no-swarm", "--aim is for scenarios with a [swarm], whose seeds differ.")
+    return partial(sweep_aimed, points, aimed_max)
+
+
+def all_of(points: Sequence[Point]) -> Search:
+    """Return a search that runs all of them."""
+    return lambda some: some(points, [])
+
+
 def run_points(
-    points: Sequence[Point],
+    search: Search,
     log: RecordLog,
     executor: Executor,
     stop: StopRules,
     quiet: bool,
     rows: Path | None = None,
-    goals: Sequence[Goal] = (),
 ) -> Swept:
-    """Run them; `rows` is the folder that keeps their rows.
-
-    With goals no more are wanted than it takes to reach them.
-    """
+    """Run what a search asks for; `rows` is the folder that keeps their rows."""
     is_shown = is_watched() and not quiet
     origin = origin_here()
     commit = origin.commit
@@ -301,7 +327,7 @@ def run_points(
 
     try:
         with log:
-            records = sweep_until(points, goals, some) if goals else some(points, [])
+            records = search(some)
             return Swept(records, len(wanted), is_whole=True)
     except KeyboardInterrupt:
         click.echo("\nInterrupted. The same command goes on from here.", err=True)
@@ -335,6 +361,7 @@ def _text_of(summary: Summary) -> str:
     lines += [_sureness_text(one) for one in summary.sureness]
     if summary.runs > summary.dead:
         lines.append(sometimes_text(summary.sometimes))
+        lines.append(pairs_text(summary.pairs, summary.never_together))
     lines.append(f"log: {summary.log}")
     return "\n".join(lines)
 

@@ -138,6 +138,10 @@ class CutFaults:
                 few = 1 + chance.below(count - 1)
             case "parts":
                 return Sides({node: places[node] % fault.parts for node in places}, is_symmetric)
+            case "guests" | "alone":
+                # Each on a side of its own.
+                between = {nodes[-1]: None} if fault.mode == "guests" else {}
+                return Sides(places, is_symmetric, between)
             case "ring":
                 # One way round a majority is half of them, both ways a quarter on either side.
                 reach = (count // 2 + 1) // 2 if is_symmetric else count // 2

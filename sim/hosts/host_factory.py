@@ -41,6 +41,8 @@ def stream_rules(wire: Wire) -> StreamRules:
         bursts=bursts_of(wire.bursts),
         queue_bytes=None if wire.queue_kb is None else round(wire.queue_kb * 1_000),
         is_uplink_shared=wire.bandwidth_of == "node",
+        is_air_shared=wire.bandwidth_of == "network",
+        is_backing_off=wire.backs_off,
     )
 
 

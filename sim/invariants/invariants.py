@@ -59,7 +59,12 @@ S23: Final = Invariant(
     "S23", "Nothing of a group is sealed to one who is known to be out, or opened by anybody else."
 )
 S24: Final = Invariant(
-    "S24", "What somebody writes in a group after his removal, or who was never in, counts nowhere."
+    "S24",
+    "What somebody writes in a group after his removal or its end, or who was never in, counts "
+    "nowhere.",
+)
+S25: Final = Invariant(
+    "S25", "What is shown of conversations, in lists and as counts is what was done and is there."
 )
 L1: Final = Invariant("L1", "Everything that was written arrives after the mesh has healed.")
 L2: Final = Invariant("L2", "At rest all nodes know the same envelopes and retirements.")
@@ -113,6 +118,7 @@ INVARIANTS: Final = (
         S22,
         S23,
         S24,
+        S25,
     ),
     *(L1, L2, L3, L4, L5, L6, L7, L8, L9, L10, L11, L12, L13),
     E1,

@@ -57,6 +57,9 @@ class LoggedMessage:
     is_for_later: bool = False
     """Whether its author's node is to send it later: it is confirmed when that tells of it."""
 
+    called_off_at: int | None = None
+    """When its author's node said that it is not sent, of one that was to be sent later."""
+
     is_cut_off: bool = False
     """Whether it was on its way when one of the two removed the other."""
 
@@ -83,6 +86,9 @@ class MessageLog:
 
     is_past_saving: Callable[[LoggedMessage], bool] = _never
     """Says whether a message is kept no longer and could never come."""
+
+    _drafts: dict[tuple[int, int], tuple[str, int]] = field(default_factory=dict)
+    """(node, conversation) -> what its user has begun to write, and since when it is kept."""
 
     _troubles: dict[int, int] = field(default_factory=dict)
     _troubles_between: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -120,6 +126,11 @@ class MessageLog:
                 f"{'somebody unknown' if author is None else f'node {author}'}"
             )
             raise BrokenInvariant(S4, detail, node)
+        if message.called_off_at is not None and not self.is_in_trouble(message.sender, node):
+            detail = (
+                f"the message {message.number} was sent, and its author was told that it is not"
+            )
+            raise BrokenInvariant(S13, detail, message.sender)
         if is_clone:
             message.is_seen_by_clone = True
             return message
@@ -140,6 +151,24 @@ class MessageLog:
                 message.is_shown = False
             if message.sender == node and (message.confirmed_at or 0) >= since:
                 message.is_held = False
+            if message.sender == node and (message.called_off_at or 0) >= since:
+                message.called_off_at = None
+        self._drafts = {
+            place: (text, at)
+            for place, (text, at) in self._drafts.items()
+            if place[0] != node or at < since
+        }
+
+    def keep_draft(self, node: int, conversation: int, text: str, now: int) -> None:
+        """A node says that it keeps what its user has begun to write."""
+        self._drafts[node, conversation] = text, now
+
+    def hold_draft(self, node: int, conversation: int, text: str) -> None:
+        """Hold what a node shows of a draft against what it said to keep last."""
+        kept = self._drafts.get((node, conversation))
+        if kept is not None and kept[0] != text:
+            detail = f"the draft {kept[0]!r} is shown as {text!r}"
+            raise BrokenInvariant(S13, detail, node)
 
     def trouble(self, node: int, until: int) -> None:
         """Note that what was written to or by a node before `until` may be lost."""

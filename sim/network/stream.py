@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from mesh.ids import LinkId
 from mesh.inputs import BytesReceived, Connected, Disconnected, Input
 from sim.kernel.loop import Loop
-from sim.network.wires import RETRANSMIT_US, Passage, StreamRules, Wire
+from sim.network.wires import RETRANSMIT_US, Passage, StreamRules, Wire, next_try_us
 
 CHUNK_BYTES_MAX: Final = 64 * 1024
 """What a driver reads at once."""
@@ -108,6 +108,7 @@ class End:
         self._arrivals: deque[tuple[int, Input]] = deque()
         # Nearly always empty, and a list takes a tenth of what an empty deque does.
         self._held_back: list[bytes | None] = []
+        self._held_since = 0
         self._one_way_bytes = 0
         self._leaves_at = 0
 
@@ -129,7 +130,7 @@ class End:
         for start in range(0, len(data), CHUNK_BYTES_MAX):
             chunk = data[start : start + CHUNK_BYTES_MAX]
             if self._is_waiting(len(chunk)):
-                self._held_back.append(chunk)
+                self._hold(chunk)
             else:
                 self._write(chunk)
 
@@ -140,7 +141,7 @@ class End:
         self._is_closing = True
         loop = self._wire.loop
         if self.is_stalled or self._held_back:
-            self._held_back.append(None)
+            self._hold(None)
             loop.after(CLOSING_US, self.break_off)
         else:
             self._write_end()
@@ -165,7 +166,7 @@ class End:
         self._drop_arrivals()
         if not is_silent:
             if self.is_stalled or self._held_back:
-                self._held_back.append(None)
+                self._hold(None)
             else:
                 self._write_end()
         self._end_if_over()
@@ -184,7 +185,10 @@ class End:
         if not self.is_stalled or self._is_abandoned:
             return
         self.is_stalled = False
-        self._leaves_at = self._wire.loop.now + self._way.direction.pause_us(RETRANSMIT_US)
+        now = self._wire.loop.now
+        self._leaves_at = now + self._way.direction.pause_us(RETRANSMIT_US)
+        if self._wire.rules.is_backing_off and self._held_back:
+            self._leaves_at = next_try_us(self._held_since, now)
         for end in (self, self.peer):
             if not end.is_stalled and not end.peer.is_stalled:
                 end.send_again()
@@ -228,6 +232,11 @@ class End:
     def _drop_arrivals(self) -> None:
         self._wire.counters.chunks_dropped += self.chunks_on_their_way
         self._arrivals.clear()
+
+    def _hold(self, chunk: bytes | None) -> None:
+        if not self._held_back:
+            self._held_since = self._wire.loop.now
+        self._held_back.append(chunk)
 
     def _is_waiting(self, size: int) -> bool:
         """Say whether TCP holds back what is written: nothing passes, or nothing is

@@ -85,6 +85,7 @@ class VirtualNetwork:
         self._resets = Draws(seed, "resets")
         self._wires: dict[tuple[int, int], Wire] = {}
         self._uplinks: dict[int, Uplink] = {}
+        self._air: dict[int, Uplink] = {}
         self.spells_of: Callable[[int, int], Sequence[Spell]] = _no_spells
         """The spells of a wire from one node to another, asked once when it is made."""
 
@@ -305,7 +306,10 @@ class VirtualNetwork:
             loop=self._loop,
             rules=self._rules,
             counters=self.counters,
-            ways=(self._way(host, target, there), self._way(target, host, back)),
+            ways=(
+                self._way(host, target, there, network),
+                self._way(target, host, back, network),
+            ),
             ended=partial(self.streams.end, number),
         )
         self.streams.add(number, JoinedEnds(near, far, network))
@@ -314,10 +318,12 @@ class VirtualNetwork:
         near.arrive_at(self._loop.now, Connected(near.link, effect.dial, effect.address))
         far.arrive_at(self._loop.now + there, Connected(far.link, None, calling))
 
-    def _way(self, sender: Endpoint, receiver: Endpoint, latency_us: int) -> Way:
+    def _way(self, sender: Endpoint, receiver: Endpoint, latency_us: int, network: int) -> Way:
         uplink = Uplink()
         if self._rules.is_uplink_shared:
             uplink = self._uplinks.setdefault(sender.index, uplink)
+        elif self._rules.is_air_shared:
+            uplink = self._air.setdefault(network, uplink)
         return Way(sender, self._wire(sender.index, receiver.index), uplink, latency_us)
 
     def _wire(self, sender: int, receiver: int) -> Wire:

@@ -17,6 +17,9 @@ from sim.schema.wire_tables import BurstTable
 RETRANSMIT_US: Final = 200_000
 """Linux's least retransmission timeout, which rules on a fast network."""
 
+RETRANSMIT_MAX_US: Final = 120_000_000
+"""Linux's longest: each timeout is twice the one before, up to this."""
+
 RETRANSMISSIONS_MAX: Final = 8
 """By then a loss of one half would have struck once in 256 times in a row."""
 
@@ -65,10 +68,24 @@ class StreamRules:
     """What waits for the wire beyond this is dropped, and sent again by TCP."""
     is_uplink_shared: bool = False
     """Whether all streams of a node share its bandwidth, or each has it for itself."""
+    is_air_shared: bool = False
+    """Whether all streams of a network share it; each packet passes an access point there."""
+    is_backing_off: bool = False
+    """Whether TCP waits twice as long after each vain try, or tries again soon after a heal."""
 
     def wire_us(self, size: int) -> int:
         """Return how long so many bytes keep the wire busy."""
-        return size * 1_000_000 // self.bytes_per_second
+        return size * (2 if self.is_air_shared else 1) * 1_000_000 // self.bytes_per_second
+
+
+def next_try_us(written_us: int, now: int) -> int:
+    """Return when TCP sends again what was written then, and was lost whenever it was sent."""
+    pause = RETRANSMIT_US
+    at = written_us + pause
+    while at < now:
+        pause = min(2 * pause, RETRANSMIT_MAX_US)
+        at += pause
+    return at
 
 
 class Spell(NamedTuple):

@@ -50,6 +50,9 @@ class MessageStates:
     is_look_lost: Callable[[LoggedMessage], bool] = lambda logged: False
     """Says whether a crash may have taken the page on which a reader would have seen it."""
 
+    tells_reads: Callable[[int], bool] = lambda node: True
+    """Says whether somebody lets it be known what they have read."""
+
     looked_count: int = field(init=False, default=0)
     told_counts: dict[str, int] = field(init=False, default_factory=dict)
     """How often each state was told."""
@@ -74,6 +77,9 @@ class MessageStates:
         is_seen = logged.is_read or logged.is_seen_by_clone or self.is_look_lost(logged)
         if message.state == "read" and not is_seen:
             detail = f"the message {logged.number} is shown as read and nobody looked at it"
+            raise BrokenInvariant(L9, detail, node)
+        if message.state == "read" and not self.tells_reads(logged.recipient):
+            detail = f"the message {logged.number} is shown as read, and its reader tells nobody"
             raise BrokenInvariant(L9, detail, node)
         if message.state == "expired":
             self._check_lifetime(logged, node)

@@ -24,6 +24,7 @@ CRYPTO: Final = {
 }
 
 LINE_LENGTH: Final = 100
+PAIRS_SHOWN_MAX: Final = 8
 DAY_US: Final = 86_400_000_000
 
 PLAIN: Final = "links exchange their keys in clear and sum up what they send"
@@ -308,6 +309,21 @@ def sometimes_text(sums: Mapping[str, int]) -> str:
     never = f"; never {', '.join(missing)}" if missing else ""
     return textwrap.fill(
         f"sometimes  {count} of {len(COVERAGE_GOALS)} marks reached{never}",
+        LINE_LENGTH,
+        subsequent_indent=" " * 11,
+        break_on_hyphens=False,
+    )
+
+
+def pairs_text(count: int, never: Sequence[str]) -> str:
+    """Return how many pairs of situations came in one run, in lines for a terminal.
+
+    `never` are those of which each came, and never both.
+    """
+    told = f"; never together {', '.join(never[:PAIRS_SHOWN_MAX])}" if never else ""
+    more = f" … and {len(never) - PAIRS_SHOWN_MAX} more" if len(never) > PAIRS_SHOWN_MAX else ""
+    return textwrap.fill(
+        f"together   {count} of {count + len(never)} pairs of these situations{told}{more}",
         LINE_LENGTH,
         subsequent_indent=" " * 11,
         break_on_hyphens=False,

@@ -7,15 +7,19 @@ everything has arrived, and fails if it has not within the scenario's bound.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from mesh.commands.status import AskStatus
+from mesh.commands.answer import Answer
+from mesh.commands.status import AskStatus, StatusAnswer
+from mesh.errors import UserError
 from mesh.limits.stems import STEM_PAUSE_MAX_MS
 from sim.faults.node_faults import NEVER
 from sim.hosts.virtual_node import VirtualNode
 from sim.invariants.frames import require_no_fault
 from sim.invariants.groups import require_all_read
 from sim.invariants.invariants import L5, L7, BrokenInvariant, require_joined
+from sim.invariants.lists import require_true_links
 from sim.invariants.quiescence import MEASURED_US, require_bodies, require_quiescence
 from sim.run.coverage import coverage_of
 from sim.run.deliveries import Deliveries
@@ -87,7 +91,7 @@ def run_to_verdict(world: World, progress: Callable[[World], None]) -> None:
         world.mail_workload.read_histories()
         world.group_doings.look_at_the_end()
         for node in world.present:
-            node.ask(AskStatus(), world.sums.add)
+            node.ask(AskStatus(), partial(_hold_status, world, node.index))
         world.step(world.loop.now + STEP_US, progress)
         if dead is not None:
             raise dead
@@ -111,6 +115,14 @@ def _choose_core(world: World) -> list[VirtualNode]:
         if node not in core:
             world.message_log.trouble(node.index, NEVER)
     return core
+
+
+def _hold_status(world: World, node: int, answer: Answer | UserError) -> None:
+    """A node says how it stands: what its user reads of that is so."""
+    world.sums.add(answer)
+    if isinstance(answer, StatusAnswer):
+        links_count, contacts_count = answer.links_count, answer.contact_links_count
+        require_true_links(node, links_count=links_count, contacts_count=contacts_count)
 
 
 def _rest(world: World, progress: Callable[[World], None]) -> None:

@@ -177,6 +177,7 @@ class World:
         )
         self.chores = _chores(self)
         self.observers.states.is_look_lost = self.mail_workload.is_look_lost
+        self.observers.states.tells_reads = lambda node: self.users.everybody[node].is_reader
         self.faults = self._build_faults()
         self.wire_faults = WireFaults(
             faults=scenario.faults,

@@ -6,7 +6,7 @@ import msgspec
 
 from sim.schema.fault_tables import Positive, Seconds, Share, Span, Strict
 
-Mode = Literal["isolate", "halves", "uniform", "parts", "arcs", "bridge", "ring"]
+Mode = Literal["isolate", "halves", "uniform", "parts", "arcs", "bridge", "ring", "guests", "alone"]
 
 
 class Partitions(Strict, frozen=True, kw_only=True, tag_field="kind", tag="partitions"):
@@ -21,6 +21,8 @@ class Partitions(Strict, frozen=True, kw_only=True, tag_field="kind", tag="parti
     | arcs | the ring of nodes is cut at two drawn places |
     | bridge | two halves that both reach one drawn node |
     | ring | all stand in a drawn ring and reach a majority around them, each another one |
+    | guests | everybody reaches one drawn node only, as on a Wi-Fi with client isolation |
+    | alone | everybody from everybody: who gave the network, as a telephone does, has left |
 
     Not symmetric, what is written passes one way and not the other. With `flaps_s` it is apart and
     whole in turn, for so long each, until the end.

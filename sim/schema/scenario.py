@@ -68,10 +68,15 @@ class Wire(Strict, frozen=True, kw_only=True):
     loss: Share = 0.005
     bursts: BurstTable | None = None
     bandwidth_mbit: Positive = 50
-    bandwidth_of: Literal["stream", "node"] = "stream"
-    """Whether each stream has it for itself, or all streams of a node share it."""
+    bandwidth_of: Literal["stream", "node", "network"] = "stream"
+    """Whether each stream has it for itself, or all streams of a node share it, or all of a
+    network: on a Wi-Fi one speaks at a time, and a packet is on the air twice, to the access point
+    and from it."""
     queue_kb: Positive | None = None
     """What waits for the wire beyond this is dropped, and sent again by TCP."""
+    backs_off: bool = False
+    """After a cut in which a stream stalled TCP sends again when its timeout ends, which doubles
+    with each try; without this within 0.2 s."""
     noise: bool = True
     """Without it links make no secret: `sim.hosts.plain_links` says what is left out."""
     announcement_delay_ms: Positive = 300

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from sim.sweeps.aiming import never_together, pairs_of
 from sim.sweeps.figures import SettingFigures
 from sim.sweeps.records import Record, sometimes_of
 from sim.sweeps.until import Sureness
@@ -39,6 +40,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     troubled: list[Trouble]
     sometimes: dict[str, int]
     """How many runs have reached each goal."""
+
+    pairs: int
+    """How many pairs of situations were reached in one run."""
+
+    never_together: list[str]
+    """Pairs of which each was reached, and never both in one run."""
 
     figures: list[SettingFigures]
     """Mean, median and interval of each metric, by setting; none where nobody reads them."""
@@ -77,6 +84,8 @@ def summary_of(
             if record.verdict != "pass"
         ],
         sometimes=sometimes_of(records),
+        pairs=sum(1 for count in pairs_of(records).values() if count),
+        never_together=[" + ".join(pair) for pair in never_together(records)],
         figures=list(figures),
         sureness=list(sureness),
         log=str(log),

@@ -28,6 +28,7 @@ from mesh.commands.item_commands import (
 from mesh.commands.items import ItemAnswer, ItemsAnswer
 from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
 from sim.invariants.folding import View, entries_with
+from sim.invariants.lists import require_shown
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
@@ -108,13 +109,13 @@ class Doings:
         ]
         command = chance.pick(doings)()
         if command is not None:
-            user.ask(command, _nothing)
+            user.ask(command, partial(require_shown, user.node.index, command))
 
     def _about(self, user: User, item: ItemAnswer, chance: Chance) -> Command | None:
         """Return what is done with an item of its kind; with texts only their authors do more."""
         number = item.number
         if item.kind != "text":
-            return about(item, chance)
+            return _perhaps_of_another(about(item, chance), item)
         if not item.author.is_mine:
             return None
         logged = self._message_log.message_of(user.index, item.text)
@@ -124,6 +125,17 @@ class Doings:
             logged.is_retracted = logged.is_withdrawn = True
             return RetractItem(number)
         return EditItem(number, logged.edited())
+
+
+def _perhaps_of_another(command: Command | None, item: ItemAnswer) -> Command | None:
+    """Let one in four answers to a check-in be a call for help for another."""
+    if not isinstance(command, AnswerCheckIn) or item.check_in is None:
+        return command
+    number = int(command.note.removeprefix("note "))
+    others = [person.key for person in item.check_in.people if not person.is_me]
+    if not others or number % 4:
+        return command
+    return replace(command, which=len(LEVELS) - 1, subject=others[number % len(others)])
 
 
 def about(item: ItemAnswer, chance: Chance) -> Command | None:

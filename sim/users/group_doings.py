@@ -14,6 +14,7 @@ from mesh.commands.answer import Answer
 from mesh.commands.command import Command
 from mesh.commands.groups import (
     AcceptGroup,
+    AskGroup,
     AskGroupLog,
     AskGroups,
     AskMembers,
@@ -50,6 +51,7 @@ from mesh.commands.items import ItemAnswer, ItemsAnswer
 from mesh.limits.messages import MESSAGES_PER_PAGE_MAX as PAGE
 from sim.invariants.group_log import GroupLog, GroupText
 from sim.invariants.groups import GroupView
+from sim.invariants.invariants import S24, BrokenInvariant
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.schema.scenario import Scenario
@@ -195,6 +197,8 @@ class GroupDoings:
                 self._write(user, group, chance)
             else:
                 user.ask(AskItems(number), partial(self._do, user, group, chance))
+        elif group.state == "closed":
+            self._write_in_vain(user, number)
 
     # --- Who is in it, and what holds -----------------------------------------------------------
 
@@ -309,6 +313,17 @@ class GroupDoings:
         self._count("WriteItem")
         if not user.is_clone:
             self._log.confirm(written, answer)
+
+    def _write_in_vain(self, user: User, number: int) -> None:
+        """Write in a group that is closed: S24 if it is taken, and the group is closed after it."""
+        text = WriteItem(number, text="in vain")
+
+        def looked(answer: Answer) -> None:
+            assert isinstance(answer, GroupAnswer)
+            if answer.state == "closed":
+                raise BrokenInvariant(S24, "somebody wrote in a group that is closed", user.index)
+
+        user.ask(text, lambda _: user.ask(AskGroup(number), looked))
 
     def _probe(self, user: User, answer: Answer) -> None:
         assert isinstance(answer, GroupsAnswer)

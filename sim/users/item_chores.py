@@ -12,6 +12,7 @@ from mesh.commands.conversations import (
     AskConversations,
     AskRoom,
     ChangeConversation,
+    ConversationAnswer,
     DeleteItems,
     ReadItems,
     SetTimer,
@@ -68,6 +69,7 @@ from mesh.commands.scheduled import (
 from mesh.commands.search import Search
 from mesh.commands.status import AskStatus
 from mesh.limits.files import FILE_BLOCK_BYTES
+from sim.invariants.lists import require_read
 from sim.kernel.entropy import Chance
 from sim.users.chores import Chore, Home, a_friend, names_of, nothing
 from sim.users.doings import EMOJI, LEVELS
@@ -170,7 +172,14 @@ def set_up(home: Home, user: User, chance: Chance) -> None:
         ChangeConversation(key, is_marked_unread=chance.is_true(0.5)),
         ChangeConversation(key, draft=f"draft {chance.below(100)}"),
     )
-    user.ask(chance.pick(changes), nothing)
+    change = chance.pick(changes)
+
+    def changed(answer: Answer) -> None:
+        assert isinstance(answer, ConversationAnswer)
+        if change.draft is not None:
+            home.message_log.keep_draft(user.node.index, answer.number, change.draft, home.loop.now)
+
+    user.ask(change, changed)
 
 
 def read(home: Home, user: User, chance: Chance) -> None:
@@ -185,7 +194,15 @@ def read(home: Home, user: User, chance: Chance) -> None:
             # All above what is marked is told as read, whichever page it stands on.
             if (logged.sender, logged.recipient) == (node, user.index):
                 logged.is_read = logged.is_read or logged.is_shown
-        user.ask(ReadItems(key, answer.items[-1].number), nothing)
+        last = answer.items[-1].number
+        user.ask(ReadItems(key, last), partial(was_read, last))
+
+    def was_read(last: int, _: Answer) -> None:
+        user.ask(AskItemsByArrival(conversation=key, unread_only=True), partial(looked, last))
+
+    def looked(last: int, answer: Answer) -> None:
+        assert isinstance(answer, ItemsAnswer)
+        require_read(user.node.index, last, answer.items)
 
     user.ask(AskItems(key), seen)
 
@@ -207,9 +224,12 @@ def write_later(home: Home, user: User, chance: Chance) -> None:
             return
         if is_cancelled:
             logged.is_withdrawn = True
-            user.ask(CancelScheduled(answer.number), nothing)
+            user.ask(CancelScheduled(answer.number), called_off)
         else:
             user.ask(ChangeScheduled(answer.number, at=at + 2, text=logged.edited()), nothing)
+
+    def called_off(_: Answer) -> None:
+        logged.called_off_at = home.loop.now
 
     command = ScheduleText(key, at, logged.text, idempotency_key=f"later {logged.number}")
     user.ask(command, planned)
@@ -294,7 +314,11 @@ def decide(home: Home, user: User, chance: Chance) -> None:
     def planned(answer: Answer) -> None:
         assert isinstance(answer, ItemAnswer)
         user.ask(ChangeTask(answer.number, "state", "doing"), nothing)
-        home.later(user, chance, partial(user.ask, ReactToItem(answer.number, EMOJI[:1]), nothing))
+        home.later(user, chance, partial(done, answer.number))
+
+    def done(task: int) -> None:
+        user.ask(ReactToItem(task, EMOJI[:1]), nothing)
+        user.ask(ChangeTask(task, "state", "done"), nothing)
 
     def asked(answer: Answer) -> None:
         assert isinstance(answer, ItemAnswer)

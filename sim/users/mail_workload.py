@@ -28,6 +28,7 @@ from sim.schema.fault_tables import Halves
 from sim.schema.scenario import PROBES_COUNT, Scenario
 from sim.users.doings import Doings
 from sim.users.file_doings import FileDoings
+from sim.users.list_looks import ListLooks
 from sim.users.user import User
 from sim.users.users import Told, Users
 
@@ -84,6 +85,7 @@ class MailWorkload:
             is_cut=any(isinstance(one, Halves | CutFault) for one in scenario.faults),
             message_log=message_log,
         )
+        self.list_looks = ListLooks(message_log)
         self.sent_files = SentFiles()
         self._file_doings = FileDoings(
             seed=seed, loop=loop, share=self._workload.files_share, sent=self.sent_files
@@ -129,6 +131,8 @@ class MailWorkload:
                 command = AskMessages(contact=key, limit=MESSAGES_PER_PAGE_MAX)
                 user.ask(command, partial(self._keep_order, user, friend))
                 self.doings.look_at_the_end(user, friend, key)
+                if self._workload.doings_share or self._workload.chores_per_second:
+                    self.list_looks.look(user, key)
 
     # --- Writing ----------------------------------------------------------------------------------
 

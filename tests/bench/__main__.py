@@ -27,6 +27,7 @@ from tests.bench import (
     posting,
     questions,
     ratchet,
+    reality,
     reconcile,
     relay_month,
     simulator,
@@ -126,6 +127,7 @@ NAMES = (
     "large-files",
     "sim",
     "worlds",
+    "reality",
     "lxmf",
 )
 NEEDS_NAMESPACES = (
@@ -143,6 +145,7 @@ NEEDS_NAMESPACES = (
     "page",
     "group-lan",
     "large-files",
+    "reality",
     "lxmf",
 )
 
@@ -189,6 +192,7 @@ def all_benches(options: argparse.Namespace, scratch: Path) -> dict[str, Bench]:
         "large-files": lambda: large_files.rows(place("large-files"), options.file_mib),
         "sim": lambda: simulator.rows(options.sim_nodes, options.sim_runs),
         "worlds": lambda: simulator.world_rows(options.sim_nodes, options.sim_runs),
+        "reality": lambda: reality.rows(place("reality")),
         "lxmf": lambda: lxmf.rows(
             place("lxmf"),
             options.lxmf_python,

@@ -118,6 +118,12 @@ class Desk:
         self._cables[namespace, new] = end
         self._give(namespace, self.address(namespace, new))
 
+    def rewire(self, namespace: str, old: str, new: str) -> None:
+        """Let a laptop's cable end at another bridge; it sees nothing of that, nor its address."""
+        end = self._cables.pop((namespace, old))
+        _ip("-n", self.hub, "link", "set", end, "master", new)
+        self._cables[namespace, new] = end
+
     def readdress(self, namespace: str, bridge: str, host_number: int) -> str:
         """Give a laptop another address on the same bridge, as when a lease is renewed."""
         former = self.address(namespace, bridge)

@@ -4,6 +4,8 @@ A conversation is with a contact or with oneself. The latter is kept in the vaul
 it is sealed, posted or told to anybody. Settings and drafts never leave the profile.
 """
 
+from collections.abc import Iterator
+
 from msgspec.structs import replace
 
 from mesh.commands.conversations import (
@@ -124,11 +126,10 @@ class Conversations:
                 return None
         return self._contacts.contact(named)
 
-    def _titled(self) -> list[Titled]:
-        """All groups with what they are called."""
-        title = self._entries.rules.title
-        rows = self._groups.all()
-        return [Titled(row.conversation, title(row.conversation), row.state) for row in rows]
+    def _titled(self) -> Iterator[Titled]:
+        """All groups with what they are called; whoever names a number reads none of them."""
+        for row in self._groups.all():
+            yield Titled(row.conversation, self._entries.rules.title(row.conversation), row.state)
 
     def ask(self, asked: AskConversation, now: Instant) -> ConversationAnswer:
         """Return what a list shows of one."""

@@ -50,6 +50,8 @@ CHECKS: dict[Mode, Callable[[list[int]], bool]] = {
     "parts": lambda sizes: sizes == [3] * NODES,
     "arcs": lambda sizes: sum(sizes) == sizes[0] ** 2 + (NODES - sizes[0]) ** 2,
     "bridge": lambda sizes: sizes == [5] * 8 + [NODES],
+    "guests": lambda sizes: sizes == [2] * (NODES - 1) + [NODES],
+    "alone": lambda sizes: sizes == [1] * NODES,
     "ring": lambda sizes: len(set(sizes)) == 1 and NODES / 2 < sizes[0] < NODES,
 }
 

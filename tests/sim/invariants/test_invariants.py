@@ -193,6 +193,27 @@ def test_what_its_author_took_back_need_not_arrive() -> None:
     message_log.require_all_delivered(no_phase, 60)
 
 
+def test_what_was_called_off_and_is_shown_breaks_s13() -> None:
+    message_log = MessageLog()
+    message = message_log.ask(1, 2, "later", 10)
+    message.called_off_at = 20
+    assert broken_by(message_log.show, 2, 1, message.text, 30) is S13
+    # Its author's vault was put back to when it was to be sent.
+    message_log.forget(1, 15)
+    assert message_log.show(2, 1, message.text, 30) is message
+
+
+def test_a_draft_that_is_shown_otherwise_breaks_s13() -> None:
+    message_log = MessageLog()
+    message_log.keep_draft(1, 7, "dear", 10)
+    message_log.keep_draft(1, 7, "dear all", 20)
+    message_log.hold_draft(1, 7, "dear all")
+    message_log.hold_draft(1, 8, "")
+    assert broken_by(message_log.hold_draft, 1, 7, "dear") is S13
+    message_log.forget(1, 15)
+    message_log.hold_draft(1, 7, "")
+
+
 def test_nodes_that_stand_apart_break_l4() -> None:
     require_joined([0, 1, 2], [(0, 1), (1, 2)], 60)
     assert broken_by(require_joined, [0, 1, 2, 3], [(0, 1), (2, 3)], 60) is L4

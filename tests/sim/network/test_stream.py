@@ -65,6 +65,18 @@ def test_a_full_wire_delays_what_follows_and_reports_what_it_took() -> None:
     assert sum(each.count for each in scene.talkers[0].heard_of(BytesSent)) == 200_000
 
 
+def test_on_the_air_of_one_network_one_speaks_at_a_time_and_each_packet_passes_twice() -> None:
+    rules = replace(CALM, bytes_per_second=100_000, is_air_shared=True)
+    scene = linked_pair(rules)
+    started_at = scene.loop.now
+    for speaker in (0, 1):
+        scene.say(speaker, bytes(50_000))
+    scene.run(10)
+    ends = [scene.talkers[hearer].heard_at(BytesReceived)[-1] - started_at for hearer in (0, 1)]
+    # Each of the two takes a second of the air.
+    assert sorted(round(end / 1_000_000, 1) for end in ends) == [1.0, 2.0]
+
+
 def test_a_lost_packet_is_a_delay() -> None:
     scene = linked_pair(replace(CALM, loss=1))
     started_at = scene.loop.now
@@ -108,6 +120,33 @@ def test_a_stall_tells_nobody_and_holds_what_is_written_until_the_heal() -> None
     scene.run(1)
     assert scene.talkers[1].text == b"held back"
     assert len(scene.network.streams.links()) == 1
+
+
+@pytest.mark.parametrize("cut_s, comes_s", [(0.5, 0.6), (2, 3), (15, 25.4), (30, 51)])
+def test_where_tcp_backs_off_what_is_held_waits_for_a_timeout_that_doubles(
+    cut_s: float, comes_s: float
+) -> None:
+    scene = linked_pair(replace(CALM, is_backing_off=True))
+    scene.network.partition(HALVES, reset_share=0)
+    written_at = scene.loop.now
+    scene.say(0, b"held ")
+    scene.run(cut_s)
+    scene.network.heal()
+    scene.say(0, b"back")
+    scene.run(60)
+    assert scene.talkers[1].text == b"held back"
+    took_us = scene.talkers[1].heard_at(BytesReceived)[0] - written_at
+    assert comes_s * 1_000_000 <= took_us <= comes_s * 1_000_000 + 2 * CALM.latency_min_us
+
+
+def test_where_tcp_backs_off_a_stream_that_held_nothing_goes_on_at_once() -> None:
+    scene = linked_pair(replace(CALM, is_backing_off=True))
+    scene.network.partition(HALVES, reset_share=0)
+    scene.run(15)
+    scene.network.heal()
+    scene.say(0, b"new")
+    scene.run(0.3)
+    assert scene.talkers[1].text == b"new"
 
 
 def test_closing_a_stalled_stream_ends_here_soon_and_there_after_the_heal() -> None:

@@ -104,6 +104,14 @@ def test_a_message_that_nobody_looked_at_is_not_read() -> None:
     post.tell("read")
 
 
+def test_of_who_lets_nobody_know_nothing_is_told_as_read() -> None:
+    post = Post()
+    post.message_log.show(1, 0, post.written.text, 5)
+    post.written.is_read = True
+    post.states.tells_reads = lambda node: node != 1
+    lie(lambda: post.tell("read"))
+
+
 def test_a_page_that_a_crash_took_may_have_been_read() -> None:
     post = Post()
     post.message_log.show(1, 0, post.written.text, 5)
