@@ -222,6 +222,8 @@ class NoticeRaised(msgspec.Struct, frozen=True, tag="notice", tag_field="type"):
     """Something that a person should know, in one sentence."""
 
     sentence: str
+    lasts: bool = False
+    """The status tells it as well (`notices`), for as long as it holds."""
 
 
 Event = (

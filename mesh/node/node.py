@@ -103,7 +103,7 @@ class Node:
         self.blobs = BlobStore(input_queue, None if disk is None else disk / FILES_FOLDER)
         self._discovery: Discovery | None = None
         if discovery is not None:
-            self._discovery = Discovery(input_queue, self.port, self.notice, discovery)
+            self._discovery = Discovery(input_queue, self.port, self._lasting_notice, discovery)
         self._power_and_disk = PowerAndDisk(
             input_queue, disk=disk, battery_low_percent=battery_low_percent
         )
@@ -222,6 +222,10 @@ class Node:
     def notice(self, sentence: str) -> None:
         """Tell whoever listens what the shell has noticed."""
         self._driver.publish(NoticeRaised(sentence))
+
+    def _lasting_notice(self, sentence: str) -> None:
+        """Tell whoever listens what the status tells for as long as it holds."""
+        self._driver.publish(NoticeRaised(sentence, lasts=True))
 
     async def open_vault(self, vault: Connection) -> None:
         """Hand the vault to the engine, which has taken it in on return."""

@@ -101,6 +101,7 @@ class Discovery:
             # The last guard of this thread: without discovery, mail still travels over the
             # links that stand and the addresses that were typed.
             _log.error("discovery has ended", reason=place_of(error), exc_info=error)
+            self._loop.ended()
             self._notice(NO_MULTICAST)
 
     def _hear_from_thread(self, heard: "_Heard") -> None:
@@ -183,6 +184,10 @@ class _DiscoveryLoop:
     def notices(self) -> list[str]:
         """The sentences that were said since discovery last worked; from any thread."""
         return list(self._notices)
+
+    def ended(self) -> None:
+        """Nothing is found by this one any more; its thread has ended."""
+        self._notices[NO_MULTICAST] = None
 
     def order(self, order: _Order) -> None:
         """Queue an order, from any thread."""

@@ -180,7 +180,12 @@ export function soon(name, work, milliseconds = 250) {
   planned.set(name, setTimeout(() => Promise.resolve(work()).catch(() => {}).finally(change), milliseconds));
 }
 
-const refreshStatus = () => soon("status", async () => { state.status = await get("/v1/status"); dropEnded(); });
+const refreshStatus = () => soon("status", async () => {
+  const known = noticed;
+  state.status = await get("/v1/status");
+  // A notice that came meanwhile is not in it.
+  if (noticed === known) dropEnded();
+});
 const refreshConversation = (number, milliseconds) => soon(`conversation ${number}`, async () => {
   state.conversations.set(number, await get(`/v1/conversations/${number}`));
 }, milliseconds);
@@ -262,7 +267,7 @@ const appliers = {
   "vault-locked": () => { forget(); lockDrafts(); state.attached.clear(); state.phase = "locked"; refreshStatus(); },
   "vault-unlocked": () => { enter(); },
   "disk-changed": ({ disk }) => { refreshStatus(); if (disk !== "full") pump(); },
-  "notice": ({ sentence }) => { takeNotice(sentence); refreshStatus(); },
+  "notice": ({ sentence, lasts }) => { noticed += 1; if (lasts) standing.add(sentence); takeNotice(sentence); refreshStatus(); },
 };
 
 function linksChanged({ links_count: count }) {
@@ -286,6 +291,7 @@ function takeNotice(sentence) {
 
 /** What the status tells as long as it holds: it is told no more once that does not. */
 const standing = new Set();
+let noticed = 0;
 const ENDED_MS = 10_000;
 
 function dropEnded() {
