@@ -228,7 +228,7 @@ def test_a_field_of_the_settings_is_saved_when_it_is_left(home: Home) -> None:
     client = home.client("anna")
     dialog = page.get_by_role("dialog")
     go(page, "#/settings/you")
-    name = page.get_by_label("Name", exact=False).first
+    name = page.get_by_label("Your name")
     name.fill("Annabel")
     page.keyboard.press("Tab")
     expect(page.get_by_text("Saved.")).to_be_visible()

@@ -61,8 +61,8 @@ async function load(page) {
 
 const views = {
   you: () => html`<div class="card">
-      ${textRow({ id: "own-name", title: t("settings.name"), line: t("settings.name.line"), value: state.identity?.name ?? "", set: async (name) => { state.identity = await patch("/v1/identity", { name }); } })}
-      ${state.identity ? valueRow(t("settings.key"), html`<span class="mono">${keyStart(state.identity.key)}</span>`) : nothing}
+      ${state.identity ? html`${textRow({ id: "own-name", title: t("settings.name"), line: t("settings.name.line"), value: state.identity.name, set: async (name) => { state.identity = await patch("/v1/identity", { name }); } })}
+      ${valueRow(t("settings.key"), html`<span class="mono">${keyStart(state.identity.key)}</span>`)}` : nothing}
       ${valueRow(t("settings.profile"), state.status?.profile ?? "", t("profiles.line"))}</div>
     ${otherProfiles(state.profiles)}
     <p class="small">${t("profiles.new")}</p>`,
