@@ -12,7 +12,11 @@ from mesh.commands.contacts import (
     RemoveContact,
     RenameContact,
 )
-from mesh.commands.conversations import AskConversation
+from mesh.commands.conversations import (
+    AskConversation,
+    AskConversations,
+    ConversationsAnswer,
+)
 from mesh.commands.groups import (
     AcceptGroup,
     AskGroup,
@@ -158,6 +162,10 @@ def test_who_asks_into_a_group_of_the_same_name_takes_no_group_away() -> None:
     bob.ask(MakeGroup("crew", ("Ann",)))
     settle(*people)
     assert [one.state for one in in_groups.groups_of(ann)] == ["in", "invited"]
+    # It is listed though its beginning is not here, and with it who we are in it.
+    listed = ann.ask(AskConversations())
+    assert isinstance(listed, ConversationsAnswer)
+    assert [one.help_count for one in listed.conversations if one.kind == "group"] == [0, 0]
     assert conversation(ann, AskConversation("Crew")).number == crew_of_ann
     item = do(ann, WriteItem("Crew", kind="text", text="Still here"))
     assert item.conversation == crew_of_ann

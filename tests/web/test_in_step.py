@@ -385,12 +385,12 @@ def test_a_page_that_stands_open_over_an_upgrade_is_loaded_anew_once_nothing_is_
     begin_another_run()
     page.wait_for_timeout(1000)
     assert page.evaluate("window.isOld")
-    page.evaluate("localStorage.later = '.1'")
     # A form that is no dialog: what stands in it would be lost, also once the focus is elsewhere.
     go(page, "#/people/add/paste")
     pasted = page.locator("#their-link")
     pasted.press_sequentially("mesh:half")
     pasted.blur()
+    page.evaluate("localStorage.later = '.1'")
     for _ in range(2):
         begin_another_run()
     page.wait_for_timeout(3000)
@@ -402,8 +402,8 @@ def test_a_page_that_stands_open_over_an_upgrade_is_loaded_anew_once_nothing_is_
     # What it is now is known once the chat is there.
     open_chat(page, ben.name)
     page.evaluate("window.isOld = true")
-    page.evaluate("localStorage.later = '.2'")
     page.get_by_role("textbox", name="Message").press_sequentially("*")
+    page.evaluate("localStorage.later = '.2'")
     with page.expect_event("load"):
         begin_another_run()
     assert not page.evaluate("window.isOld")

@@ -128,7 +128,8 @@ class Folding:
                     for key, word in self.words(row, check_in).items()
                     if standing_of(check_in, word, said_ago_s=0) is Standing.HELP
                 )
-        return len(called - {self._labels.me(conversation)})
+        # Of a group of which nothing is here but the wish that one comes, nobody knows who one is.
+        return len(called - {self._labels.me(conversation)}) if called else 0
 
     def words(self, row: EntryRow, check_in: CheckIn) -> dict[VerifyKey, Word]:
         """Return the word on each who is asked in a check-in."""

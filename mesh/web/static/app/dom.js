@@ -165,7 +165,8 @@ export function toast(text, undo) {
 export const toastsView = () => html`<div class="toasts" role="status">${state.toasts.map((made) => html`<div class="toast"><span>${made.text}</span>
   ${made.undo ? html`<button class="button plain" @click=${doing(async () => { state.toasts = state.toasts.filter((other) => other !== made); await made.undo(); })}>${t("undo")}</button>` : nothing}</div>`)}</div>`;
 
-export const announce = (text) => { state.announcement = text; change(); };
+// The same words again are read out again only where something changes.
+export const announce = (text) => { state.announcement = state.announcement === text ? `${text}\u00a0` : text; change(); };
 
 export const failure = (problem, again) => html`<div class="failed" role="alert">${icon("circle-alert", 18)}<span>${told(problem)}</span><button class="button" @click=${again}>${t("again")}</button></div>`;
 

@@ -1,6 +1,6 @@
 // Notifications of this computer: without name and text, unless the person switched those on. And what is told wherever somebody is.
 import { personIsHere } from "./api.js";
-import { announce, closeDialog } from "./dom.js";
+import { announce } from "./dom.js";
 import { onForget, state } from "./state.js";
 import { oneLine } from "./text.js";
 import { go } from "./router.js";
@@ -14,8 +14,9 @@ function show(conversation, tag, text, plain) {
   const { notify: isOn, notifyText } = state.preferences;
   if (!isOn || !("Notification" in window) || Notification.permission !== "granted") return;
   const title = notifyText ? state.conversations.get(conversation)?.title ?? t("app.name") : t("app.name");
-  const made = new Notification(title, { body: notifyText ? text : plain, tag: notifyText ? `${tag}-${conversation}` : tag });
-  made.onclick = () => { window.focus(); while (state.dialog) closeDialog(); go(notifyText ? `#/c/${conversation}` : "#/chats"); made.close(); };
+  // A further call for help in the place of one that stands is heard too.
+  const made = new Notification(title, { body: notifyText ? text : plain, tag: notifyText ? `${tag}-${conversation}` : tag, renotify: tag !== "mesh" });
+  made.onclick = () => { window.focus(); go(notifyText ? `#/c/${conversation}` : "#/chats"); made.close(); };
 }
 
 /** Tell it to who looks elsewhere; to all whom a screen is read. */
@@ -23,7 +24,8 @@ function tell(conversation, tag, text, plain) {
   const each = state.conversations.get(conversation);
   if (each?.is_request || each?.is_blocked) return;
   announce(text);
-  if (state.route.conversation !== conversation || document.hidden || !document.hasFocus() || !personIsHere()) show(conversation, tag, text, plain);
+  const { conversation: open, parts: [part, who] } = state.route;
+  if ((open !== conversation && !(part === "compare" && Number(who) === conversation)) || document.hidden || !document.hasFocus() || !personIsHere()) show(conversation, tag, text, plain);
 }
 
 /** How many others called for help in each check-in when it was last told of. */

@@ -10,7 +10,11 @@ export function parse(hash) {
   return { section: ["people", "network", "settings"].includes(section) ? section : "chats", conversation: isConversation ? Number(parts[0]) || 0 : 0, parts: isConversation ? parts.slice(1) : parts };
 }
 
-export const go = (hash) => { if (location.hash === hash) arrived(); else location.hash = hash; };
+export const go = (hash) => {
+  if (location.hash === hash) { arrived(); return; }
+  while (state.dialog) closeDialog();
+  location.hash = hash;
+};
 export const replace = (hash) => { history.replaceState(null, "", hash); arrived(); };
 
 const listeners = [];

@@ -20,6 +20,9 @@ const PEOPLE = [1, 5, 20, 100];
 
 let problem = null;
 let chosen = 0;
+/** The invite whose code was shown last, and the contacts that were there when it was shown first. */
+let shown = 0;
+let before = new Set();
 
 async function askInvites() {
   try {
@@ -49,7 +52,7 @@ function codeTab() {
   if (problem) return failure(problem, askInvites);
   const open = (state.invites ?? []).filter((each) => each.state === "open");
   const invite = open.find((each) => each.id === chosen) ?? open[0];
-  chosen = invite?.id ?? chosen;
+  if (invite && invite.id !== shown) { shown = invite.id; before = new Set(state.contacts.keys()); }
   const others = (state.invites ?? []).filter((each) => each !== invite);
   return html`${invite ? html`<div class="two"><div class="qr">${qr(codeOf(invite))}</div><div class="stack">
       <h3>${t("add.who")}</h3><p class="lead">${t("add.for", { n: invite.uses_max - invite.uses, t: timeOfDay(invite.expires) })} ${t(invite.uses_max > 1 ? "invite.many" : "add.care")}</p>
@@ -63,11 +66,12 @@ function codeTab() {
       ${others.length ? html`<div class="setting"><span class="grow"><span class="title">${t("add.others")}</span><span class="line">${t("add.others.line", { n: others.length })}</span></span><button class="button plain" @click=${() => listInvites()}>${t("show")}</button></div>` : nothing}</div>`;
 }
 
-/** The code that was shown here is used: who came by it is the newest contact. */
+/** The code that was shown here may be used: who came by it is told where nobody else can be meant. */
 function whenNoneIsOpen() {
-  const isUsed = state.invites.some((each) => each.id === chosen && each.state === "used up");
-  const guest = isUsed ? [...state.contacts.values()].sort((a, b) => b.id - a.id)[0] : null;
-  return html`<p class="lead" role="status">${guest ? rich("invite.used", { name: guest.label }) : t("invite.empty")}</p><div class="buttons">
+  const isUsed = state.invites.some((each) => each.id === shown && each.state === "used up");
+  const come = isUsed ? [...state.contacts.values()].filter((each) => !before.has(each.id)) : [];
+  const guest = come.length === 1 && !come[0].is_request && !come[0].is_blocked ? come[0] : null;
+  return html`<p class="lead" role="status">${guest ? rich("invite.used", { name: guest.label }) : t(isUsed ? "invite.used.some" : "invite.empty")}</p><div class="buttons">
     ${guest ? html`<a class="button main" href=${`#/c/${guest.id}`}>${t("person.write")}</a>` : nothing}<button class="button ${guest ? "" : "main"}" @click=${newInvite}>${t("add.make")}</button></div>`;
 }
 
@@ -206,7 +210,7 @@ let typed = "";
 let useless = "";
 
 /** The link among what was pasted, which may be a whole message. */
-const linkIn = (text) => /\bmesh:[^\s<>"']*[^\s<>"'.,;:!?)]/i.exec(text)?.[0] ?? text.trim();
+const linkIn = (text) => /\bmesh:[\w/-]+/i.exec(text)?.[0];
 
 function pasteTab() {
   return html`<form class="stack" @submit=${doing(async (event) => { event.preventDefault(); await inspect(); })}>
@@ -216,15 +220,22 @@ function pasteTab() {
 
 /** Say what a link would do, before anything is done. */
 async function inspect() {
-  const link = linkIn(typed);
   const isHere = here();
   useless = "";
   const groups = await fetchPart("group_links");
-  const contents = await post("/v1/invites/inspect", { link });
+  const inspected = (link) => post("/v1/invites/inspect", { link });
+  // Mail breaks a link over lines, which Mesh passes over; a message has words around it.
+  let link = typed.trim();
+  let contents = await inspected(link);
+  const found = contents.is_usable ? null : linkIn(typed);
+  if (found) {
+    const other = await inspected(found);
+    if (other.is_usable) [link, contents] = [found, other];
+  }
   // Who went on meanwhile is asked nothing.
   if (!isHere()) return;
   if (groups.isGroupLink(link)) { groups.askJoin(link, contents, () => { typed = ""; }); return; }
-  if (!contents.is_usable) { useless = contents.sentence; return; }
+  if (!contents.is_usable) { useless = contents.sentence; change(); return; }
   openForm({
     title: t("add.confirm", { name: contents.name || keyStart(contents.key) }), acts: t("add"),
     act: async (data) => {
@@ -242,6 +253,6 @@ async function inspect() {
 onArrival(({ section, parts }) => {
   if (camera && !(section === "people" && parts[1] === "scan")) stopCamera();
   if (section !== "people" || parts[0] !== "add" || state.phase !== "ready") return;
-  if (parts[1] === "paste" && parts[2]) { typed = parts[2]; replace("#/people/add/paste"); }
+  if (parts[1] === "paste" && parts[2]) { typed = parts[2]; useless = ""; replace("#/people/add/paste"); }
   if (!parts[1] || parts[1] === "code") askInvites();
 });

@@ -40,7 +40,8 @@ function fill(fields) {
   for (const element of document.querySelector("#form")?.elements ?? []) {
     const entered = fields.get(placeOf(element));
     if (typeof entered === "boolean") element.checked = entered;
-    else if (entered !== undefined) element.value = entered;
+    // A moment that is past would be over at once.
+    else if (entered !== undefined && !(element.type === "datetime-local" && seconds(entered) * 1000 < Date.now())) element.value = entered;
   }
 }
 
@@ -113,7 +114,8 @@ export function create(kind, each, item) {
   keys.set(as, keyFor);
   const make = async (told) => { await put(each, told, keyFor(told)); keys.delete(as); };
   openForm({
-    as, title: t(item ? "task.change" : form.title), acts: t(item ? "save" : "create.do"), view: form.view,
+    // What is there may be another one by then: a change of it begins with what it is.
+    as: item ? undefined : as, title: t(item ? "task.change" : form.title), acts: t(item ? "save" : "create.do"), view: form.view,
     act: async (data) => { await (item ? form.change(form.read(data)) : make({ kind, ...form.read(data) })); },
   });
 }

@@ -5,7 +5,7 @@ import { confirm, copyText, doing, failure, openDialog, toast } from "../dom.js"
 import { icon } from "../icons.js";
 import { keyStart } from "../marks.js";
 import { prefer } from "../preferences.js";
-import { go, onArrival } from "../router.js";
+import { onArrival, replace } from "../router.js";
 import { bytesOf, choiceRow, exactBytes, switchRow, valueRow } from "../setting_rows.js";
 import { change, onForget, state } from "../state.js";
 import { enter, signedOut } from "../sync.js";
@@ -214,6 +214,6 @@ async function firstBackup() {
 
 onArrival(({ section, parts }) => {
   if (section !== "settings" || state.phase !== "ready") return;
-  if (!parts[0] && !matchMedia("(max-width: 56.19em)").matches) { go("#/settings/you"); return; }
+  if (!parts[0] && !matchMedia("(max-width: 56.19em)").matches) { replace("#/settings/you"); return; }
   load(parts[0]);
 });

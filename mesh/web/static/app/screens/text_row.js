@@ -4,17 +4,22 @@ import { doing, toast } from "../dom.js";
 import { t } from "../words.js";
 import "../words_more.js";
 
-/** `set(words)` saves; what it refuses gives way to what holds. */
+/** What is for a moment only, and says nothing of the words. */
+const PASSING = ["silent", "timeout", "busy", "stopping", "storage", "no-room", "cancelled"];
+
+/** `set(words)` saves; what it refuses gives way to what holds, and what did not get there stays. */
 export function textRow({ id, title, line, value, set, length, isFixed = false }) {
   const save = async ({ target }) => {
     const field = target.querySelector("input");
     // Enter tells of the change, and then of itself: the second is none.
     const over = new Promise((then) => setTimeout(then));
+    let words;
     try {
-      await set(field.value);
+      // What is changed while it is saved is saved after it.
+      do { words = field.value; await set(words); } while (field.isConnected && field.value !== words);
       toast(t("saved"));
     } catch (problem) {
-      field.value = value;
+      if (!PASSING.includes(problem.type)) field.value = value;
       throw problem;
     } finally { await over; }
   };
