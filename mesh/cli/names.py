@@ -93,7 +93,7 @@ class Names:
 
     def find(self, named: str) -> ContactAnswer | None:
         """Return the contact of a label, a number or the beginning of a key, as the node does."""
-        named = unicodedata.normalize("NFC", named)
+        named = unicodedata.normalize("NFC", named.strip())
         everybody = list(self._contacts.values())
         for contact in everybody:
             if named == contact.label:

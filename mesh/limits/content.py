@@ -60,8 +60,9 @@ CHECK_IN_OLD_SECONDS = 21_600
 """Six hours: an answer that is older says little of how somebody is."""
 
 CHECK_INS_COUNTED_MAX = 8
-"""The newest answered check-ins of a conversation in which calls for help are counted for a list:
-more at a time than people keep, and of a thousand members each takes tens of milliseconds."""
+"""The answered check-ins of a conversation in which calls for help are counted for a list, one of
+each author before a second of any: more at a time than people keep, and of a thousand members each
+takes tens of milliseconds."""
 
 ANSWER_NOTE_BYTES_MAX = 1_000
 """A few sentences about how somebody is; with its place an answer fits 4 KiB."""

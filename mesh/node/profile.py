@@ -316,12 +316,18 @@ class Profile:
 
     def _remove_files(self) -> None:
         folders = self.folders
+        # It would make a new profile of this name at the next login: whatever else stays, it goes.
+        failure: StorageError | None = None
+        try:
+            LoginStart(folders.name).remove()
+        except StorageError as error:
+            failure = error
         for database in (folders.vault_file, folders.store_file):
             remove_database(database)
         for folder in (folders.config, folders.data, folders.state):
             remove_folder(folder, keep=folders.lock_file)
-        # It would make a new profile of this name at the next login.
-        LoginStart(folders.name).remove()
+        if failure is not None:
+            raise failure
 
     def _let_later_store_aside(self) -> None:
         file = self.folders.store_file

@@ -44,7 +44,7 @@ def erase_keys(folders: ProfileFolders) -> list[str]:
 
     for copy in (*folders.copy_files, *folders.upgrade_copy_files):
         try_for(copy, lambda path: erase_head(path, FILE_HEAD_BYTES))
-    _erase_vault_key(folders)
+    left += _erase_vault_key(folders)
     for key_file in key_files(folders)[1:]:
         try_for(unfinished(key_file), erase)
         try_for(key_file, erase)
@@ -75,19 +75,23 @@ def _disk_holds(left: Sequence[str]) -> str:
     )
 
 
-def _erase_vault_key(folders: ProfileFolders) -> None:
-    path = folders.vault_key_file
-    try:
-        erase(unfinished(path))
-        erase(path)
-    except StorageError as error:
-        # One that is overwritten and cannot be removed is destroyed.
-        if not _opens_nothing(unfinished(path)) or not _opens_nothing(path):
-            raise UserError(
-                "not-wiped",
-                f"The profile {folders.name} is not wiped, since its key cannot be destroyed: "
-                f"{error} Copies that lay beside it may be gone.",
-            ) from error
+def _erase_vault_key(folders: ProfileFolders) -> list[str]:
+    """Destroy it; return the names of what reads as destroyed and is not known to be so on the
+    disk: a write or a removal of it failed.
+    """
+    left = []
+    for path in (unfinished(folders.vault_key_file), folders.vault_key_file):
+        try:
+            erase(path)
+        except StorageError as error:
+            if not _opens_nothing(path):
+                raise UserError(
+                    "not-wiped",
+                    f"The profile {folders.name} is not wiped, since its key cannot be destroyed: "
+                    f"{error} Copies that lay beside it may be gone.",
+                ) from error
+            left.append(path.name)
+    return left
 
 
 def _opens_nothing(path: Path) -> bool:

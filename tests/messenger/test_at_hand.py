@@ -21,6 +21,7 @@ from mesh.storage.connection import transaction
 from mesh.storage.vault.at_hand import AT_HAND
 from tests.messenger.doing import both, do, items_of, refused, said
 from tests.messenger.hostile import entry, write_bytes
+from tests.messenger.in_groups import crew, settle
 from tests.messenger.people import Person, exchange
 from tests.messenger.test_hostile_entries import CLOCK_MAX
 
@@ -195,3 +196,30 @@ def theirs_key(person: Person, asked: ItemAnswer) -> str:
     [card] = [one.check_in for one in items_of(person, "Bob") if one.number == asked.number]
     assert card is not None
     return next(one.key for one in card.people if not one.is_me)
+
+
+def test_nobody_hides_a_call_for_help_by_check_ins_of_his_own() -> None:
+    ann, bob, mal = people = crew("Ann", "Bob", "Mal")
+
+    def check_in(by: Person, answer: int, who: Person) -> None:
+        do(by, WriteItem("Crew", "check-in", question="?", answers=ANSWERS))
+        settle(*people)
+        newest = [item for item in items_of(who, "Crew") if item.check_in is not None][-1]
+        do(who, AnswerCheckIn(newest.number, answer))
+
+    check_in(ann, 1, bob)
+    for _ in range(CHECK_INS_COUNTED_MAX):
+        check_in(mal, 0, mal)
+    settle(*people)
+    assert help_count(ann, "Crew") == 1
+
+
+def test_who_is_nobody_calls_for_no_help() -> None:
+    ann, mal = people = crew("Ann", "Mal")
+    nobodies = tuple(VerifyKey(bytes([number]) * 32).hex() for number in (1, 2))
+    asked = WriteItem("Crew", "check-in", question="?", answers=ANSWERS, asked=nobodies)
+    number = do(mal, asked).number
+    for key in nobodies:
+        do(mal, AnswerCheckIn(number, 1, subject=key))
+    settle(*people)
+    assert help_count(ann, "Crew") == 0

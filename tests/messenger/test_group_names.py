@@ -203,7 +203,8 @@ def test_a_name_that_a_contact_and_a_group_bear_means_neither() -> None:
     crew_of_ann, contact = told(ann).conversation, contact_of(ann, "Bob").id
     ann.ask(ChangeGroup("Crew", name="bob"))
     settle(*people)
-    for named in ("Bob", "bob"):
+    # A space beside it, as it is pasted, changes nothing.
+    for named in ("Bob", "bob", "Bob ", " bob"):
         with pytest.raises(UserError, match=f"take a number: {contact}, {crew_of_ann}") as both:
             ann.ask(WriteItem(named, kind="text", text="Yours"))
         assert both.value.kind == "ambiguous"

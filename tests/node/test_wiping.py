@@ -1,5 +1,6 @@
 """Wiping at once: also when it is killed, nobody reads the vault any more."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -208,9 +209,10 @@ def test_a_key_of_the_vault_that_cannot_be_erased_keeps_the_profile_and_is_told(
     assert caught.value.kind == "not-wiped"
     with Profile.held(folders) as profile:
         profile.open_vault("horse").close()
-    # It is destroyed where its bytes are, whether its name goes or not.
+    # What reads as destroyed ends no wipe; that nobody saw it overwritten is told.
     elsewhere.write_bytes(os.urandom(elsewhere.stat().st_size))
-    wipe_at_once(folders, timeout_s=10)
+    with pytest.raises(UserError, match=r"The profile anna is gone.*vault\.key"):
+        wipe_at_once(folders, timeout_s=10)
     assert list(tmp_path.iterdir()) == [elsewhere]
 
 
@@ -224,3 +226,18 @@ def test_a_file_that_cannot_be_removed_does_not_hide_that_the_keys_are_gone(tmp_
     assert told.value.kind == "files-stay"
     assert openers(folders) == []
     in_the_way.rmdir()
+
+
+def test_a_key_whose_overwriting_the_disk_did_not_confirm_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = made(tmp_path)
+    confirm = os.fsync
+
+    def fail(number: int) -> None:
+        if os.readlink(f"/proc/self/fd/{number}") == str(folders.vault_key_file):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        confirm(number)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    assert erase_keys(folders) == ["vault.key"]

@@ -112,7 +112,7 @@ class Contacts:
         if isinstance(named, int):
             found = self._rows.find_contact(ContactId(named))
         else:
-            named = normalized(named)
+            named = normalized(named.strip())
             found = self._rows.find_contact_by_label(named) if is_name(named) else None
             if found is None and named.isascii() and named.isdigit():
                 number = int(named) if len(named) < len(str(NUMBER_MAX)) else NUMBER_MAX

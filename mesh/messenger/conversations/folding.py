@@ -128,8 +128,10 @@ class Folding:
                     for key, word in self.words(row, check_in).items()
                     if standing_of(check_in, word, said_ago_s=0) is Standing.HELP
                 )
-        # Of a group of which nothing is here but the wish that one comes, nobody knows who one is.
-        return len(called - {self._labels.me(conversation)}) if called else 0
+        # Keys of nobody may be asked for too. In a group of which nothing is here but the wish that
+        # one comes, nobody calls.
+        known = [key for key in sorted(called) if self._labels.find(conversation, key) is not None]
+        return sum(not self._labels.is_me(conversation, key) for key in known)
 
     def words(self, row: EntryRow, check_in: CheckIn) -> dict[VerifyKey, Word]:
         """Return the word on each who is asked in a check-in."""

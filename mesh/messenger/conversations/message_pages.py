@@ -86,7 +86,8 @@ class MessagePages:
             event = MessageSent(message) if row.is_mine else MessageReceived(message)
             self._pending_events.tell(event)
         self._pending_events.tell(ItemAdded(item))
-        if not row.is_mine and not is_change(row.kind) and row.kind != MEMBERSHIP_KIND:
+        is_news = not (row.is_mine or row.is_read or is_change(row.kind))
+        if is_news and row.kind != MEMBERSHIP_KIND:
             self._leave_archive(row.conversation)
         return item
 

@@ -257,6 +257,8 @@ class _DiscoveryLoop:
 
         interfaces = list_interfaces(with_loopback=self._settings.with_loopback)
         former = self._interfaces
+        if interfaces:
+            self._notices.pop(NO_NETWORK, None)
         lost_carriers = [each for each in look.lost_carriers if self._has_interface(each)]
         self._has_lost_carrier = self._has_lost_carrier or bool(lost_carriers)
         if interfaces != former:

@@ -49,12 +49,15 @@ _FOUND: Final = (
 
 _ANSWERED: Final = (
     # Also one whose end has passed: no clock hides what was said in it.
-    f"{ENTRY} WHERE conversation = ?1 AND kind = {int(Kind.CHECK_IN)} "  # noqa: S608 (ours)
+    # One of each author first: nobody drives those of others out by many of their own.
+    f"{ENTRY} JOIN (SELECT number AS answered, row_number() OVER (PARTITION BY author "  # noqa: S608 (ours)
+    "ORDER BY position DESC, id DESC) AS nth FROM entries "
+    f"WHERE conversation = ?1 AND kind = {int(Kind.CHECK_IN)} "
     "AND place = 1 AND gone = '' "
     "AND number IN (SELECT entry FROM at_hand WHERE conversation = ?1 AND ends > 0) "
     "AND EXISTS (SELECT 1 FROM register_values AS said WHERE said.conversation = ?1 "
     "AND said.target = entries.id AND said.field = 'answer') "
-    "ORDER BY position DESC, id DESC LIMIT ?2"
+    ") ON answered = number ORDER BY nth, position DESC, id DESC LIMIT ?2"
 )
 
 
@@ -112,5 +115,7 @@ class AtHandRows:
         return all_of(cursor, EntryRow)
 
     def answered(self, conversation: ConversationId, limit: int) -> list[EntryRow]:
-        """Return the check-ins of a conversation that somebody has answered, the newest first."""
+        """Return the check-ins of a conversation that somebody has answered: the newest of each
+        author, then the next.
+        """
         return all_of(self._connection.execute(_ANSWERED, (conversation, limit)), EntryRow)
