@@ -14,6 +14,8 @@ from mesh.api.sign_in import MakeSignInCode, SignInCodeAnswer
 from mesh.client import Client
 from mesh.commands.groups import AskGroup, GroupAnswer, MakeGroup
 from mesh.commands.identity import AskIdentity, IdentityAnswer
+from mesh.commands.item_commands import ChangeTask, WriteItem
+from mesh.commands.items import ItemAnswer
 from mesh.commands.settings import AskSettings, SettingsAnswer
 from tests.daemon.processes import Household
 from tests.integration.nodes import eventually
@@ -239,7 +241,14 @@ def test_a_field_of_the_settings_is_saved_when_it_is_left(home: Home) -> None:
     expect(dialog).to_be_visible()
     page.keyboard.press("Escape")
     expect(name).to_have_value("Annabel")
+    # What did not get there stays, to be tried again.
+    page.route("**/v1/identity", lambda route: route.abort())
     name.fill("Anna")
+    name.press("Enter")
+    expect(dialog).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(name).to_have_value("Anna")
+    page.unroute("**/v1/identity")
     name.press("Enter")
     eventually(
         lambda: client.ask(AskIdentity(), IdentityAnswer).name,
@@ -268,6 +277,37 @@ def test_a_field_of_the_settings_is_saved_when_it_is_left(home: Home) -> None:
         within_s=60,
         what="what the group is for",
     )
+    page.context.close()
+
+
+def test_a_change_of_what_is_there_begins_with_what_it_is(home: Home) -> None:
+    page = home.notes()
+    client = home.client("anna")
+    asked = WriteItem("me", kind="task", title="Fetch wood")
+    task = client.ask(asked, ItemAnswer)
+
+    def change(known: str) -> None:
+        task = page.locator(".task", has_text=known)
+        task.get_by_role("button", name="More").press("Enter")
+        page.get_by_role("menuitem", name="Change").press("Enter")
+
+    change("Fetch wood")
+    title = page.get_by_label("What is to be done")
+    title.fill("Fetch nothing")
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    client.ask(ChangeTask(task.number, "title", "Fetch coal"), ItemAnswer)
+    change("Fetch coal")
+    expect(title).to_have_value("Fetch coal")
+    page.context.close()
+
+
+def test_back_leaves_the_settings(home: Home) -> None:
+    page = home.notes()
+    there = page.url
+    page.get_by_role("link", name="Settings").first.click()
+    expect(page).to_have_url(re.compile("#/settings/you$"))
+    page.go_back()
+    expect(page).to_have_url(there)
     page.context.close()
 
 

@@ -13,10 +13,15 @@ export function textRow({ id, title, line, value, set, length, isFixed = false }
     const field = target.querySelector("input");
     // Enter tells of the change, and then of itself: the second is none.
     const over = new Promise((then) => setTimeout(then));
-    let words;
+    let words = field.value;
     try {
       // What is changed while it is saved is saved after it.
-      do { words = field.value; await set(words); } while (field.isConnected && field.value !== words);
+      for (;;) {
+        delete field.dataset.changed;
+        await set(words);
+        if (!("changed" in field.dataset)) break;
+        words = field.dataset.changed;
+      }
       toast(t("saved"));
     } catch (problem) {
       if (!PASSING.includes(problem.type)) field.value = value;
@@ -24,5 +29,5 @@ export function textRow({ id, title, line, value, set, length, isFixed = false }
     } finally { await over; }
   };
   return html`<form class="setting" @submit=${doing(save)}>
-    <label class="grow" for=${id}><span class="title">${title}</span><span class="line">${line}</span></label><input type="text" id=${id} dir="auto" maxlength=${length ?? nothing} .value=${value} ?disabled=${isFixed} @change=${({ target }) => target.form.requestSubmit()}></form>`;
+    <label class="grow" for=${id}><span class="title">${title}</span><span class="line">${line}</span></label><input type="text" id=${id} dir="auto" maxlength=${length ?? nothing} .value=${value} ?disabled=${isFixed} @change=${({ target }) => { target.dataset.changed = target.value; target.form.requestSubmit(); }}></form>`;
 }
