@@ -82,8 +82,11 @@ class Acceptances:
         self._invitations.welcome(contact, group, made, key, Pause.SOON, now)
         return True
 
-    def _tend(self, now: Instant) -> None:
-        """Add whom we could not add before. What we may follows from operations alone."""
+    def _tend(self, now: Instant) -> bool:
+        """Add one whom we could not add before; say whether there may be more. Each is an epoch of
+        its own, so that nothing else waits for all of them. What we may follows from operations
+        alone.
+        """
         rows = self._rows.accepts()
         counts = {row.conversation: self._count(row.conversation) for row in rows}
         for row in rows:
@@ -91,9 +94,12 @@ class Acceptances:
             if group is None or self._looked.get(row.conversation) == counts[row.conversation]:
                 continue
             contact = self._people.contact(row.contact)
-            if not contact.is_blocked and self._is_asked(group, contact.id, now):
-                self._add(group, contact, stored_accept(row.data), now)
+            if contact.is_blocked or not self._is_asked(group, contact.id, now):
+                continue
+            if self._add(group, contact, stored_accept(row.data), now):
+                return True
         self._looked = counts
+        return False
 
     def _count(self, conversation: ConversationId) -> int:
         group = self._groups.find(conversation)
