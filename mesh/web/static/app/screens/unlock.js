@@ -78,8 +78,8 @@ async function open() {
   }
 }
 
-// The address of `mesh open` in a page that is here changes only what is behind the #.
-addEventListener("hashchange", () => { if (/^#code=/.test(location.hash)) location.reload(); });
+// The address of `mesh open` in a page that is here changes only what is behind the #. Whoever is signed in follows no code of a link.
+addEventListener("hashchange", () => { if (state.phase === "signed-out" && /^#code=/.test(location.hash)) location.reload(); });
 
 export const signedOutPage = () => alone(html`<div class="card"><h2 class="page-title">${t("session.title")}</h2><p class="lead">${t("session.text")}</p><div class="link-well"><code>${t("session.command")}</code></div></div>`);
 export const relayPage = () => alone(html`<div class="card"><h2 class="page-title">${t("empty.title")}</h2><p class="lead">${t("relay.text")}</p></div>`);
