@@ -69,6 +69,9 @@ def operation(number: int, action: Create | Add | RoleChange, *parents: Operatio
     return Operation(id_, key("Ann"), number, number, parents, (), action)
 
 
+CREW = 2
+"""The conversation of the group with all of them, who have no other group."""
+
 CREATE = operation(1, Create(RULES, bytes(16), record("Ann"), SettingsChange(name="Crew")))
 ADD = operation(2, Add((record("Ben"), record("Cleo"))), CREATE.id)
 
@@ -87,6 +90,7 @@ class Member:
         self.person = Person(self.name, self.clock)
         with transaction(self.person.connection):
             self.conversation = self.vault.conversations.add_group()
+        assert self.conversation == CREW
         self.rules = GroupRules(
             conversation=self.conversation,
             membership=Membership.of([CREATE, ADD]),
@@ -117,7 +121,7 @@ class Member:
         return answer
 
     def items(self) -> list[ItemAnswer]:
-        page = self.person.ask(AskItems("Crew"))
+        page = self.person.ask(AskItems(CREW))
         assert isinstance(page, ItemsAnswer)
         return page.items
 
@@ -142,8 +146,8 @@ def test_what_a_member_writes_is_signed_and_any_other_takes_it_and_passes_it_on(
     crew: tuple[Member, Member],
 ) -> None:
     ann, ben = crew
-    mine = ann.do(WriteItem("Crew", text="all aboard"))
-    poll = ann.do(WriteItem("Crew", "poll", question="when?", options=("now", "later")))
+    mine = ann.do(WriteItem(CREW, text="all aboard"))
+    poll = ann.do(WriteItem(CREW, "poll", question="when?", options=("now", "later")))
     ann.do(Vote(poll.number, (0,)))
     assert mine.author.key == key("Ann").hex()
     assert mine.devices == DevicesAnswer(told=None, of=2, silent=None)
@@ -167,7 +171,7 @@ def test_what_a_member_writes_is_signed_and_any_other_takes_it_and_passes_it_on(
     by_arrival = ben.person.ask(AskItemsByArrival(after=0))
     assert isinstance(by_arrival, ItemsAnswer)
     assert [one.id for one in by_arrival.items] == [shown.id, asked.id]
-    answer = ben.person.ask(AskConversation("Crew"))
+    answer = ben.person.ask(AskConversation(CREW))
     assert isinstance(answer, ConversationAnswer)
     assert (answer.kind, answer.title, answer.contact, answer.unread_count) == (
         "group",
@@ -175,7 +179,7 @@ def test_what_a_member_writes_is_signed_and_any_other_takes_it_and_passes_it_on(
         0,
         2,
     )
-    answer = ben.person.ask(ReadItems("Crew", asked.number))
+    answer = ben.person.ask(ReadItems(CREW, asked.number))
     assert isinstance(answer, ConversationAnswer)
     assert answer.unread_count == 0
 
@@ -186,8 +190,8 @@ def test_of_the_time_before_only_what_disappears_once_read_is_unread(
     ann, ben = crew
     # It was written before she knew of him, and waited for keys.
     ann.rules.membership = Membership.of([CREATE])
-    ann.do(WriteItem("Crew", text="for good"))
-    ann.do(WriteItem("Crew", text="for an hour", timer=3_600))
+    ann.do(WriteItem(CREW, text="for good"))
+    ann.do(WriteItem(CREW, text="for an hour", timer=3_600))
     ben.take("Ann", *ann.written)
     ben.person.tend()
     ben.clock.pass_by(4_000)
@@ -196,10 +200,10 @@ def test_of_the_time_before_only_what_disappears_once_read_is_unread(
         ("for good", 0),
         ("for an hour", 0),
     ]
-    answer = ben.person.ask(AskConversation("Crew"))
+    answer = ben.person.ask(AskConversation(CREW))
     assert isinstance(answer, ConversationAnswer)
     assert answer.unread_count == 1
-    ben.person.ask(ReadItems("Crew", ben.items()[-1].number))
+    ben.person.ask(ReadItems(CREW, ben.items()[-1].number))
     ben.person.tend()
     assert ben.items()[-1].disappears == ben.person.now.expiry + 3_600
 
@@ -208,7 +212,7 @@ def test_the_words_of_a_member_cannot_be_another_ones_or_of_another_group(
     crew: tuple[Member, Member],
 ) -> None:
     ann, ben = crew
-    ann.do(WriteItem("Crew", text="I owe you nothing"))
+    ann.do(WriteItem(CREW, text="I owe you nothing"))
     (signed,) = ann.written
     for author, one in (
         ("Cleo", signed),
@@ -229,13 +233,13 @@ def test_who_has_no_right_is_refused_in_words_and_nothing_is_written(
     crew: tuple[Member, Member],
 ) -> None:
     ann, ben = crew
-    ann.do(WriteItem("Crew", text="hello"))
+    ann.do(WriteItem(CREW, text="hello"))
     ben.take("Ann", *ann.written)
     (item,) = ben.items()
     refused = (
         HideItem(item.number),
-        WriteItem("Crew", "notice", text="hear"),
-        SetTimer("Crew", 60),
+        WriteItem(CREW, "notice", text="hear"),
+        SetTimer(CREW, 60),
         EditItem(item.number, "other words"),
     )
     kinds = []
@@ -258,8 +262,8 @@ def test_who_has_no_right_is_refused_in_words_and_nothing_is_written(
 
 def test_what_is_hidden_for_a_week_is_erased_and_not_before(crew: tuple[Member, Member]) -> None:
     ann, _ = crew
-    item = ann.do(WriteItem("Crew", text="bad words"))
-    other = ann.do(WriteItem("Crew", text="good words"))
+    item = ann.do(WriteItem(CREW, text="bad words"))
+    other = ann.do(WriteItem(CREW, text="good words"))
     ann.do(HideItem(item.number))
     ann.do(HideItem(other.number))
     ann.do(HideItem(other.number, is_on=False))
@@ -277,7 +281,7 @@ def test_what_is_hidden_for_a_week_is_erased_and_not_before(crew: tuple[Member, 
 def test_what_is_hidden_anew_is_kept_for_a_week_of_its_own(crew: tuple[Member, Member]) -> None:
     """Another admin's word of long ago is that admin's last one still, and stands no more."""
     ann, ben = crew
-    item = ann.do(WriteItem("Crew", text="words"))
+    item = ann.do(WriteItem(CREW, text="words"))
     for member in crew:
         raised = operation(3, RoleChange(key("Ben"), Role.ADMIN, None, ()), ADD.id)
         member.rules.membership.add(raised)
@@ -312,7 +316,7 @@ def test_mesh_time_that_is_put_back_lets_no_hidden_words_be_erased_early(
     # Neighbours say that it is 30 days earlier than it is.
     ann.person.wall_error_s, ann.person.is_clock_corrected = 30 * 86_400, True
     assert ann.person.now.mesh == ann.person.now.expiry - 30 * 86_400
-    item = ann.do(WriteItem("Crew", text="bad words"))
+    item = ann.do(WriteItem(CREW, text="bad words"))
     ann.do(HideItem(item.number))
     ann.clock.pass_by(86_400)
     ann.person.tend()
@@ -331,7 +335,7 @@ def test_what_is_hidden_under_a_calendar_that_is_behind_is_not_erased_once_that_
     ann, _ = crew
     # A computer whose clock has no battery.
     ann.person.wall_error_s, ann.person.is_clock_steady = -10 * 86_400, False
-    item = ann.do(WriteItem("Crew", text="bad words"))
+    item = ann.do(WriteItem(CREW, text="bad words"))
     ann.do(HideItem(item.number))
     ann.person.tend()
     ann.person.wall_error_s, ann.person.is_clock_steady = 0, True
@@ -358,7 +362,7 @@ def test_devices_are_those_that_were_members_and_are_and_their_word_counts(
         return Told(told=1, silent=0)
 
     ann.rules.told = told
-    item = ann.do(WriteItem("Crew", text="hello"))
+    item = ann.do(WriteItem(CREW, text="hello"))
     assert item.devices == DevicesAnswer(told=1, of=2, silent=0)
     assert sorted(asked[-1]) == sorted([key("Ben"), key("Cleo")])
 
