@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mesh.cli.commands.invite import confirm_picture, qr_code, write_picture
+from mesh.cli.commands.invite import confirm_picture, tell_link, write_picture
 from mesh.cli.completing import complete_chat
 from mesh.cli.daemon_client import client_of
 from mesh.cli.durations import Lifetime
@@ -93,13 +93,7 @@ def create(
     if png is not None:
         confirm_picture(terminal, png)
     answer = client_of(choices).ask(command, GroupLinkAnswer)
-    if terminal.is_json:
-        terminal.json(answer)
-    else:
-        if terminal.is_shown() if qr is None else qr:
-            terminal.result(qr_code(answer.qr, is_inverted=invert))
-        terminal.result(answer.short_link if short else answer.link)
-    # The link is open by now, so it is told before a disk can fail.
+    tell_link(terminal, answer, is_drawn=qr, is_inverted=invert, is_short=short)
     if png is not None:
         write_picture(answer.qr, png, "png")
         terminal.say(f"The QR code is in {png}.")

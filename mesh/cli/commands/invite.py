@@ -14,6 +14,7 @@ from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
 from mesh.client import Client
+from mesh.commands.groups import GroupLinkAnswer
 from mesh.commands.invites import (
     AskInvites,
     CreateInvite,
@@ -114,13 +115,7 @@ def invite(
         if picture is not None:
             confirm_picture(terminal, picture)
     answer = client.ask(command, InviteAnswer)
-    if terminal.is_json:
-        terminal.json(answer)
-    else:
-        if terminal.is_shown() if qr is None else qr:
-            terminal.result(qr_code(answer.qr, is_inverted=invert))
-        terminal.result(answer.short_link if short else answer.link)
-    # The invite is open by now, so its link is told before a disk can fail.
+    tell_link(terminal, answer, is_drawn=qr, is_inverted=invert, is_short=short)
     for path, kind in ((png, "png"), (svg, "svg")):
         if path is not None:
             write_picture(answer.qr, path, kind)
@@ -136,6 +131,25 @@ def invite(
         told = ", ".join(map(clean_line, answer.addresses))
         terminal.say(f"Whoever has it reads where this computer is: {told}.")
     tell_of_short_link(terminal, client, answer, is_used=short)
+
+
+def tell_link(
+    terminal: Terminal,
+    answer: InviteAnswer | GroupLinkAnswer,
+    *,
+    is_drawn: bool | None,
+    is_inverted: bool,
+    is_short: bool,
+) -> None:
+    """Tell a link that is open by now, before a disk can fail at its picture. `is_drawn`: as a code
+    too; None: where a terminal shows it.
+    """
+    if terminal.is_json:
+        terminal.json(answer)
+        return
+    if terminal.is_shown() if is_drawn is None else is_drawn:
+        terminal.result(qr_code(answer.qr, is_inverted=is_inverted))
+    terminal.result(answer.short_link if is_short else answer.link)
 
 
 def tell_of_short_link(
