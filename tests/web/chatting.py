@@ -2,7 +2,8 @@
 
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Locator, Page, Request, Response, Route, expect
@@ -16,6 +17,14 @@ from tests.web import screens
 
 TWO_FRAMES = "() => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))"
 """Until all is drawn that an answer changed."""
+
+
+NOTICES = """(words) => {
+  window.noticed = false;
+  const look = () => {
+    if (document.querySelector(".toasts")?.textContent.includes(words)) window.noticed = true; };
+  const what = { subtree: true, childList: true, characterData: true };
+  new MutationObserver(look).observe(document.body, what); }"""
 
 
 def on_cable(cable: tuple[str, str], make_node: NodeMaker, *, more: str = "") -> tuple[Node, Node]:
@@ -119,6 +128,14 @@ def keeps_draft(draft: str, *, is_reply: bool) -> Callable[[Response], bool]:
         return kept.get("draft") == draft and bool(kept.get("draft_reply")) == is_reply
 
     return is_kept
+
+
+@contextmanager
+def noticing(page: Page, words: str) -> Iterator[None]:
+    """See a notice that goes by itself after seconds, however late one looks."""
+    page.evaluate(NOTICES, words)
+    yield
+    eventually(lambda: page.evaluate("window.noticed"), bool, within_s=60, what=words)
 
 
 def vote_by_keyboard(page: Page, option: str) -> None:

@@ -12,6 +12,7 @@ import { go } from "../router.js";
 import { switchRow } from "../setting_rows.js";
 import { change, onForget, state } from "../state.js";
 import { streamOf } from "../stream.js";
+import { loadDetails } from "../sync.js";
 import { body, oneLine } from "../text.js";
 import { bytes, day, dayOf, exact, lasts, nowSeconds, timeOfDay } from "../times.js";
 import { rich, t } from "../words.js";
@@ -191,7 +192,7 @@ const asking = new Set();
 async function askDetails(id) {
   if (asking.has(id)) return;
   asking.add(id);
-  try { state.details.set(id, await get(`/v1/contacts/${id}`)); } catch { /* shown without; asked again when the panel is */ }
+  try { await loadDetails(id); } catch { /* shown without; asked again when the panel is */ }
   setTimeout(() => asking.delete(id), 2000);
   change();
 }
