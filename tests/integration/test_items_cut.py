@@ -30,7 +30,7 @@ from tests.integration.row import NodeMaker, wait_for_links, wait_for_text
 
 pytestmark = pytest.mark.netns
 
-WITHIN_S: Final = 60
+WITHIN_S: Final = 120
 
 LOCAL: Final = (
     *("conversation", "received", "carriers", "exported", "is_late", "clock", "missing_count"),

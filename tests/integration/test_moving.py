@@ -16,7 +16,9 @@ from tests.integration.row import NodeMaker, wait_for_links, wait_for_text
 
 pytestmark = pytest.mark.netns
 
-WITHIN_S = 10.0
+WITHIN_S = 20.0
+"""Seconds, also on a busy machine; a beacon comes every half minute."""
+
 MDNS_PORT = 5_353
 
 
