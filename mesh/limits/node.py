@@ -52,6 +52,14 @@ STREAM_UNSENT_BYTES = 128 * 1024
 """Bytes of a socket that the system holds and has not sent, from which on it takes no more for now:
 each waking of who writes costs as much as to write so many. 10 ms at 100 Mbit/s."""
 
+STREAM_RETRY_MS = 2_000
+"""TCP doubles its pause after each vain try; where the system lets it, it waits no longer than this.
+Else mail waits after a cut as long again as the cut lasted. A dead neighbour costs twenty packets."""
+
+STREAM_UNACKED_MS = 60_000
+"""For so long TCP goes on trying, since the pauses no longer say it: longer than a silent link lives
+(`LINK_DEAD_MS`), which so is given up by its owner and by nobody else."""
+
 STREAM_QUEUE_BYTES_MAX = 4 * LINK_SENDING_BYTES_MAX
 """Bytes queued for one socket. The link stops far below; a stream beyond it is cut."""
 
