@@ -71,6 +71,7 @@ async def test_the_system_holds_enough_that_is_unsent() -> None:
 async def test_the_system_tries_again_soon_and_does_not_give_up_before_the_link_does() -> None:
     async with pair() as (here, _):
         stream = LinkStream(LINK, here, InputQueue())
+        assert sys.platform == "linux"
         read = functools.partial(here.socket.getsockopt, socket.IPPROTO_TCP)
         assert read(RETRY_AFTER_MAX_MS) == STREAM_RETRY_MS
         assert read(socket.TCP_USER_TIMEOUT) > LINK_DEAD_MS
