@@ -163,8 +163,11 @@ def load_anew(page: Page) -> None:
     expect(page.get_by_role("navigation", name="Mesh")).to_be_visible()
     heard: list[object] = []
 
+    def hear(frame: object) -> None:
+        heard.append(frame)
+
     def is_stream(socket: WebSocket) -> bool:
-        socket.on("framereceived", heard.append)
+        socket.on("framereceived", hear)
         return True
 
     with page.expect_websocket(is_stream):
