@@ -18,6 +18,18 @@ from tests.web import screens
 TWO_FRAMES = "() => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))"
 """Until all is drawn that an answer changed."""
 
+ANSWERS_LATE = """(path) => {
+  const plain = window.fetch;
+  const over = new Promise((go) => { window.answer = go; });
+  window.fetch = async (address, options) => {
+    const answer = await plain(address, options);
+    if (!new RegExp(path).test(address)) return answer;
+    const same = new Response(await answer.blob(), answer);
+    await over;
+    return same; };
+}"""
+"""Keep the answers to what is done there back until `window.answer()`: events tell it before."""
+
 
 NOTICES = """(words) => {
   window.noticed = false;

@@ -19,7 +19,7 @@ from mesh.limits.pictures import PICTURE_BYTES_MAX
 from tests.integration.nodes import Node, eventually
 from tests.integration.test_files import shape
 from tests.web import conftest, screens
-from tests.web.chatting import bubble, faults_of, say
+from tests.web.chatting import ANSWERS_LATE, bubble, faults_of, say
 from tests.web.chromium import Laptops, go
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
@@ -195,9 +195,16 @@ def test_a_large_file_goes_from_node_to_node(chat: tuple[Page, Page], tmp_path: 
     attach(mine, written(tmp_path, "film.bin", bytes(FILE_BEGUN_BYTES_MAX + 1)))
     say(mine, "Watch")
     expect(card(theirs, "film.bin")).to_contain_text("not fetched yet", timeout=ARRIVES_MS)
-    card(mine, "film.bin").get_by_role("button", name="Pause film.bin").press("Enter")
+    mine.evaluate(ANSWERS_LATE, "/v1/files/\\d+/pause$")
+    pause = card(mine, "film.bin").get_by_role("button", name="Pause film.bin")
+    pause.press("Enter")
     expect(card(mine, "film.bin")).to_contain_text("paused")
+    # An event tells it: who goes on before the answer is here is heard, and stays so.
     card(mine, "film.bin").get_by_role("button", name="Go on giving film.bin").press("Enter")
+    expect(pause).to_be_visible()
+    mine.evaluate("window.answer()")
+    mine.wait_for_timeout(500)
+    expect(pause).to_be_visible()
     card(theirs, "film.bin").get_by_role("button", name="Fetch film.bin", exact=True).press("Enter")
     last = card(theirs, "film.bin").get_by_role("button", name="Save film.bin")
     expect(last).to_be_visible(timeout=ARRIVES_MS)

@@ -25,6 +25,16 @@ TRIES = 11
 WAITS_MAX = 240
 """Half seconds for them, on a machine that others use."""
 
+LATE_SESSION = """(() => {
+  const { fetch } = window;
+  window.fetch = async (address, asked) => {
+    const answer = await fetch(address, asked);
+    if (String(address).endsWith("/v1/session")) await new Promise((go) => setTimeout(go, 3000));
+    return answer;
+  };
+})()"""
+"""Lets the answer to a code come later than a page waits that loads itself again."""
+
 HAS_SHEETS = """(() => {
   const links = [...document.querySelectorAll("link[rel=stylesheet]")];
   return links.length > 0 && links.every((one) => one.sheet);
@@ -171,6 +181,28 @@ def test_what_a_change_of_the_network_breaks_off_is_loaded_again(
     # Without a sheet a page may be seen for a moment, and then loads itself again.
     eventually(lambda: has_its_looks(page), bool, within_s=60, what="all style sheets")
     assert len(broken_off) == len(broken)
+
+
+def test_a_code_that_was_handed_in_is_waited_for_before_a_page_loads_itself_again(
+    alone: Node, laptops: Laptops
+) -> None:
+    broken_off: list[Route] = []
+
+    def break_off_once(route: Route) -> None:
+        if broken_off:
+            route.continue_()
+            return
+        broken_off.append(route)
+        route.abort("internetdisconnected")
+
+    def before(page: Page) -> None:
+        page.route("**/styles/frame.css", break_off_once)
+        page.add_init_script(LATE_SESSION)
+
+    page = laptops.beside(alone).page(before=before)
+    expect(page.get_by_role("navigation").first).to_be_visible()
+    eventually(lambda: has_its_looks(page), bool, within_s=60, what="all style sheets")
+    expect(page.get_by_role("navigation").first).to_be_visible()
 
 
 def test_who_goes_on_before_the_page_is_signed_in_stays_there(

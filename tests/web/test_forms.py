@@ -10,9 +10,11 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from mesh.commands.groups import AskGroups, GroupsAnswer
+from mesh.commands.item_commands import AskItems
+from mesh.commands.items import ItemsAnswer
 from tests.integration.nodes import Node
 from tests.web import conftest
-from tests.web.chatting import TWO_FRAMES, answered, begin_anew, holding
+from tests.web.chatting import ANSWERS_LATE, TWO_FRAMES, answered, begin_anew, holding
 from tests.web.chromium import Laptops, go, open_chat
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
@@ -96,6 +98,24 @@ def test_a_second_press_is_none_and_who_went_on_stays_there(my_chat: Page) -> No
     answered(mine, held, "POST.*/items$")
     expect(form.get_by_role("textbox").first).to_have_value("half a notice")
     mine.unroute_all()
+
+
+def test_a_press_on_what_stands_there_now_is_heard_before_the_answer_to_the_one_before(
+    my_chat: Page, pair: tuple[Node, Node]
+) -> None:
+    """An event tells of a change before its answer does: the button means its contrary then."""
+    mine, (_, ben) = my_chat, pair
+    mine.evaluate(ANSWERS_LATE, "/v1/items/\\d+/react$")
+    [item] = [one for one in ben.client.ask(AskItems("2"), ItemsAnswer).items if "look" in one.text]
+    ben.run("react", str(item.number), "\N{THUMBS UP SIGN}")
+    sign = mine.get_by_role("article").filter(has_text="I will look.").locator(".reaction")
+    expect(sign).to_have_attribute("aria-pressed", "false")
+    for pressed in ("true", "false"):
+        sign.click()
+        expect(sign).to_have_attribute("aria-pressed", pressed)
+    mine.evaluate("window.answer()")
+    mine.wait_for_timeout(500)
+    expect(sign).to_have_attribute("aria-pressed", "false")
 
 
 def test_a_failure_is_told_also_to_who_closed_the_form(my_chat: Page) -> None:
