@@ -210,6 +210,8 @@ def words_of_gone(item: ItemAnswer, name: str) -> str:
     """Say why an item has no words."""
     if item.gone == "retracted":
         return "(deleted by me)" if item.author.is_mine else f"(deleted by {name})"
+    if item.gone == "hidden" and item.hidden is not None:
+        return f"(hidden by {'me' if item.hidden.is_me else clean_line(item.hidden.label)})"
     return GONE.get(item.gone, f"({clean_line(item.gone)})")
 
 

@@ -145,6 +145,12 @@ def test_what_holds_for_a_text_stands_beside_it() -> None:
     assert shown(running) == [f"{HEAD}: Hello  [forwarded]  [edited {AT}]  [disappears {AT}]"]
 
 
+def test_who_hides_something_is_named() -> None:
+    for is_me, words in ((False, "(hidden by Carl)"), (True, "(hidden by me)")):
+        by = PersonAnswer(key=KEY, label="Carl", is_me=is_me)
+        assert words in shown(item(gone="hidden", text="secret", hidden=by))[0]
+
+
 def test_an_edit_that_came_late_says_when() -> None:
     slow = EditedAnswer(count=1, at=NOW - SLOW_S - 1, received=NOW)
     assert shown(item(edited=slow))[0].endswith(f", opened {AT}]")
