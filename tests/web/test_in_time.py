@@ -1,4 +1,4 @@
-"""What is shown changes as time goes on: a notice is over, and an edit came late."""
+"""Time goes on while a page is open: a notice is over, and an edit came late."""
 
 import re
 import time
@@ -30,7 +30,7 @@ TWO_HOURS_LATER = """(() => {
     return new Response(JSON.stringify(told), answer);
   };
 })()"""
-"""What the node says of items, but for the hours for which a laptop would have to be off."""
+"""Tells of edits as if the laptop had been off for two hours when they came."""
 
 
 def test_a_notice_stands_on_top_until_it_is_over(pair: tuple[Node, Node], laptops: Laptops) -> None:

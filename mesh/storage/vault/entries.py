@@ -35,8 +35,8 @@ WAS_SEALED: Final = (
             OR number NOT IN (SELECT message FROM message_steps WHERE state = 'awaiting-key'))))
     """,
 )
-"""Whether one of ours was ever sealed, also when its envelopes are long gone. A migration, which
-never changes.
+"""1: one of ours was sealed once, also when its envelopes are long gone. A migration, which never
+changes.
 """
 
 # The plus keeps the index of the contacts out: the newest are found from the end.
