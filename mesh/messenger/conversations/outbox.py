@@ -113,6 +113,7 @@ class Outbox:
             new.row,
             state=waiting_state(contact),
             lapses=None if sealed is None else sealed.envelope.header.lapses,
+            was_sealed=sealed is not None,
             send_key=send_key,
         )
         row = self._entries.add(replace_in(new, row=said), now)
