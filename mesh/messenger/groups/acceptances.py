@@ -76,6 +76,7 @@ class Acceptances:
             raise PeerError("an answer of somebody whom we did not ask into a group")
         if not is_fair_name(accept.record.name):
             raise PeerError("a member whose name no screen shows")
+        self._invitations.stop_asking(group, contact.id)
         self._rows.put_accept(AcceptRow(group.conversation, contact.id, control.data))
         self._looked.pop(group.conversation, None)
         rows = [row for row in self._rows.accepts() if row.conversation == group.conversation]
