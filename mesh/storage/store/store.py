@@ -78,7 +78,9 @@ class Store:
         if not fresh:
             return
         self._delete(list(bodiless.values()))
-        first = self.last_arrival() + 1
+        first = self._count_new(
+            len(fresh), sum(SIZE_BYTES[new.header.size_class] for new in fresh.values())
+        )
         self._connection.executemany(
             _INSERT_ENVELOPE,
             [envelope_row(arrival, new) for arrival, new in enumerate(fresh.values(), first)],
@@ -86,9 +88,6 @@ class Store:
         self._connection.executemany(
             "INSERT INTO bodies VALUES (?, ?)",
             [(arrival, new.body) for arrival, new in enumerate(fresh.values(), first)],
-        )
-        self._count_new(
-            len(fresh), sum(SIZE_BYTES[new.header.size_class] for new in fresh.values())
         )
 
     def add_stubs(self, stubs: Sequence[Stub], *, are_missed: bool = True) -> None:
@@ -98,7 +97,9 @@ class Store:
         """
         places = self._places([stub.id for stub in stubs])
         fresh = {stub.id: stub for stub in stubs if stub.id not in places}
-        first = self.last_arrival() + 1
+        if not fresh:
+            return
+        first = self._count_new(len(fresh), len(fresh) * STUB_BYTES)
         self._connection.executemany(
             _INSERT_ENVELOPE,
             [envelope_row(arrival, new) for arrival, new in enumerate(fresh.values(), first)],
@@ -106,7 +107,6 @@ class Store:
         if are_missed:
             numbers = [(first + number,) for number in range(len(fresh))]
             self._connection.executemany("INSERT INTO missing VALUES (?)", numbers)
-        self._count_new(len(fresh), len(fresh) * STUB_BYTES)
 
     def stop_missing(self, ids: Sequence[EnvelopeId]) -> None:
         """The bodies of these would not be kept if they came."""
@@ -248,12 +248,15 @@ class Store:
             for id_, arrival, size, has_body in rows
         }
 
-    def _count_new(self, count: int, stored_bytes: int) -> None:
-        self._connection.execute(
+    def _count_new(self, count: int, stored_bytes: int) -> int:
+        """Count so many that are new; return the arrival number of the first."""
+        ((last,),) = self._connection.execute(
             "UPDATE totals SET last_arrival = last_arrival + ?1, "
-            "envelopes_count = envelopes_count + ?1, stored_bytes = stored_bytes + ?2",
+            "envelopes_count = envelopes_count + ?1, stored_bytes = stored_bytes + ?2 "
+            "RETURNING last_arrival",
             (count, stored_bytes),
-        )
+        ).fetchall()
+        return integer(last) - count + 1
 
     def _drop_bodies(self, places: Sequence[_Place]) -> None:
         dropped = [place for place in places if place.has_body]
