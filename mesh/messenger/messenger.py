@@ -208,7 +208,7 @@ class Messenger:
         return link_keys(self._vault.contacts, self.parts.sessions)
 
     def taken_back(self) -> None:
-        """What was written since a savepoint is gone: nothing that was read of it is kept."""
+        """Keep nothing that was read since a savepoint: what was written there is gone."""
         self._vault.begin()
 
     def take_effects(self) -> list[Effect]:

@@ -1,4 +1,4 @@
-"""What a refused command wrote is gone, and nothing that was read of it meanwhile is told."""
+"""Nothing that a refused command wrote is told, though it was read meanwhile."""
 
 from dataclasses import replace
 
