@@ -260,7 +260,7 @@ class Transit:
         self.payloads.drop_of_message(message.number)
         if is_more:
             self.settle(message.number, state)
-        self._exchanges.set_lapsed_count(other_side(message.conversation), 0)
+        self._exchanges.clear_lapsed_count(other_side(message.conversation))
 
     def _stop(self, message: int, rows: Sequence[OutboxRow]) -> None:
         """Nothing of a message leaves any more; its rows stay to learn whether it was opened."""
@@ -276,9 +276,12 @@ class Transit:
 
     def _let_bytes_go(self, envelope: EnvelopeId) -> None:
         """Somebody else has it, or nobody is to get it any more."""
+        self._forget_bytes(envelope)
+        self._rows.drop_data(envelope)
+
+    def _forget_bytes(self, envelope: EnvelopeId) -> None:
         self._unposted.drop(envelope)
         self._here_alone.pop(envelope[:SHORT_ID_BYTES], None)
-        self._rows.drop_data(envelope)
 
     def _is_over(self, row: OutboxRow) -> None:
         """A payload that is no message was opened, or taken back: it is not sent again."""
@@ -290,8 +293,9 @@ class Transit:
             self.payloads.drop(payload)
 
     def let_go(self, row: OutboxRow) -> None:
-        """An envelope of ours is on its way no longer."""
-        self.never_leaves(row)
+        """An envelope of ours is on its way no longer; its bytes go with its row."""
+        self._forget_bytes(row.id)
+        self._by_short_id.pop(row.id[:SHORT_ID_BYTES], None)
         self._rows.remove(row.id)
         self._sealed.pop(row.id, None)
 
