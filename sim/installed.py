@@ -1,4 +1,4 @@
-"""What installed packages add to the simulator: workloads, faults and routers, by their names.
+"""Additions of installed packages to the simulator: workloads, faults and routers, by their names.
 
 A package names each in its metadata, as an entry point of one of three groups (the table `GROUPS`),
 and the simulator looks it up when a scenario or a command asks for it. `docs/studies.md` says what

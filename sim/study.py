@@ -52,7 +52,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     python: str
     crypto: Crypto
     installed: list[str]
-    """What packages added to the world, and their versions."""
+    """The additions of packages to the world, and their versions."""
     command: str
     """The line that runs it again."""
 
@@ -125,7 +125,7 @@ class World:
             is_crypto_real=None if crypto is None else crypto == "real",
         )
         self.scenario: Scenario = with_settings(scenario_of(asked, given), self._settings)
-        """What will run: all that was replaced is in it."""
+        """The scenario that will run: all that was replaced is in it."""
 
         self._options = options_of(asked, self.scenario)
         # What was given as tables is written out with all that was replaced in it.

@@ -136,7 +136,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     other_release: OtherRelease | None = None
     """None where all nodes ran this one."""
     installed: list[str] = []
-    """What packages added: each is `workload 'NAME' of PACKAGE VERSION`."""
+    """The additions of packages: each is `workload 'NAME' of PACKAGE VERSION`."""
 
 
 def _crypto(world: World) -> str:

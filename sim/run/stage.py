@@ -66,7 +66,7 @@ class Stage:
         self.values = dict(table.values)
         self.begins_s, self.ends_s = table.between_s
         self.people = [user.index for user in parts.users.present]
-        """Who takes part; the node of each has the same number."""
+        """Those who take part; the node of each has the same number."""
 
     @property
     def now_s(self) -> float:

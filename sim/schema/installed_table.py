@@ -16,4 +16,4 @@ class Installed(Strict, frozen=True, kw_only=True):
     """All that it does it does within this time."""
 
     values: dict[str, bool | int | float | str] = msgspec.field(default_factory=dict)
-    """What it is told; only it knows what these mean."""
+    """It is told these; only it knows what these mean."""

@@ -201,7 +201,7 @@ class Scenario(Strict, frozen=True, kw_only=True):
     swarm: Swarm | None = None
     """Faults that are drawn from the seed, beside those that are named."""
     installed: tuple[Installed, ...] = ()
-    """What installed packages add."""
+    """The additions of installed packages."""
     expect: Expect = Expect()
     only: Only = Only()
     hostile: tuple[AdversaryTable, ...] = ()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 SOURCE = '''
-"""What a package may add."""
+"""The things that a package may add."""
 
 
 def rumours(stage):

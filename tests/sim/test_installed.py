@@ -1,4 +1,4 @@
-"""What an installed package adds to a world, and what is said where it cannot be had."""
+"""An installed package adds to a world; where what it adds cannot be had, that is said."""
 
 from pathlib import Path
 

@@ -29,7 +29,7 @@ LONG_S: Final = 1_500
 
 
 class Output(msgspec.Struct, frozen=True):
-    """What a cell printed."""
+    """The text that a cell printed."""
 
     output_type: str
     name: str = ""
@@ -37,7 +37,7 @@ class Output(msgspec.Struct, frozen=True):
 
 
 class Metadata(msgspec.Struct, frozen=True):
-    """What is said of a cell."""
+    """The things that are said of a cell."""
 
     tags: list[str] = []
 
