@@ -1,5 +1,6 @@
 """An installed package adds to a world; where what it adds cannot be had, that is said."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,7 @@ from sim.run.report import Report
 from sim.schema.scenario import parse_scenario
 from sim.schema.toml_text import toml_of
 from sim.study import Result, World
-from sim.sweeps.origin import lock_here
+from sim.sweeps.origin import lock_here, origin_here
 from sim.topology.contacts import Contact
 from tests.sim.calling import call
 from tests.sim.packages import install, install_tiny
@@ -38,12 +39,15 @@ TOLD = "0000000 0011223344556677 Have you heard of rain?"
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Make an empty folder from which packages are found."""
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
-    return folder
+    # A process takes what is installed for all its life for its own.
+    origin_here.cache_clear()
+    yield folder
+    origin_here.cache_clear()
 
 
 def run(path: Path, added: str) -> Result:
@@ -67,6 +71,7 @@ def test_a_package_adds_a_workload_and_a_fault_to_a_world(place: Path, tmp_path:
     own = [row["created"] for row in with_it.messages if row not in rumours]
     assert set(own) <= {row["created"] for row in plain.messages}
     assert len(own) > len(plain.messages) / 2
+    assert with_it.provenance.lock == lock_here()
     assert with_it.provenance.installed == [
         "workload 'rumours' of tiny 1.2",
         "fault 'dips' of tiny 1.2",
