@@ -105,6 +105,8 @@ class Exchange:
         self._spoken = spoken
         self._stream = stream
         self._request = request
+        self._waits_for_word = spoken.they_are_waiting_for_100_continue
+        """Whether the client sends its body when it is told to, and was not yet."""
         self._has_whole_body = False
         self._head: h11.Response | None = None
         self._has_begun = False
@@ -127,7 +129,7 @@ class Exchange:
         spoken = self._spoken
         if spoken.our_state not in (h11.DONE, h11.MUST_CLOSE):
             return False
-        if spoken.they_are_waiting_for_100_continue:
+        if self._waits_for_word and spoken.their_state is h11.SEND_BODY:
             # What they were never told to send may come or not.
             return False
         if spoken.their_state is h11.SEND_BODY:
@@ -155,6 +157,7 @@ class Exchange:
                 await self._wait_until_gone()
             return {"type": "http.disconnect"}
         if self._spoken.they_are_waiting_for_100_continue:
+            self._waits_for_word = False
             go_on = h11.InformationalResponse(status_code=100, headers=[])
             await self._stream.send(self._spoken.send(go_on) or b"")
         try:

@@ -93,9 +93,10 @@ class WebSocket:
             self._has_been_told = True
             return {"type": "websocket.connect"}
         while self._over is None:
-            for event in self._events:
+            if (event := next(self._events, None)) is not None:
                 if (told := await self._told(event)) is not None:
                     return told
+                continue
             data = await self._stream.receive()
             if not data:
                 self._over = CloseReason.ABNORMAL_CLOSURE
