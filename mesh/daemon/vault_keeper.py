@@ -9,7 +9,7 @@ begun is done. So never more than one passphrase is tried, however many bring on
 import gc
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Final
 
 import msgspec
@@ -26,7 +26,7 @@ from mesh.daemon.backups import Backups
 from mesh.daemon.guesses import Guesses
 from mesh.daemon.putting_back import put_back
 from mesh.daemon.start_order import passphrase_in
-from mesh.errors import UserError, relay_refusal
+from mesh.errors import StorageError, UserError, relay_refusal
 from mesh.limits.passphrase import IDLE_LOOK_MS, PASSPHRASE_ATTEMPTS_WAITING_MAX
 from mesh.node.clock import Clock, system_now
 from mesh.node.config_file import write_default_config
@@ -275,6 +275,9 @@ class VaultKeeper:
             async with self._turn:
                 left = await trio.to_thread.run_sync(erase_keys, folders)
                 self.is_wiped = True
+                # Who listens is told by it: other pages and terminals show nothing any more.
+                with suppress(StorageError):
+                    await self._close_file()
         _log.warning("the keys of this profile were destroyed")
         if left:
             raise copy_stays(folders.name, left)

@@ -52,6 +52,14 @@ STREAM_UNSENT_BYTES = 128 * 1024
 """Bytes of a socket that the system holds and has not sent, from which on it takes no more for now:
 each waking of who writes costs as much as to write so many. 10 ms at 100 Mbit/s."""
 
+STREAM_RETRY_MS = 2_000
+"""TCP doubles its pause after each vain try; where the system lets us bound it, it is this at most.
+Else mail may wait after a cut as long again as that lasted. A dead neighbour costs 20 packets."""
+
+STREAM_UNACKED_MS = 60_000
+"""For so long TCP goes on trying, since the pauses no longer decide it: longer than a silent link
+lives (`LINK_DEAD_MS`), so that nobody but the link itself gives it up."""
+
 STREAM_QUEUE_BYTES_MAX = 4 * LINK_SENDING_BYTES_MAX
 """Bytes queued for one socket. The link stops far below; a stream beyond it is cut."""
 

@@ -4,8 +4,10 @@ When a cut through the mesh ends and nothing else lies between nodes, it is note
 that runs lacks of what all of them know together; one that starts later is taken to lack all that
 anybody lacked. Until those that ran know it, or a minute has gone, two
 things are counted: the bytes of the bodies that were missing and are sent, and the bytes of the
-frames by which sets are compared. Both are held against what was missing. A new cut ends the
-count without a verdict; a node that crashes is not waited for.
+frames by which sets are compared. Both are held against what was missing, and comparing also
+against what came into sets only meanwhile: what was written apart and went out by a stem lies in
+no set yet, and differs as soon as it spreads. A new cut ends the count without a verdict; a node
+that crashes is not waited for.
 
 Who compares by halving ranges pays for what differs, and a little for each link on which sets are
 compared at all; who lists everything pays for all that is known.
@@ -55,6 +57,8 @@ class _Wound:
     lacks: dict[int, list[EnvelopeId]]
     sizes: dict[EnvelopeId, int]
     """The bytes of each envelope that somebody lacked."""
+    known: dict[EnvelopeId, None]
+    """All that anybody knew."""
     comparing_before: int
     streams_before: int
     links_count: int
@@ -115,6 +119,7 @@ class RepairCost:
             engines=engines,
             lacks=lacks,
             sizes=missing,
+            known=dict.fromkeys(sizes),
             comparing_before=self._comparing_bytes,
             streams_before=self.streams_count(),
             links_count=self.links_count(),
@@ -149,14 +154,21 @@ class RepairCost:
         if is_over or self.loop.now >= wound.began_at + REPAIR_US:
             self._wound = None
             self.repaired_count += 1
-            self._judge(wound)
+            self._judge(wound, running)
         else:
             self.loop.after(LOOK_US, self._look)
 
-    def _judge(self, wound: _Wound) -> None:
+    def _judge(self, wound: _Wound, running: Mapping[int, Engine]) -> None:
+        came = {
+            id_: None
+            for engine in running.values()
+            for id_ in engine.replicator.sets.ids()
+            if id_ not in wound.known
+        }
         links = wound.links_count + self.streams_count() - wound.streams_before
         require_little(
             missing_count=wound.missing_count,
+            came_count=len(came),
             missing_bytes=wound.missing_bytes,
             largest_bytes=max(wound.sizes.values()),
             bodies_bytes=wound.bodies_bytes,
@@ -168,13 +180,17 @@ class RepairCost:
 def require_little(
     *,
     missing_count: int,
+    came_count: int,
     missing_bytes: int,
     largest_bytes: int,
     bodies_bytes: int,
     comparing_bytes: int,
     links_count: int,
 ) -> None:
-    """L8: so much was missing at all nodes together, and so much was sent to mend it."""
+    """L8: so much was missing at all nodes together, and so much was sent to mend it.
+
+    `came_count`: ids that came into sets only meanwhile.
+    """
     free = max(BODIES_FREE_BYTES, BODIES_FREE_COUNT * largest_bytes)
     allowed = BODY_COPIES_MAX * missing_bytes + free
     if bodies_bytes > allowed:
@@ -183,10 +199,10 @@ def require_little(
             f"cut, of {allowed}"
         )
         raise BrokenInvariant(L8, detail)
-    allowed = DIFFERENCE_BYTES * missing_count + LINK_BYTES * links_count
+    allowed = DIFFERENCE_BYTES * (missing_count + came_count) + LINK_BYTES * links_count
     if comparing_bytes > allowed:
         detail = (
             f"{comparing_bytes} bytes were sent to compare sets that differed by {missing_count} "
-            f"ids after a cut, over {links_count} links, of {allowed}"
+            f"ids after a cut, and {came_count} that came, over {links_count} links, of {allowed}"
         )
         raise BrokenInvariant(L8, detail)

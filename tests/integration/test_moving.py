@@ -13,11 +13,14 @@ from mesh.node.tcp.listening import PORT_DEFAULT
 from tests.integration.networks import Desk
 from tests.integration.nodes import Node, befriend, eventually, start_all, start_relays
 from tests.integration.row import NodeMaker, wait_for_links, wait_for_text
+from tests.node.tcp.test_stream import bounds_its_retries
 
 pytestmark = pytest.mark.netns
 
 WITHIN_S = 10.0
 MDNS_PORT = 5_353
+CUT_S = 14.0
+"""TCP that doubles its pauses tries again 25 s after what it sent in vain."""
 
 
 def linked_hosts(node: Node) -> list[str]:
@@ -182,3 +185,22 @@ def test_where_multicast_dns_is_blocked_the_beacon_is_enough(
     start_relays(anna)
     wait_for_links(anna, 1)
     wait_for_links(ben, 1)
+
+
+@pytest.mark.skipif(not bounds_its_retries(), reason="Linux knows it since 6.15")
+def test_mail_goes_on_soon_after_a_cut_that_neither_laptop_saw(
+    desk: Desk, make_node: NodeMaker
+) -> None:
+    """As where an access point was without power for a moment: no interface goes down."""
+    here, elsewhere = desk.bridge("here"), desk.bridge("elsewhere")
+    anna, ben = (make_node(desk.laptop(here), name) for name in ("Anna", "Ben"))
+    start_all(anna, ben)
+    wait_for_links(anna, 1)
+    befriend(anna, ben, inviter_label="Anna")
+    ben.run("send", "Anna", "before")
+    wait_for_text(anna, "before")
+    desk.rewire(ben.namespace, here, elsewhere)
+    ben.run("send", "Anna", "meanwhile")
+    time.sleep(CUT_S)
+    desk.rewire(ben.namespace, elsewhere, here)
+    wait_for_text(anna, "meanwhile", within_s=WITHIN_S)

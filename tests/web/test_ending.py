@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from mesh.commands.settings import ChangeSettings, SettingsAnswer
 from tests.integration.nodes import PASSPHRASE, Node, befriend, eventually
 from tests.integration.row import wait_for_text
-from tests.web.chromium import Laptops, go
+from tests.web.chromium import Laptops, go, open_chat
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
@@ -143,6 +143,13 @@ def test_a_profile_that_is_locked_while_it_still_loads_is_opened_again(
     expect(page.get_by_text("under the stone")).to_be_visible()
 
 
+def reading(page: Page, name: str, text: str) -> Page:
+    """A page whose person reads a chat."""
+    open_chat(page, name)
+    expect(page.get_by_role("log")).to_contain_text(text)
+    return page
+
+
 @pytest.mark.parametrize("has_stubborn_copy", [False, True])
 def test_a_wipe_from_the_page_leaves_nothing(
     pair: tuple[Node, Node], laptops: Laptops, *, has_stubborn_copy: bool
@@ -154,6 +161,7 @@ def test_a_wipe_from_the_page_leaves_nothing(
     befriend(anna, ben, inviter_label=anna.name)
     ben.run("send", anna.name, "before the end")
     wait_for_text(anna, "before the end")
+    other_tab = reading(laptops.beside(anna).page(), ben.name, "before the end")
     page = laptops.beside(anna).page()
     # The window is low: what has the focus is seen all the same.
     page.set_viewport_size({"width": 1280, "height": 300})
@@ -191,6 +199,8 @@ def test_a_wipe_from_the_page_leaves_nothing(
     assert not keys.exists()
     assert "before the end" not in page.content()
     assert ben.name not in page.content()
+    expect(other_tab.get_by_text("before the end")).to_have_count(0)
+    assert ben.name not in other_tab.content()
     told = page.get_by_text("could not be overwritten before they go")
     expect(told).to_have_count(int(has_stubborn_copy))
     assert ("weekly.backup" in page.content()) == has_stubborn_copy

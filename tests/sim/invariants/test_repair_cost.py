@@ -20,12 +20,32 @@ from sim.schema.scenario import parse_scenario
 from tests.sim.test_hardships import HEALING, USERS, fault
 
 BODIES = BODY_COPIES_MAX * 9_000 + BODIES_FREE_BYTES
-COMPARING = DIFFERENCE_BYTES * 10 + 3 * LINK_BYTES
+COMPARING = DIFFERENCE_BYTES * (10 + 4) + 3 * LINK_BYTES
+
+TWO_WHO_WRITE_APART = """
+schema = 1
+name = "two-who-write-apart"
+summary = "What each wrote while the cut was there goes out by stems when it is over."
+nodes = 2
+settle_s = 60
+[topology]
+network_nodes = 2
+[workload]
+boot_within_s = 2.0
+befriend_between_s = [3.0, 6.0]
+contacts = 1
+write_between_s = [8.0, 60]
+messages_per_second = 1.5
+long_text_share = 0.0
+text_letters = [5, 60]
+doings_share = 1
+"""
 
 
 def require(*, bodies_bytes: int, comparing_bytes: int, largest_bytes: int = 1_000) -> None:
     require_little(
         missing_count=10,
+        came_count=4,
         missing_bytes=9_000,
         largest_bytes=largest_bytes,
         bodies_bytes=bodies_bytes,
@@ -64,3 +84,13 @@ def test_each_cut_that_ends_with_something_missing_is_followed_and_no_other() ->
     assert repaired_count(one) == 1
     # The second begins where the first ends: only then does nothing lie between nodes.
     assert repaired_count(one + fault("partitions", at_s=39, for_s=20)) == 1
+
+
+@pytest.mark.world
+def test_what_lay_in_stems_and_differs_once_it_spreads_is_no_cost_of_the_cut() -> None:
+    apart = fault("halves", at_s=30, for_s=75)
+    world = World(
+        parse_scenario(TWO_WHO_WRITE_APART + apart), Options(seed=1, is_crypto_real=False)
+    )
+    run_to_verdict(world, lambda world: None)
+    assert world.observers.repair_cost.repaired_count == 1
