@@ -20,6 +20,7 @@ from tests.integration.test_files import shape
 from tests.web import conftest, screens
 from tests.web.chatting import TWO_FRAMES, bubble, faults_of, quicken, save_soon, say
 from tests.web.chromium import Laptops, go
+from tests.web.test_in_step import HOLDS, until
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
@@ -268,7 +269,7 @@ def test_a_part_that_does_not_come_is_told_and_comes_when_asked_again(
         begun.append(route.request)
         route.abort()
 
-    page.on("requestfailed", failed.append)
+    page.on("requestfailed", lambda request: failed.append(request))
     page.route("**/screens/cards.js", break_off)
     page.reload()
     go(page, "#/chats")
@@ -303,28 +304,29 @@ def test_a_file_is_paused_fetched_and_given_up(
     expect(there).to_contain_text("of 14 here · paused")
     bar = there.get_by_role("progressbar")
     expect(bar).to_have_attribute("max", "14")
-    # What was on its way already may be counted still.
-    paused, _ = eventually(
-        lambda: (files_of(pair[1])[0], bar.get_attribute("value")),
-        lambda told: told[1] == str(told[0].here_count),
-        within_s=60,
-        what="a bar that shows what is there",
+    until(
+        theirs,
+        lambda: bar.get_attribute("value") == str(files_of(pair[1])[0].here_count),
+        "a bar that shows what is there",
     )
+    [paused] = files_of(pair[1])
     assert paused.state == "paused"
     assert paused.here_count < paused.blocks_count == 14
     quicken(pair[0].namespace)
+    # All of it comes before the answer to the press, which is older then.
+    theirs.evaluate(HOLDS, r"/v1/files/\d+/fetch$")
     there.get_by_role("button", name="Do not fetch map.bin").press("Enter")
     expect(there).to_contain_text("not fetched")
     there.get_by_role("button", name="Fetch map.bin", exact=True).press("Enter")
     # Each block moves the bar, and the message is the same element throughout.
     there.evaluate("element => { element.mark = 1; }")
-    eventually(
-        lambda: files_of(pair[1]),
-        lambda told: told[0].state == "here",
-        within_s=90,
-        what="the whole file",
-    )
-    expect(there.get_by_role("button", name="Save map.bin")).to_be_visible()
+    until(theirs, lambda: files_of(pair[1])[0].state == "here", "the whole file")
+    save = there.get_by_role("button", name="Save map.bin")
+    expect(save).to_be_visible()
+    until(theirs, lambda: theirs.evaluate("held.length") == 1, "the answer to the press")
+    theirs.evaluate("held[0]()")
+    theirs.wait_for_timeout(500)
+    expect(save).to_be_visible()
     assert there.evaluate("element => element.mark") == 1
 
 

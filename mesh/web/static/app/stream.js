@@ -147,6 +147,13 @@ export function takeFile(file) {
   for (const stream of state.streams.values()) putFile(stream, file);
 }
 
+/** Take the file that `work` answers with, unless an event told more of where it stands meanwhile. */
+export async function takingFile(work) {
+  const asked = ticks += 1;
+  const file = await work;
+  if (![...state.streams.values()].some((stream) => since(stream, file.item, asked))) takeFile(file);
+}
+
 function putFile(stream, file) {
   after(stream, () => putFile(stream, file));
   const place = stream.items.findIndex((item) => item.number === file.item);
