@@ -136,6 +136,7 @@ def test_a_profile_that_is_locked_while_it_still_loads_is_opened_again(
     page.get_by_label("Passphrase").fill(PASSPHRASE)
     page.keyboard.press("Enter")
     eventually(lambda: page.evaluate("late"), bool, within_s=60, what="the answer")
+    expect(locked).to_have_count(0)
     alone.run("lock")
     expect(locked).to_be_visible()
     page.get_by_label("Passphrase").fill(PASSPHRASE)
