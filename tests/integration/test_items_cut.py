@@ -41,10 +41,10 @@ LOCAL: Final = (
 
 OF_READER: Final = (
     *("number", "item", "is_mine", "is_me", "heard", "here_count", "opened_count"),
-    *("label", "by_label", "by", "who", "has_preview"),
+    *("label", "by_label", "by", "who", "has_preview", "received"),
 )
-"""Fields anywhere in an item that hang on who looks: numbers, what each calls the other, and how
-much of a file is here.
+"""Fields anywhere in an item that hang on who looks: numbers, what each calls the other, how much
+of a file is here, and when something came.
 """
 
 

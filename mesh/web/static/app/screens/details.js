@@ -124,7 +124,7 @@ export function messagePanel(each, number) {
     <dl class="pairs">
       ${item.isMine ? nothing : html`<dt>${t("details.sent")}</dt><dd>${withSeconds(item.sent)}</dd><dt>${t("details.opened")}</dt><dd>${withSeconds(item.received)}</dd>`}
       ${evidence?.text_bytes ? html`<dt>${t("details.size")}</dt><dd>${bytes(evidence.text_bytes)}</dd>` : nothing}
-      ${item.edited ? html`<dt>${t("details.edited")}</dt><dd>${withSeconds(item.edited.at)}</dd>` : nothing}
+      ${item.edited ? html`<dt>${t("details.edited")}</dt><dd>${withSeconds(item.edited.at)}${item.edited.received ? `, ${t("stream.slow", { t2: withSeconds(item.edited.received) })}` : nothing}</dd>` : nothing}
       ${item.timer ? html`<dt>${t("details.timer")}</dt><dd>${item.disappears ? withSeconds(item.disappears) : t("timer.after", { time: lasts(item.timer) })}</dd>` : nothing}
       ${item.reactions.map((reaction) => html`<dt>${pictureOf(reaction.emoji)}${isOffered(reaction.emoji) ? ` ${nameOf(reaction.emoji)}` : nothing}</dt><dd>${namesOf(item, reaction, (person) => person.emoji.includes(reaction.emoji))}</dd>`)}
       ${item.kept_until && item.isMine ? html`<dt>${t("details.until")}</dt><dd>${day(item.kept_until)}, ${timeOfDay(item.kept_until).split(" ").at(-1)}</dd>` : nothing}
