@@ -1,4 +1,4 @@
-"""What was said before somebody came in is given to who missed it, under keys of before."""
+"""Those who missed what was said before somebody came in are given it under keys of before."""
 
 import pytest
 
