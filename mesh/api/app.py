@@ -1,7 +1,7 @@
 """The ASGI application: takes a request apart, asks, and writes the answer.
 
-`Application` is all that it knows of the node. Starlette matches paths; everything else is plain
-ASGI, which costs little and behaves the same under every server.
+`Application` is all that it knows of the node. All of it is plain ASGI, which costs little and
+behaves the same under every server.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,11 +10,9 @@ from typing import Final, Protocol
 
 import msgspec
 import trio
-from starlette.routing import BaseRoute, Router, WebSocketRoute
-from starlette.routing import Route as HttpRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mesh.api.access import Access
+from mesh.api.asgi import ASGIApp, Receive, Scope, Send
 from mesh.api.backup import Archivist, BackupExport, BackupRestore
 from mesh.api.batch import SendMessages, sent_messages
 from mesh.api.carry import Carrier, CarryEndpoint, CarryExport, CarryImport, CarrySummary
@@ -31,6 +29,7 @@ from mesh.api.own_requests import AskBackup, ChangePassphrase, Lock, MakeIdentit
 from mesh.api.page_desk import PageDesk
 from mesh.api.page_requests import AskDoctor, AskProfiles, DrawQr, EstimatePassphrase, Wipe
 from mesh.api.parsing import path_fields, request_of
+from mesh.api.path_table import PathTable
 from mesh.api.paths import (
     BACKUP_PATH,
     CARRY_EXPORT_PATH,
@@ -223,42 +222,46 @@ def build_app(application: Application) -> ASGIApp:
     methods_by_path: dict[str, dict[str, Route]] = {}
     for route in ROUTES:
         methods_by_path.setdefault(route.path, {})[route.method] = route
-    export = BackupExport(application.asker, application.keeper)
-    routes: list[BaseRoute] = [
-        HttpRoute(path, PathEndpoint(application, methods, export if path == BACKUP_PATH else None))
-        for path, methods in methods_by_path.items()
-    ]
-    asker, log = application.asker, application.log
-    restore = BackupRestore(asker, application.keeper)
-    routes.append(HttpRoute(RESTORE_PATH, Scoped(restore, "admin")))
-    routes.append(HttpRoute(OPENAPI_PATH, Scoped(OpenApiDocument(), "read")))
-    routes.append(HttpRoute(METRICS_PATH, Scoped(Metrics(asker), "metrics")))
-    routes.append(HttpRoute(CARRY_EXPORT_PATH, Scoped(CarryExport(asker), "admin")))
-    routes.append(HttpRoute(CARRY_IMPORT_PATH, Scoped(CarryImport(asker), "admin")))
-    routes.append(HttpRoute(CARRY_SUMMARY_PATH, Scoped(CarrySummary(asker), "admin")))
-    routes.append(HttpRoute(EXPORT_PATH, Scoped(ConversationExport(asker), "read")))
+    asker, log, files = application.asker, application.log, application.files
+    export = BackupExport(asker, application.keeper)
     pictures = Pictures()
-    files = application.files
-    routes.append(HttpRoute(FILES_PATH, Scoped(FileUpload(asker, pictures, files), "send")))
-    routes.append(HttpRoute(PICTURE_PATH, Scoped(FilePicture(asker, pictures), "read")))
-    routes.append(HttpRoute(FILE_PATH, Scoped(FileDownload(asker, files), "read")))
-    routes.append(HttpRoute(EVENTS_PATH, Scoped(ServerSentEvents(log), "read")))
     answering = Answering(application.answer, asker.ask_all, application.keeper.person_came)
-    stream = WebSocketEvents(log, answering)
-    routes.append(WebSocketRoute(EVENTS_PATH, Scoped(stream, "read")))
-    return EscapedPaths(Router(routes, redirect_slashes=False, default=no_route))
+    endpoints: dict[str, ASGIApp] = {
+        path: PathEndpoint(application, methods, export if path == BACKUP_PATH else None)
+        for path, methods in methods_by_path.items()
+    }
+    endpoints |= {
+        RESTORE_PATH: Scoped(BackupRestore(asker, application.keeper), "admin"),
+        OPENAPI_PATH: Scoped(OpenApiDocument(), "read"),
+        METRICS_PATH: Scoped(Metrics(asker), "metrics"),
+        CARRY_EXPORT_PATH: Scoped(CarryExport(asker), "admin"),
+        CARRY_IMPORT_PATH: Scoped(CarryImport(asker), "admin"),
+        CARRY_SUMMARY_PATH: Scoped(CarrySummary(asker), "admin"),
+        EXPORT_PATH: Scoped(ConversationExport(asker), "read"),
+        FILES_PATH: Scoped(FileUpload(asker, pictures, files), "send"),
+        PICTURE_PATH: Scoped(FilePicture(asker, pictures), "read"),
+        FILE_PATH: Scoped(FileDownload(asker, files), "read"),
+        EVENTS_PATH: Scoped(ServerSentEvents(log), "read"),
+    }
+    streams: dict[str, ASGIApp] = {EVENTS_PATH: Scoped(WebSocketEvents(log, answering), "read")}
+    return Router(PathTable(endpoints), PathTable(streams))
 
 
-class EscapedPaths:
-    """Lets paths be matched as they were sent: a label may hold a slash, which comes as %2F."""
+class Router:
+    """Leads each request to its endpoint, and each stream."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, endpoints: PathTable[ASGIApp], streams: PathTable[ASGIApp]) -> None:
+        self._endpoints = endpoints
+        self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if "raw_path" in scope:
-            scope = {**scope, "path": scope["raw_path"].decode("latin-1")}
-        await self._app(scope, receive, send)
+        table = self._endpoints if scope["type"] == "http" else self._streams
+        found = table.find(scope["raw_path"].decode("latin-1"))
+        if found is None:
+            await no_route(scope, receive, send)
+            return
+        endpoint, scope["path_params"] = found
+        await endpoint(scope, receive, send)
 
 
 class Scoped:

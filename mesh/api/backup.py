@@ -10,8 +10,8 @@ from contextlib import aclosing
 from typing import Protocol
 
 import msgspec
-from starlette.types import Receive, Scope
 
+from mesh.api.asgi import Receive, Scope
 from mesh.api.carry import Carrier, CarryEndpoint, Sending, next_piece
 from mesh.api.own_requests import MakeBackup, RestoreBackup
 from mesh.commands.answer import Answer

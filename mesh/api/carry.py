@@ -14,8 +14,8 @@ from typing import Protocol
 
 import msgspec
 import trio
-from starlette.types import Receive, Scope, Send
 
+from mesh.api.asgi import Receive, Scope, Send
 from mesh.api.parsing import query_fields
 from mesh.api.problems import Problem, problem, problem_of, problem_of_disk
 from mesh.api.responses import SAFE_HEADERS, send_json, send_problem, send_wrong_method

@@ -76,9 +76,19 @@ class OpenConnections:
             finally:
                 self._writes.pop(writing)
 
+    @property
+    def is_ending(self) -> bool:
+        """Say whether the daemon stops."""
+        return self._ends_at < math.inf
+
     def end_by(self, at: float) -> None:
-        """Let no write last beyond a time of trio's clock, begun or not: the daemon stops."""
+        """Let no write last beyond a time of trio's clock, begun or not: the daemon stops.
+
+        What is idle ends at once.
+        """
         self._ends_at = at
+        for living in self._idle:
+            living.cancel()
         for writing in self._writes:
             writing.deadline = min(writing.deadline, at)
 

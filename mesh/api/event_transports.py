@@ -7,8 +7,8 @@ that a client which only knows `Last-Event-ID` resumes as well.
 
 import msgspec
 import trio
-from starlette.types import Receive, Scope, Send
 
+from mesh.api.asgi import Receive, Scope, Send
 from mesh.api.event_log import EventLog, Line, Subscription
 from mesh.api.grant import grant_of
 from mesh.api.parsing import query_fields

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 import msgspec
-from starlette.types import Receive, Scope
 
+from mesh.api.asgi import Receive, Scope
 from mesh.api.carry import CarryEndpoint, Sending
 from mesh.api.export_html import HtmlWriter
 from mesh.api.parsing import path_fields, query_fields

@@ -12,8 +12,8 @@ from contextlib import nullcontext
 from typing import Annotated, Literal
 
 import msgspec
-from starlette.types import Receive, Scope
 
+from mesh.api.asgi import Receive, Scope
 from mesh.api.carry import CARRY_FILE, Carrier, CarryEndpoint, Sending, next_piece
 from mesh.api.large_files import FileKeeper
 from mesh.api.parsing import path_fields, query_fields

@@ -6,8 +6,7 @@ A scope holds those before it. `open` needs no token: whoever reaches the door m
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
-from starlette.types import Scope as AsgiScope
-
+from mesh.api.asgi import Scope as AsgiScope
 from mesh.errors import UserError
 
 if TYPE_CHECKING:

@@ -12,9 +12,8 @@ others. No other page is allowed anything, so there is no header by which it wou
 import re
 from typing import Final
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
 from mesh.api.access import Access
+from mesh.api.asgi import ASGIApp, Message, Receive, Scope, Send
 from mesh.api.grant import GRANT_KEY, SIGNED_OUT, Grant
 from mesh.api.page import is_api
 from mesh.api.paths import EVENTS_PATH
@@ -50,9 +49,6 @@ class UnixGuard:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
         hosts = values_of(scope, b"host")
         if len(hosts) != 1 or not UNIX_HOST.fullmatch(hosts[0]):
             refused = UserError("misdirected", "Name the host `mesh` or `localhost` here.")
@@ -74,9 +70,6 @@ class LoopbackGuard:
         self._hosts = frozenset(b"%s:%d" % (name, port) for name in names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
 
         async def send_guarded(message: Message) -> None:
             if message["type"].endswith("response.start"):

@@ -6,8 +6,7 @@ open. Whoever reads them learns what a neighbour of the node could count too.
 
 from typing import Final, Protocol
 
-from starlette.types import Receive, Scope, Send
-
+from mesh.api.asgi import Receive, Scope, Send
 from mesh.api.problems import problem_of
 from mesh.api.responses import send_json, send_problem, send_wrong_method
 from mesh.commands.answer import Answer

@@ -6,8 +6,7 @@ them: run our own scripts only, talk to this door only, and be shown in no frame
 
 from typing import Final
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
+from mesh.api.asgi import ASGIApp, Receive, Scope, Send
 from mesh.api.problems import problem
 from mesh.api.responses import send_json, send_problem, send_wrong_method
 from mesh.web.static_files import StaticFile, StaticFiles

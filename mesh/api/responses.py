@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 import msgspec
-from starlette.types import Scope, Send
 
+from mesh.api.asgi import Scope, Send
 from mesh.api.problems import Problem, problem
 from mesh.limits.api import API_CHUNK_BYTES
 

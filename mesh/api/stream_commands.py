@@ -9,7 +9,6 @@ that wait together and write texts are asked together, so that they share commit
 `API_STREAM_COMMANDS_MAX` wait nothing more is read, so a client that floods holds up itself alone.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -18,10 +17,11 @@ from typing import Annotated, Final
 import msgspec
 import trio
 from msgspec import Meta
-from starlette.types import Receive, Send
 
+from mesh.api.asgi import Receive, Send
 from mesh.api.grant import Grant
 from mesh.api.parsing import DECODING_ERRORS, path_fields, reason, request_of
+from mesh.api.path_table import PathTable
 from mesh.api.problems import Problem, problem, problem_of, problem_of_failure
 from mesh.api.request import Request
 from mesh.api.route import Method, Route
@@ -79,31 +79,22 @@ class _Table:
     """The routes that may be asked on a stream, by their paths."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
-        self._by_path: dict[str, dict[str, Route]] = {}
+        by_path: dict[str, dict[str, Route]] = {}
         for route in routes:
             if route.scope != "open" and not route.clears_site:
-                self._by_path.setdefault(route.path, {})[route.method] = route
-        # In the order of the table, as the server of HTTP looks for them, by their depth.
-        self._by_depth: dict[int, list[tuple[re.Pattern[str], dict[str, Route]]]] = {}
-        for path, methods in self._by_path.items():
-            at_depth = self._by_depth.setdefault(path.count("/"), [])
-            at_depth.append((_pattern(path), methods))
+                by_path.setdefault(route.path, {})[route.method] = route
+        self._paths = PathTable(by_path)
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """Return the route and the fields in its path, which are still escaped."""
-        for pattern, methods in self._by_depth.get(path.count("/"), ()):
-            found = pattern.fullmatch(path)
-            if found is None:
-                continue
-            if method not in methods:
-                allowed = ", ".join(methods)
-                raise UserError("method-not-allowed", f"This path takes {allowed} here.")
-            return methods[method], found.groupdict()
-        raise UserError("no-route", "There is nothing here that is asked on a stream.")
-
-
-def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path)))
+        found = self._paths.find(path)
+        if found is None:
+            raise UserError("no-route", "There is nothing here that is asked on a stream.")
+        methods, fields = found
+        if method not in methods:
+            allowed = ", ".join(methods)
+            raise UserError("method-not-allowed", f"This path takes {allowed} here.")
+        return methods[method], fields
 
 
 TABLE: Final = _Table(ROUTES)

@@ -57,8 +57,8 @@ API_ANSWER_FRAME_BYTES_MAX = 1_000_000
 """An answer to it. It leaves in one write with its time, and libraries take frames of 1 MiB."""
 
 API_STREAM_COMMANDS_MAX = 8
-"""Commands of one stream in hand. Of each stream the server reads 20 frames ahead (7 that wait, 10
-in the server's queue, 3 on their way): 160 MiB of all streams, if each is as long as it may be. To
+"""Commands of one stream in hand. Of each stream 9 frames are read ahead (7 that wait, one on its
+way to them, and one that is being read): 72 MiB of all streams, if each is as long as it may be. To
 those come 8 commands that are being done: a text may take four bytes a character, so 4 MiB of a
 stream and 256 MiB of all at the very most."""
 

@@ -269,8 +269,7 @@ async def test_a_client_that_sends_no_body_is_told_and_cut(
     assert not serving.stopping.is_set()
 
 
-async def test_the_same_holds_over_http_2(serving: Serving) -> None:
-    # Hypercorn upgrades clear connections; the guard must hold there as well.
+async def test_the_same_holds_of_who_would_go_on_in_http_2(serving: Serving) -> None:
     async with await trio.open_unix_socket(serving.path) as stream:
         await stream.send_all(
             b"GET /v1/status HTTP/1.1\r\nHost: evil.test\r\nConnection: Upgrade, HTTP2-Settings\r\n"

@@ -4,11 +4,7 @@ Each was seen to succeed where its rule was taken out.
 """
 
 import logging
-from collections.abc import AsyncIterator
 
-import h2.config
-import h2.connection
-import h2.events
 import httpx2
 import pytest
 import trio
@@ -214,86 +210,21 @@ async def test_nothing_secret_is_logged(door: Door, caplog: pytest.LogCaptureFix
     assert not any(secret in said for secret in (code, token, "of-somebody-else"))
 
 
-async def http2_status(door: Door, headers: list[tuple[str, str]]) -> AsyncIterator[str]:
-    """Yield the statuses that an HTTP/2 connection in clear is answered."""
-    connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding=None))
-    async with await trio.open_tcp_stream("127.0.0.1", door.port) as stream:
-        connection.initiate_connection()
-        connection.send_headers(1, headers, end_stream=True)
-        await stream.send_all(connection.data_to_send())
-        with trio.move_on_after(5):
-            async for piece in stream:
-                for event in connection.receive_data(piece):
-                    if isinstance(event, h2.events.ResponseReceived):
-                        yield dict(event.headers)[b":status"].decode()
-                        return
+async def test_http_2_is_not_spoken(door: Door) -> None:
+    with trio.fail_after(60):
+        answered = await door.exchange("PRI * HTTP/2.0", [], b"SM\r\n\r\n\0\0\0\4\0\0\0\0\0")
+    assert (answered.status, answered.body) == (505, b"")
 
 
 @pytest.mark.parametrize(
-    "authority, extra, status",
-    [
-        ("{host}", [], "401"),
-        ("{host}", [("authorization", "Bearer {token}")], "200"),
-        ("evil.test", [("authorization", "Bearer {token}")], "421"),
-        ("{host}", [("authorization", "Bearer {token}"), ("origin", "http://evil.test")], "403"),
-        ("{host}", [("authorization", "Bearer {token}"), ("sec-fetch-site", "cross-site")], "403"),
-    ],
+    "host, is_signed_in, status",
+    [("{host}", False, 401), ("{host}", True, 200), ("evil.test", True, 421)],
 )
-async def test_http_2_is_held_to_the_same_rules(
-    door: Door, authority: str, extra: list[tuple[str, str]], status: str
+async def test_an_upgrade_to_http_2_is_passed_over(
+    door: Door, host: str, is_signed_in: bool, status: int
 ) -> None:
-    token = await door.sign_in()
-    headers = [(":method", "GET"), (":path", "/v1/status"), (":scheme", "http")]
-    headers.append((":authority", authority.format(host=door.host)))
-    headers += [(name, value.format(token=token)) for name, value in extra]
-    assert [told async for told in http2_status(door, headers)] == [status]
-
-
-async def test_an_http_2_page_without_a_window_cannot_hold_up_the_stop(
-    serving: Serving, door: Door, autojump_clock: trio.testing.MockClock
-) -> None:
-    serving.node.answer(AddContact("mesh:Ben"))
-    for _ in range(100):
-        serving.node.receive("Ben", "x" * 50_000)
-    token = await door.sign_in()
-    connection = h2.connection.H2Connection()
-    connection.local_settings.initial_window_size = 0
-    async with await trio.open_tcp_stream("127.0.0.1", door.port) as stream:
-        connection.initiate_connection()
-        headers = [(":method", "GET"), (":path", "/v1/messages?limit=1000"), (":scheme", "http")]
-        headers += [(":authority", door.host), ("authorization", f"Bearer {token}")]
-        connection.send_headers(1, headers, end_stream=True)
-        await stream.send_all(connection.data_to_send())
-        await stream.receive_some()
-        await stream.send_all(connection.data_to_send())
-        await trio.testing.wait_all_tasks_blocked(0.01)
-        serving.stopping.set()
-        with trio.fail_after(API_GRACE_MS / 1_000 + 1):
-            await door.stopped.wait()
-
-
-@pytest.mark.parametrize("host, status", [("{host}", 401), ("evil.test", 421)])
-async def test_an_upgrade_to_http_2_is_held_to_the_same_rules(
-    door: Door, host: str, status: int
-) -> None:
-    lines = [f"Host: {host.format(host=door.host)}", "Connection: Upgrade, HTTP2-Settings"]
-    lines += ["Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA"]
-    head = "\r\n".join(["GET /v1/status HTTP/1.1", *lines, "", ""]).encode()
-    connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding=None))
-    connection.initiate_upgrade_connection()
-    async with await trio.open_tcp_stream("127.0.0.1", door.port) as stream:
-        await stream.send_all(head)
-        received = b""
-        with trio.fail_after(60):
-            while b"\r\n\r\n" not in received:
-                received += await stream.receive_some()
-            first, _, rest = received.partition(b"\r\n\r\n")
-            assert first.startswith(b"HTTP/1.1 101")
-            await stream.send_all(connection.data_to_send())
-            while True:
-                for event in connection.receive_data(rest):
-                    if isinstance(event, h2.events.ResponseReceived):
-                        assert dict(event.headers)[b":status"] == b"%d" % status
-                        return
-                rest = await stream.receive_some()
-                assert rest, "the connection ended without an answer"
+    if is_signed_in:
+        await door.sign_in()
+    headers = {"Host": host.format(host=door.host), "Connection": "Upgrade, HTTP2-Settings, close"}
+    headers |= {"Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAoAAAAAIAAAAA"}
+    assert (await door.ask("GET", "/v1/status", headers)).status == status

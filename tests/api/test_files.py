@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 import trio
-from starlette.types import Message, Scope
 
+from mesh.api.asgi import Message, Scope
 from mesh.api.files import FileDownload, FilePicture, FileUpload, range_of
 from mesh.commands.answer import Answer
 from mesh.commands.carry import CarryCommand

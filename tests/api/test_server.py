@@ -162,17 +162,18 @@ async def test_idle_connections_make_room_the_longest_idle_first(
         streams.append(await opened(serving, sent))
         if sent == STATUS:
             assert await is_answered(streams[-1])
+    newcomers = []
     for ended in range(2):
-        async with await opened(serving, STATUS) as newcomer:
-            assert await is_answered(newcomer)
-            with suppress(trio.BrokenResourceError):
-                # What it had sent and nobody had read is told as a connection that broke.
-                assert await streams[ended].receive_some() == b""
-            await streams[ended].aclose()
+        newcomers.append(await opened(serving, STATUS))
+        assert await is_answered(newcomers[-1])
+        with suppress(trio.BrokenResourceError):
+            # What it had sent and nobody had read is told as a connection that broke.
+            assert await streams[ended].receive_some() == b""
+        await streams[ended].aclose()
     # Whoever listens is not idle, and neither is who came in time.
     serving.node.answer(AddContact("mesh:Ben"))
     assert b"contact-added" in await listening.receive_some()
-    await closed([listening, *streams[2:]])
+    await closed([listening, *newcomers, *streams[2:]])
 
 
 async def test_who_comes_while_all_are_busy_is_told_so(serving: Serving) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.bench import (
     admission,
+    api,
     daemons,
     embedded,
     fifty,
@@ -51,6 +52,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("benches", nargs="*", metavar="BENCH", help=f"some of: {', '.join(NAMES)}")
     parser.add_argument("--messages", type=int, default=200, help="for each latency")
     parser.add_argument("--rate-messages", type=int, default=1_000, help="for each rate")
+    parser.add_argument("--requests", type=int, default=400, help="to the API, of each kind")
     parser.add_argument("--held", type=int, default=1_000, help="messages held for one away")
     parser.add_argument("--links", type=int, default=8, help="links of the idle node")
     parser.add_argument("--idle-seconds", type=float, default=60)
@@ -106,6 +108,7 @@ NAMES = (
     "questions",
     "reconcile",
     "embedded",
+    "api",
     "hop",
     "relays",
     "files",
@@ -169,6 +172,7 @@ def all_benches(options: argparse.Namespace, scratch: Path) -> dict[str, Bench]:
         "embedded": lambda: embedded.rows(
             place("embedded"), options.messages, options.rate_messages
         ),
+        "api": lambda: api.rows(place("api"), options.requests),
         "hop": lambda: hop(place("hop")),
         "relays": lambda: relays(place("relays")),
         "files": lambda: files.rows(place("files")),

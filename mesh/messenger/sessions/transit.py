@@ -69,7 +69,6 @@ class Transit:
         self._messages = vault.entries
         self._blocks = vault.blocks
         self._exchanges = vault.exchanges
-        self._steps = vault.steps
         self._retirements = retirements
         self._pending_events = pending_events
         # Sealed and not expired: the message of each envelope, None for what is no message.
@@ -229,15 +228,9 @@ class Transit:
     ) -> None:
         """A contact names a message inside the encryption: they opened it, if it is ours."""
         message = self._messages.find_by_id(direct_conversation(contact), id_)
-        if message is None or not message.is_mine:
-            return
-        # What never left for them they cannot have read, whatever they say.
-        was_sealed = message.lapses is not None or message.state not in ON_ITS_WAY
-        if message.state == "withdrawn":
-            # Its envelopes are known to their end, and that somebody had one stays known.
-            states = [state for state, _ in self._steps.of_message(message.number)]
-            was_sealed = "carried" in states or bool(self._rows.of_message(message.number))
-        if was_sealed:
+        # What was never sealed they cannot have read, whatever they say. What was sealed may have
+        # gone ways of which nothing is known here, and come long after its envelope lapsed.
+        if message is not None and message.is_mine and message.was_sealed:
             self._opened_by_them(message, state)
 
     def withdraw(self, message: int, *, now: Instant) -> None:

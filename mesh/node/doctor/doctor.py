@@ -42,7 +42,7 @@ from mesh.peering.segments import OwnNetworks
 from mesh.storage.connection import connect_to_read
 from mesh.storage.store.link_state import LinkStateRows
 
-_LIBRARIES = ("trio", "zeroconf", "cryptography", "pynacl", "sqlcipher3", "msgspec", "hypercorn")
+_LIBRARIES = ("trio", "zeroconf", "cryptography", "pynacl", "sqlcipher3", "msgspec", "h11")
 
 
 _MIB: Final = 1024 * 1024

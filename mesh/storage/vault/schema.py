@@ -11,6 +11,7 @@ from mesh.storage.vault.at_hand import AT_HAND
 from mesh.storage.vault.authors import AUTHORS
 from mesh.storage.vault.conversations import DRAFT_REPLIES
 from mesh.storage.vault.direct_files import DIRECT_FILES
+from mesh.storage.vault.entries import WAS_SEALED
 from mesh.storage.vault.entries_schema import ENTRIES
 from mesh.storage.vault.files import FILE_LOOKS, FILES
 from mesh.storage.vault.first_schema import VERSION_1
@@ -482,5 +483,6 @@ VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     HIDDEN_SINCE,
     TIMERS_BEGUN_EARLY,
     ACCEPTS,
+    WAS_SEALED,
     _FEWER_PAGES,
 )
