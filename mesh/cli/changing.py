@@ -16,6 +16,7 @@ from mesh.commands.item_commands import (
     ClosePoll,
     EditItem,
     ForgetItem,
+    HideItem,
     PinItem,
     ReactToItem,
     RemindOfCheckIn,
@@ -55,6 +56,7 @@ Change = (
     | EditItem
     | RetractItem
     | ForgetItem
+    | HideItem
     | ReactToItem
     | PinItem
     | Vote

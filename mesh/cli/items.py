@@ -23,7 +23,7 @@ from mesh.cli.cards import (
 )
 from mesh.cli.layout import lasting, plural, size, when
 from mesh.cli.memberships import sentence
-from mesh.cli.messages import INDENT, on_devices, remarks, words_of
+from mesh.cli.messages import INDENT, SLOW_S, on_devices, remarks, words_of
 from mesh.cli.names import marked
 from mesh.cli.sanitise import LINE_ENDS, clean, clean_line
 from mesh.commands.files import FileAnswer
@@ -210,6 +210,8 @@ def words_of_gone(item: ItemAnswer, name: str) -> str:
     """Say why an item has no words."""
     if item.gone == "retracted":
         return "(deleted by me)" if item.author.is_mine else f"(deleted by {name})"
+    if item.gone == "hidden" and item.hidden is not None:
+        return f"(hidden by {'me' if item.hidden.is_me else clean_line(item.hidden.label)})"
     return GONE.get(item.gone, f"({clean_line(item.gone)})")
 
 
@@ -224,7 +226,9 @@ def all_remarks(item: ItemAnswer) -> list[str]:
         )
     if item.edited is not None:
         often = f"edited {item.edited.count} times, last " if item.edited.count > 1 else "edited "
-        told.append(often + when(item.edited.at))
+        is_slow = item.edited.received - item.edited.at > SLOW_S
+        came = f", opened {when(item.edited.received)}" if is_slow else ""
+        told.append(often + when(item.edited.at) + came)
     if item.is_pinned:
         told.append("pinned")
     if item.disappears:

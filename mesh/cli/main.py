@@ -73,6 +73,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "edit": ("mesh.cli.commands.edit", "edit", "Give a message of yours other words"),
     "forward": ("mesh.cli.commands.forward", "forward", "Send a message on, with its files"),
     "delete": ("mesh.cli.commands.delete", "delete", "Delete a message, here and with others"),
+    "hide": ("mesh.cli.commands.hide", "hide", "Hide a message of a group for all in it"),
     "react": ("mesh.cli.commands.react", "react", "React to a message with emoji"),
     "who": ("mesh.cli.commands.who", "who", "Name all who reacted, voted or answered"),
     "pin": ("mesh.cli.commands.react", "pin", "Keep a message at hand for both"),

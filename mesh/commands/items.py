@@ -64,10 +64,11 @@ class ReplyAnswer(Answer, frozen=True, kw_only=True):
 
 
 class EditedAnswer(Answer, frozen=True, kw_only=True):
-    """The count of edits, and when the shown one was written."""
+    """The count of edits, when the shown one was written, and when it came here; 0: it is ours."""
 
     count: int
     at: int
+    received: int = 0
 
 
 class ReactionAnswer(Answer, frozen=True, kw_only=True):

@@ -384,6 +384,7 @@ class VaultHalf(Part):
                     return _no_own_room()
                 return messenger.command(command, now=now)
         except UserError as error:
+            messenger.taken_back()
             return error
 
 

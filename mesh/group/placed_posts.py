@@ -322,10 +322,17 @@ def may_stand_under(
             return not outsiders or not post.entry_heads
         case Hello():
             return not outsiders or (post.tokens is None and not post.entry_heads)
-        case Supply() | BundlePost() | Knock():
+        case Supply():
+            return is_fit or (gives_entries_alone(post) and not outsiders)
+        case BundlePost() | Knock():
             return is_fit
         case UnknownPost():
             raise AssertionError("nobody writes what he does not know")
+
+
+def gives_entries_alone(supply: Supply) -> bool:
+    """Say whether a supply answers a need by entries, and tells nothing else."""
+    return bool(supply.need_prefix) and not (supply.posts or supply.had or supply.bundles)
 
 
 def removed_by(author: VerifyKey, post: bytes) -> list[VerifyKey]:

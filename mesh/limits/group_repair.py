@@ -55,6 +55,10 @@ ANSWERS_WAITING_MAX: Final = 1_024
 ANSWER_BYTES_MAX: Final = 65_536
 """Entries that one need is answered by: what lies between what it names and what its author has."""
 
+ANSWER_EPOCHS_MAX: Final = 4
+"""Epochs of before under which one need is answered, the newest: each is looked through for what
+may be given under it."""
+
 ANSWER_BYTES_PER_DAY_MAX: Final = 8 * ANSWER_BYTES_MAX
 """Entries, operations and bundles handed to one member in a day, since any member may ask for all
 that he could read."""

@@ -163,6 +163,15 @@ KNOCKS_AT_ONCE_MAX = 128
 epoch: each epoch costs all operations and more anew, and one for 128 takes its maker 0.2 s.
 """
 
+ACCEPTS_AT_ONCE_MAX = KNOCKS_AT_ONCE_MAX
+"""So many contacts who accepted come in with one epoch, for the same reason."""
+
+ACCEPTS_GATHERED_MS = 2_000
+"""Who accepts so soon after another one was added comes in together with all who do: one epoch each
+would be too much for a node that finds a hundred words at once. Nobody notices: a welcome waits for
+longer.
+"""
+
 RIDING_RECORDS_MAX = 8
 """Of so many who are added the operation rides in the pages of their epoch, in 2 kB of each. Those
 of more are supplied under it once, to all: 64 of them would be 13 kB more in each page.

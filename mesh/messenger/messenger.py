@@ -207,10 +207,15 @@ class Messenger:
         """The keys by which contacts and we recognise each other inside a link."""
         return link_keys(self._vault.contacts, self.parts.sessions)
 
-    def take_effects(self) -> list[Effect]:
-        """Return what is to be done and told after the commit."""
-        parts, pending_events = self.parts, self._pending_events
+    def taken_back(self) -> None:
+        """Keep nothing that was read since a savepoint: what was written there is gone."""
         self._vault.begin()
+
+    def take_effects(self) -> list[Effect]:
+        """Return what is to be done and told after the commit: with the rows that were read for
+        it, since whoever wrote one since has dropped it.
+        """
+        parts, pending_events = self.parts, self._pending_events
         if self.person is not None and pending_events.has_changes:
             self.person.groups.tell_changed()
             for file in pending_events.take_changed_files():

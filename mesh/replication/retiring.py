@@ -128,6 +128,10 @@ class Retiring:
             dropped += self._orphans.pop(next(iter(self._orphans)))
         return [one.element for one in dropped]
 
+    def has_orphans_of(self, envelope: EnvelopeId) -> bool:
+        """Say whether any came before their envelope."""
+        return envelope in self._orphans
+
     def take_orphans(self, envelope: EnvelopeId) -> tuple[Retirement, ...]:
         """The envelope is here: these can be checked."""
         return self._orphans.pop(envelope, ()) if self._orphans else ()

@@ -77,9 +77,10 @@ class CutFaults:
             at_s = end_s + together_s
 
     def _plan_cut(self, cut: Cut, at_s: float, end_s: float, reset_share: float) -> None:
-        self.loop.at(_us(at_s), partial(self._cut, cut, _us(end_s), reset_share))
+        self.loop.at(_us(at_s), partial(self.begin, cut, _us(end_s), reset_share))
 
-    def _cut(self, cut: Cut, end: int, reset_share: float) -> None:
+    def begin(self, cut: Cut, end: int, reset_share: float) -> None:
+        """Cut now, and heal at an instant."""
         self.counters.cuts += 1
         self.latest = cut
         self.cut()

@@ -223,7 +223,7 @@ class Faults:
             case Clocks():
                 self._plan_clock(fault, node, chance, when)
             case Locks():
-                self.targets.loop.at(when, partial(self._lock, node))
+                self.targets.loop.at(when, partial(self.lock, node))
                 self.targets.loop.at(when + _lasting(fault, chance), node.unlock)
             case Blocks():
                 end = when + _lasting(fault, chance)
@@ -238,11 +238,12 @@ class Faults:
         is_silent = chance.is_true(fault.silent_share)
         is_within = chance.is_true(fault.within_batch_share)
         statements = 1 + chance.below(STATEMENTS_BEFORE_CRASH_MAX) if is_within else None
-        self.targets.loop.at(when, partial(self._strike, node, is_silent, statements, down_us))
+        self.targets.loop.at(when, partial(self.strike, node, is_silent, statements, down_us))
 
-    def _strike(
+    def strike(
         self, node: VirtualNode, is_silent: bool, statements: int | None, down_us: int
     ) -> None:
+        """A node that runs crashes, perhaps within so many statements, and starts again later."""
         if node.is_up:
             crash = partial(self._crash, node, is_silent, statements, down_us)
             self.before_crash(node, partial(self.targets.loop.after, 0, crash))
@@ -293,7 +294,8 @@ class Faults:
 
     # --- Users and clocks ------------------------------------------------------------------------
 
-    def _lock(self, node: VirtualNode) -> None:
+    def lock(self, node: VirtualNode) -> None:
+        """Somebody locks their vault."""
         self.counters.locks += 1
         node.lock()
 

@@ -149,7 +149,8 @@ class GroupSealings:
             self._require_members(group, epoch.id, "what was held and read")
             return
         post = decode_placed(row.data)
-        if row.epoch is None:
+        if row.epoch is None or isinstance(post, Supply):
+            # Supplies of entries alone go under an epoch of before too.
             self._require_members(group, epoch.id, type(post).__name__)
         if isinstance(post, KeyPage):
             self._require_fair(group, epoch, post)

@@ -135,6 +135,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """None where nothing can lapse."""
     other_release: OtherRelease | None = None
     """None where all nodes ran this one."""
+    installed: list[str] = []
+    """The additions of packages: each is `workload 'NAME' of PACKAGE VERSION`."""
 
 
 def _crypto(world: World) -> str:
@@ -214,6 +216,7 @@ def make_report(
         sometimes=coverage_of(world),
         survived=_survived(world),
         other_release=other_release(world),
+        installed=[str(found) for _, found in world.installed],
     )
 
 
@@ -259,6 +262,7 @@ def render(report: Report) -> str:
         )
     if report.other_release is not None:
         lines.append(other_release_text(report.other_release))
+    lines += [f"installed  {one}" for one in report.installed]
     if report.survived is not None:
         lines.append(_survived_text(report.survived))
     if report.latency:

@@ -90,14 +90,18 @@ def wants_real_crypto(scenario: Scenario) -> bool:
     return scenario.nodes <= REAL_CRYPTO_NODES_MAX
 
 
-def scenario_of(request: Request) -> Scenario:
-    """The scenario that a request is for; UserError if it cannot be run."""
+def scenario_of(request: Request, given: Scenario | None = None) -> Scenario:
+    """The scenario that a request is for, or the given one as the request wants it.
+
+    UserError if it cannot be run.
+    """
     settings = parse_settings(request.settings)
     for path, values in settings.items():
         if len(values) > 1:
             raise UserError("bad-setting", f"A run takes one value for {path}; sweep takes many.")
     one_each = {path: values[0] for path, values in settings.items()}
-    return with_settings(_adapted(load_scenario(request.name), request), one_each)
+    scenario = load_scenario(request.name) if given is None else given
+    return with_settings(_adapted(scenario, request), one_each)
 
 
 def options_of(request: Request, scenario: Scenario) -> Options:
@@ -183,4 +187,10 @@ def _adapted(scenario: Scenario, request: Request) -> Scenario:
         else fault
         for fault in scenario.faults
     )
-    return msgspec.structs.replace(scenario, workload=workload, faults=faults)
+    installed = tuple(
+        msgspec.structs.replace(
+            table, between_s=(min(table.between_s[0], end_s), min(table.between_s[1], end_s))
+        )
+        for table in scenario.installed
+    )
+    return msgspec.structs.replace(scenario, workload=workload, faults=faults, installed=installed)

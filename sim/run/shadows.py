@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from functools import partial
 
+import msgspec
+
 from sim.hosts.host import Host
 from sim.hosts.host_factory import HostFactory
 from sim.hosts.shadows import Shadowing
 from sim.kernel.entropy import SeededEntropy
 from sim.kernel.trace import Trace
+from sim.schema.scenario import Scenario
 from sim.users.prior_contacts import PriorContacts
 
 
@@ -48,3 +51,12 @@ def frames_beside_shadows(hosts: Mapping[int, Host]) -> int:
     """Return how many frames were held against those of shadows."""
     found = [host.shadowing for host in hosts.values() if host.shadowing is not None]
     return sum(shadowing.frames_count for shadowing in found)
+
+
+def where_shadows_can_follow(scenario: Scenario) -> Scenario:
+    """Links that make no secret, or shadows would use a key and nonce again; and nobody looks for
+    others nearby, which only their own node shows, nor does chores, of which that is one.
+    """
+    wire = msgspec.structs.replace(scenario.wire, noise=False)
+    workload = msgspec.structs.replace(scenario.workload, nearby_share=0, chores_per_second=0)
+    return msgspec.structs.replace(scenario, wire=wire, workload=workload)

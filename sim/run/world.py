@@ -37,7 +37,8 @@ from sim.observers.in_transit import InTransit
 from sim.observers.observers import Observers
 from sim.releases.release import started_release
 from sim.releases.released_host import hosts_of
-from sim.run.shadows import cast_shadows
+from sim.run.shadows import cast_shadows, where_shadows_can_follow
+from sim.run.stage import Stages, found_installed
 from sim.schema.scenario import Scenario, as_drawn
 from sim.topology.changes import TopologyChanges
 from sim.topology.topology import Layout, lay_out
@@ -100,7 +101,7 @@ class World:
         seed = options.seed
         scenario = as_drawn(scenario, seed)
         if scenario.shadows:
-            scenario = _where_shadows_can_follow(scenario)
+            scenario = where_shadows_can_follow(scenario)
         cloned = [original for _, original in cloned_nodes(scenario, seed)]
         layout = _layout(scenario, cloned, seed)
         lasts_s = max(scenario.lasts_s, layout.ends_at / 1_000_000)
@@ -113,8 +114,8 @@ class World:
         self.trace = Trace() if trace is None else trace
         self.message_log = MessageLog(marker=SeededEntropy(seed, "marker").draw(MARKER_BYTES).hex())
         self.sums = Sums()
-        self._has_begun = False
-        self._looked_at = 0
+        self.installed = found_installed(scenario)
+        self._has_begun, self._looked_at = False, 0
         self.compromised: dict[int, None] = {}
         """Nodes that were taken over while the world ran."""
         self._bug = NO_BUG if options.bug is None else BUGS[options.bug]
@@ -272,6 +273,9 @@ class World:
         self.group_doings.plan()
         self.chores.plan()
         self.faults.plan()
+        Stages(self.loop, self.users, self.mail_workload, self.faults, self.options.seed).plan(
+            self.installed
+        )
         self.topology_changes.plan(self.rests_at)
         self.loop.after(WATCH_US, self._look)
         if self.scenario.workload.groups is not None:
@@ -453,15 +457,6 @@ class World:
             then()
         else:
             node.ask(AskStatus(), answered)
-
-
-def _where_shadows_can_follow(scenario: Scenario) -> Scenario:
-    """Links that make no secret, or shadows would use a key and nonce again; and nobody looks for
-    others nearby, which only their own node shows, nor does chores, of which that is one.
-    """
-    wire = msgspec.structs.replace(scenario.wire, noise=False)
-    workload = msgspec.structs.replace(scenario.workload, nearby_share=0, chores_per_second=0)
-    return msgspec.structs.replace(scenario, wire=wire, workload=workload)
 
 
 def _chores(world: World) -> Chores:

@@ -32,6 +32,7 @@ from sim.schema.fault_tables import (
     Wipes,
 )
 from sim.schema.group_table import GroupTable
+from sim.schema.installed_table import Installed
 from sim.schema.swarm import AnyFault, Swarm, drawn_adversaries, drawn_faults
 from sim.schema.topology_tables import (
     DEFAULT_KIND,
@@ -199,6 +200,8 @@ class Scenario(Strict, frozen=True, kw_only=True):
     faults: tuple[AnyFault, ...] = ()
     swarm: Swarm | None = None
     """Faults that are drawn from the seed, beside those that are named."""
+    installed: tuple[Installed, ...] = ()
+    """The additions of installed packages."""
     expect: Expect = Expect()
     only: Only = Only()
     hostile: tuple[AdversaryTable, ...] = ()
@@ -234,6 +237,7 @@ class Scenario(Strict, frozen=True, kw_only=True):
         arrives.
         """
         ends_s = [fault.ends_s for fault in self.faults]
+        ends_s += [table.between_s[1] for table in self.installed]
         return max([self.lasts_s, self.workload.write_between_s[1], *ends_s])
 
 
@@ -269,9 +273,18 @@ def parse_scenario(text: str) -> Scenario:
     """Read one from TOML; UserError says what is wrong and where."""
     try:
         tables = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError("bad-scenario", f"The scenario cannot be read: {error}.") from None
+    return scenario_of_tables(tables)
+
+
+def scenario_of_tables(tables: dict[str, object]) -> Scenario:
+    """Read one from the tables of a TOML file; UserError says what is wrong and where."""
+    try:
         topology = tables.get("topology")
         if isinstance(topology, dict):
-            topology.setdefault("kind", DEFAULT_KIND)
+            topology = {"kind": DEFAULT_KIND, **topology}
+            tables = {**tables, "topology": topology}
         return scenario_from(tables)
     except (ValueError, RecursionError) as error:
         raise UserError("bad-scenario", f"The scenario cannot be read: {error}.") from None

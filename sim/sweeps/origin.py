@@ -15,6 +15,8 @@ from typing import Final
 
 import msgspec
 
+from sim.installed import installed_packages
+
 PACKAGE: Final = "mesh-messenger"
 LOCK_BYTES: Final = 6
 UNKNOWN_COMMIT: Final = "unknown"
@@ -58,10 +60,11 @@ def require_origin(wanted: Origin) -> None:
 def lock_here() -> str:
     """Return a name of Python's version and of those of all libraries that a run can come to use.
 
-    Those for tables alone are none of them, also where another library can come to use them too.
+    Packages that add something to the simulator are among them. Those for tables alone are not,
+    also where another library can come to use them too.
     """
     found: dict[str, str] = {}
-    left, passed_over = [PACKAGE], set[str]()
+    left, passed_over = [PACKAGE, *installed_packages()], set[str]()
     while left:
         name = left.pop()
         try:

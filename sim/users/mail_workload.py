@@ -170,6 +170,12 @@ class MailWorkload:
         length = chance.between(*text_letters)
         start = chance.below(FILLER_BYTES)
         text = self._filler[start : start + length]
+        self.write_text(user, recipient, key, text, is_probe=is_probe)
+
+    def write_text(
+        self, user: User, recipient: int, key: str, text: str, *, is_probe: bool = False
+    ) -> None:
+        """One user writes this to a contact."""
         now = self._loop.now
         logged = self._message_log.ask(user.index, recipient, text, now, is_probe=is_probe)
         keep_for, confirmed = self._workload.keep_for, partial(self._confirmed, user, logged)

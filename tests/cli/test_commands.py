@@ -85,6 +85,7 @@ def test_every_command_below_has_help_with_an_example(mesh: Mesh, command: tuple
         ("forward", "1", "a"),
         ("delete", "1", "--yes"),
         ("delete", "1", "--for-me", "--yes"),
+        ("hide", "1"),
         ("react", "1", "👍"),
         ("who", "1"),
         ("pin", "1"),

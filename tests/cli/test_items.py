@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from mesh.cli.items import lines_of, summary
 from mesh.cli.layout import when
+from mesh.cli.messages import SLOW_S
 from mesh.cli.sanitise import is_hidden
 from mesh.commands.devices import DevicesAnswer
 from mesh.commands.files import FileAnswer
@@ -142,6 +143,19 @@ def test_what_holds_for_a_text_stands_beside_it() -> None:
     assert shown(drawn) == [f"{HEAD}: Hello  {told}  [disappears 1 h 0 min after it is read]"]
     running = item(timer=3_600, disappears=NOW, forwarded="", edited=EditedAnswer(count=1, at=NOW))
     assert shown(running) == [f"{HEAD}: Hello  [forwarded]  [edited {AT}]  [disappears {AT}]"]
+
+
+def test_who_hides_something_is_named() -> None:
+    for is_me, words in ((False, "(hidden by Carl)"), (True, "(hidden by me)")):
+        by = PersonAnswer(key=KEY, label="Carl", is_me=is_me)
+        assert words in shown(item(gone="hidden", text="secret", hidden=by))[0]
+
+
+def test_an_edit_that_came_late_says_when() -> None:
+    slow = EditedAnswer(count=1, at=NOW - SLOW_S - 1, received=NOW)
+    assert shown(item(edited=slow))[0].endswith(f", opened {AT}]")
+    at_once = EditedAnswer(count=1, at=NOW - SLOW_S, received=NOW)
+    assert "opened" not in shown(item(edited=at_once))[0]
 
 
 @pytest.mark.parametrize(

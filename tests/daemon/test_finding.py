@@ -1,4 +1,4 @@
-"""Finding, exporting and sending later: `mesh` and a real daemon over its socket."""
+"""Finding, hiding, exporting and sending later: `mesh` and a real daemon over its socket."""
 
 import json
 import os
@@ -12,6 +12,8 @@ from mesh.api.own_requests import Lock, Unlock
 from mesh.cli.main import run
 from mesh.client import Client
 from mesh.commands.answer import Done
+from mesh.commands.item_commands import AskItems
+from mesh.commands.items import ItemsAnswer
 from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer, SendMessage
 from mesh.commands.scheduled import AskScheduled, ScheduledAnswer, ScheduledAnswers, ScheduleText
 from tests.daemon.processes import Household
@@ -86,6 +88,22 @@ def test_files_are_listed_page_by_page_with_the_number_to_save_them(
     assert mesh(capfd, "delete", number, "--yes")[0] == 0
     assert "list.txt" not in mesh(capfd, "files", "me")[1]
     assert mesh(capfd, "files", "Nobody")[0] == 5
+
+
+def test_an_admin_hides_what_was_said_in_a_group_and_shows_it_again(
+    client: Client, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert mesh(capfd, "group", "create", "Crew")[0] == 0
+    assert mesh(capfd, "send", "Crew", "not for all")[0] == 0
+    [number] = [one.number for one in client.ask(AskItems("Crew"), ItemsAnswer).items if one.text]
+    assert mesh(capfd, "hide", str(number))[0] == 0
+    _, out, _ = mesh(capfd, "read", "Crew")
+    assert ("(hidden by me)" in out, "not for all" in out) == (True, False)
+    assert mesh(capfd, "hide", str(number), "--off")[0] == 0
+    assert "not for all" in mesh(capfd, "read", "Crew")[1]
+    # With oneself there is nobody to hide from.
+    code, _, err = mesh(capfd, "hide", str(*write(client, "a note")))
+    assert (code, "Hiding is for groups" in err) == (1, True)
 
 
 def test_a_conversation_becomes_a_file_for_its_person_alone(

@@ -238,6 +238,20 @@ def test_what_shows_words_or_names_goes_under_a_fit_epoch_only(post: PlacedPost)
     assert not may_stand_under(post, is_fit=False)
 
 
+def test_entries_that_were_asked_for_go_under_keys_of_before_by_themselves() -> None:
+    answer = msgspec.structs.replace(SUPPLY, posts=[], had=[], bundles=[])
+    assert SUPPLY.entries
+    assert SUPPLY.need_prefix
+    assert may_stand_under(answer, is_fit=False)
+    assert not may_stand_under(answer, is_fit=False, outsiders=(EVE.vk,))
+    for beside in ({"posts": SUPPLY.posts}, {"had": SUPPLY.had}, {"bundles": SUPPLY.bundles}):
+        (told,) = beside.values()
+        assert told
+        assert not may_stand_under(msgspec.structs.replace(answer, **beside), is_fit=False)
+    unasked = msgspec.structs.replace(answer, need_prefix=b"")
+    assert not may_stand_under(unasked, is_fit=False)
+
+
 def test_who_is_no_member_learns_no_ids_of_entries_and_no_tokens() -> None:
     outsiders = (EVE.vk,)
     for post in (

@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from mesh.api.doors import door_of
+from mesh.api.stream import Hello
 from mesh.client import Client
 from mesh.commands.answer import Answer
 from mesh.commands.contacts import ContactAnswer
@@ -265,6 +266,25 @@ class Node:
             "PYTHONDONTWRITEBYTECODE": "1",
             **self.more_environment,
         }
+
+
+def epoch_of(node: Node) -> str:
+    """Return the name of the program that runs; empty while one ends and the next begins."""
+    try:
+        hello = next(node.client.events(), None)
+    except UserError:
+        return ""
+    return hello.epoch if isinstance(hello, Hello) else ""
+
+
+def wait_for_next_program(node: Node, former: str) -> None:
+    """Wait until a node that was locked goes on in another program."""
+    eventually(
+        lambda: epoch_of(node),
+        lambda now: now not in ("", former),
+        within_s=UP_WITHIN_S,
+        what="the next program",
+    )
 
 
 def is_running(node: Node) -> bool:

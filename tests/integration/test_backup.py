@@ -1,7 +1,8 @@
 """A backup put back on another machine, and the former one started again beside it."""
 
+import contextlib
+import time
 from functools import partial
-from operator import le
 from pathlib import Path
 
 import msgspec
@@ -131,6 +132,30 @@ def check_former(anna: Node, other: Node, ben: Node) -> None:
     assert "former machine" in told.stderr
 
 
+def part_of(file: Path) -> Path:
+    """Return where a backup is written until it is whole."""
+    return file.with_name(f"{file.name}.part")
+
+
+def killed_at(node: Node, file: Path, written_bytes: int) -> bool:
+    """Kill a backup that has written so much; False if it was whole before one looked."""
+    before = file.read_bytes()
+    part_of(file).unlink(missing_ok=True)
+    with begin(
+        node, "backup", str(file), "--yes", "--passphrase-file", passphrase_file(node)
+    ) as command:
+        while command.poll() is None:
+            with contextlib.suppress(FileNotFoundError):
+                if part_of(file).stat().st_size >= written_bytes:
+                    break
+            time.sleep(0.005)
+        command.kill()
+    if command.returncode == 0 or not part_of(file).exists():
+        return False
+    assert file.read_bytes() == before
+    return True
+
+
 def test_a_command_that_is_killed_leaves_the_former_file_and_a_copy_goes_with_a_wipe(
     desk: Desk, make_node: NodeMaker, tmp_path: Path
 ) -> None:
@@ -140,26 +165,19 @@ def test_a_command_that_is_killed_leaves_the_former_file_and_a_copy_goes_with_a_
         anna.client.ask(SendMessage("me", f"{number} " + "x" * 50_000), MessageAnswer)
     file = tmp_path / "anna.backup"
     back_up(anna, file)
-    before = file.read_bytes()
-    assert len(before) > 15_000_000
-    part = file.with_name(f"{file.name}.part")
+    assert len(file.read_bytes()) > 15_000_000
     for wait_bytes in (0, 1_000_000, 10_000_000):
-        command = begin(
-            anna, "backup", str(file), "--yes", "--passphrase-file", passphrase_file(anna)
-        )
         eventually(
-            lambda: part.stat().st_size if part.exists() else -1,
-            partial(le, wait_bytes),
-            within_s=WITHIN_S,
-            what="the file that is being written",
+            partial(killed_at, anna, file, wait_bytes),
+            lambda is_killed: is_killed,
+            within_s=3 * WITHIN_S,
+            what=f"a backup that was killed behind {wait_bytes} bytes",
         )
-        command.kill()
-        command.wait()
-        assert file.read_bytes() == before
     # What was left of them is no trouble.
+    before = file.read_bytes()
     anna.client.ask(SendMessage("me", "one more"), MessageAnswer)
     back_up(anna, file)
-    assert not part.exists()
+    assert not part_of(file).exists()
     assert file.read_bytes() != before
 
     state = eventually(

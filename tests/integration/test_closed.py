@@ -33,6 +33,7 @@ def test_a_closed_profile_stays_closed_until_a_command_opens_it(
     start_relays(anna)
     wait_for_links(anna, 1)
     assert "mesh       mesh (closed)" in anna.run("status")
+    wait_for_links(cleo, 1)
     # Ben has found both and may have tried; he is in another mesh.
     assert (anna.links_count(), cleo.links_count(), ben.links_count()) == (1, 1, 0)
 

@@ -14,7 +14,7 @@ from tests.integration.row import NodeMaker, wait_for_links, wait_for_text
 pytestmark = pytest.mark.netns
 
 PAGE = 4096
-WITHIN_S = 40.0
+WITHIN_S = 90.0
 
 
 @pytest.fixture

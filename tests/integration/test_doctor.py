@@ -64,9 +64,13 @@ table inet wall {
 """
 
 
+DOCTOR_WITHIN_S = 150.0
+"""It waits for answers that do not come, and a busy machine for it."""
+
+
 def asked(node: Node, *options: str) -> tuple[int, list[Finding]]:
     """Ask the doctor; return the exit code and what was found."""
-    done = node.attempt("doctor", "--json", *options, timeout_s=60)
+    done = node.attempt("doctor", "--json", *options, timeout_s=DOCTOR_WITHIN_S)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, msgspec.json.decode(done.stdout, type=Findings).findings
 

@@ -22,8 +22,10 @@ from tests.mounts import require_mounts
 pytestmark = pytest.mark.netns
 
 DISK = "size=128m"
-SEEN_WITHIN_S = 20.0
-"""The node looks at its disk every 5 s, and waits 10 s after a write that failed."""
+SEEN_WITHIN_S = 60.0
+"""The node looks at its disk every 5 s, and waits 10 s after a write that failed; and a busy
+machine may keep it waiting.
+"""
 
 HEALED_WITHIN_S = 60.0
 
@@ -46,6 +48,11 @@ class SmallDisk:
                     file.flush()
                 except OSError:
                     break
+
+    def fill_all(self) -> int:
+        """Leave nothing; return what is free again by then."""
+        self.fill()
+        return self.free_bytes
 
     @property
     def free_bytes(self) -> int:
@@ -109,8 +116,7 @@ def test_a_full_disk_refuses_what_is_new_and_shows_and_serves_what_is_there(
     with anna.tail("--after", "0", "--events") as tail:
         # From here on it hears what happens.
         hear(tail, "hello")
-        disk.fill()
-        assert disk.free_bytes == 0
+        eventually(disk.fill_all, lambda free: free == 0, within_s=60, what="no byte that is free")
         status = wait_for_disk(anna, "full")
         assert any("The disk is full" in sentence for sentence in status.limits)
         with pytest.raises(UserError) as refused:

@@ -183,11 +183,20 @@ def test_six_are_cut_in_two_change_their_group_and_read_on(
         within_s=WITHIN_S,
         what="Fay reads what is said after it",
     )
-    (shown,) = [item for item in items(cem) if item.kind == "poll"]
-    assert shown.poll is not None
-    assert [option.count for option in shown.poll.options] == [0, 3]
-    told = [group_of(node) for node in rest]
-    assert len({one.code for one in told if one is not None}) == 1
-    assert {one.about for one in told if one is not None} == {"By Ada"}
+    eventually(
+        lambda: [item.poll for item in items(cem) if item.kind == "poll"],
+        lambda polls: [[one.count for one in poll.options] for poll in polls if poll] == [[0, 3]],
+        within_s=WITHIN_S,
+        what="three votes",
+    )
+    eventually(
+        lambda: [group_of(node) for node in rest],
+        lambda told: (
+            len({one.code for one in told if one is not None}) == 1
+            and {one.about for one in told if one is not None} == {"By Ada"}
+        ),
+        within_s=WITHIN_S,
+        what="one code, and what Ada said that it is for",
+    )
     for node in (dan, eve):
         assert not any("after it" in item.text for item in items(node))

@@ -30,7 +30,7 @@ from tests.integration.row import NodeMaker, wait_for_links, wait_for_text
 
 pytestmark = pytest.mark.netns
 
-WITHIN_S: Final = 60
+WITHIN_S: Final = 120
 
 LOCAL: Final = (
     *("conversation", "received", "carriers", "exported", "is_late", "clock", "missing_count"),
@@ -41,10 +41,10 @@ LOCAL: Final = (
 
 OF_READER: Final = (
     *("number", "item", "is_mine", "is_me", "heard", "here_count", "opened_count"),
-    *("label", "by_label", "by", "who", "has_preview"),
+    *("label", "by_label", "by", "who", "has_preview", "received"),
 )
-"""Fields anywhere in an item that hang on who looks: numbers, what each calls the other, and how
-much of a file is here.
+"""Fields anywhere in an item that hang on who looks: numbers, what each calls the other, how much
+of a file is here, and when something came.
 """
 
 

@@ -166,7 +166,7 @@ def test_a_large_file_survives_five_cuts_and_a_kill_of_each_side(
     big = tmp_path / "big.bin"
     digest = make(big, mib * MIB)
     # Slow enough that the cuts fall within it.
-    shape(ada.namespace, "200mbit")
+    shape(ada.namespace, "100mbit")
     ada.run("send", "Bob", "--file", str(big))
     waits = newest(bob, "Ada")
     assert waits.state == "waits"

@@ -2,21 +2,20 @@
 
 import pytest
 
-from mesh.api.stream import Hello
 from tests.daemon.memory import found_in_memory, require_memory
 from tests.integration.networks import Desk
-from tests.integration.nodes import PASSPHRASE, Node, befriend, eventually, start_all
+from tests.integration.nodes import (
+    PASSPHRASE,
+    befriend,
+    epoch_of,
+    start_all,
+    wait_for_next_program,
+)
 from tests.integration.row import NodeMaker, wait_for_links, wait_for_text
 
 pytestmark = pytest.mark.netns
 
 TEXT = "the ferry leaves at noon from the northern pier"
-
-
-def epoch_of(node: Node) -> str:
-    hello = next(node.client.events())
-    assert isinstance(hello, Hello)
-    return hello.epoch
 
 
 def test_a_node_in_a_terminal_keeps_nothing_when_it_is_locked_and_is_soon_back(
@@ -38,9 +37,7 @@ def test_a_node_in_a_terminal_keeps_nothing_when_it_is_locked_and_is_soon_back(
     assert found_in_memory(anna.pid, wanted) == set(wanted)
     former = epoch_of(anna)
     anna.run("lock")
-    eventually(
-        lambda: epoch_of(anna), lambda now: now != former, within_s=60, what="the next program"
-    )
+    wait_for_next_program(anna, former)
     assert found_in_memory(anna.pid, wanted) == set()
     wait_for_links(anna, 1)
     ben.run("send", anna.name, "and at night")

@@ -17,9 +17,11 @@ from tests.node.tcp.test_stream import bounds_its_retries
 
 pytestmark = pytest.mark.netns
 
-WITHIN_S = 10.0
+WITHIN_S = 20.0
+"""Seconds, also on a busy machine; a beacon comes every half minute."""
+
 MDNS_PORT = 5_353
-CUT_S = 14.0
+CUT_S, GOES_ON_WITHIN_S = 14.0, 10.0
 """TCP that doubles its pauses tries again 25 s after what it sent in vain."""
 
 
@@ -203,4 +205,4 @@ def test_mail_goes_on_soon_after_a_cut_that_neither_laptop_saw(
     ben.run("send", "Anna", "meanwhile")
     time.sleep(CUT_S)
     desk.rewire(ben.namespace, elsewhere, here)
-    wait_for_text(anna, "meanwhile", within_s=WITHIN_S)
+    wait_for_text(anna, "meanwhile", within_s=GOES_ON_WITHIN_S)

@@ -86,7 +86,7 @@ def test_a_neighbour_takes_the_file_that_was_told_and_a_stranger_does_not(
         assert hashlib.sha256(taken).hexdigest() == listed["sha256"]
         assert get(stranger, address) is None
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=90) == 0
     assert get(taker, address) is None
 
 

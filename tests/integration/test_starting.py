@@ -59,7 +59,7 @@ def test_without_any_network_a_node_runs_and_keeps_what_is_written(
     message = alone.answer(MessageAnswer, "send", "ben", "for later")
     assert message.state == "queued"
     assert alone.links_count() == 0
-    notices = alone.status().notices
+    notices = eventually(lambda: alone.status().notices, bool, within_s=60, what="a notice")
     assert len(notices) == 1, notices
     assert "network" in notices[0]
     assert notices[0] in alone.run("status")

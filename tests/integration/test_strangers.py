@@ -26,7 +26,9 @@ from tests.integration.traces import resident_bytes
 
 pytestmark = pytest.mark.netns
 
-HANGS_UP_WITHIN_S = HANDSHAKE_TIMEOUT_MS / 1000 + 3
+HANGS_UP_WITHIN_S = HANDSHAKE_TIMEOUT_MS / 1000 + 20
+"""And what a busy machine takes for it."""
+
 MEMORY_GROWTH_BYTES_MAX = 64 * 1024 * 1024
 DESCRIPTORS_BESIDE_LINKS_MAX = 64
 FLOOD = 300
@@ -107,6 +109,8 @@ def test_random_bytes_and_absurd_lengths_are_hung_up_on_and_counted(target: Targ
 
 
 def test_half_a_handshake_is_given_up_in_time(target: Target) -> None:
+    fault = "fault: handshake took too long"
+    before = target.counted(fault)
     with target.dial() as first, target.dial() as second:
         first.sendall(Insider(first, CLOSED).first_message()[:700])
         halfway = Insider(second, CLOSED)
@@ -115,8 +119,8 @@ def test_half_a_handshake_is_given_up_in_time(target: Target) -> None:
         answer = read_to_end(second)
     assert len(answer) == 2 + 1_200
     eventually(
-        lambda: target.counted("fault: handshake took too long"),
-        lambda count: count == 2,
+        lambda: target.counted(fault),
+        lambda count: count == before + 2,
         within_s=60,
         what="both counted",
     )

@@ -60,7 +60,7 @@ def test_two_who_see_the_same_have_verified_each_other(pair: tuple[Node, Node]) 
     assert " known " in bob.run("contacts")
     with ThreadPoolExecutor() as people:
         comparing = [
-            people.submit(node.run, "compare", name, "--yes-equal", "--timeout", "25")
+            people.submit(node.run, "compare", name, "--yes-equal", "--timeout", "100")
             for node, name in sides
         ]
     mine, theirs = (compared.result().splitlines() for compared in comparing)

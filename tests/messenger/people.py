@@ -20,6 +20,7 @@ from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer, S
 from mesh.crypto.kem import Kem, PycaKem
 from mesh.database import Connection
 from mesh.effects import Effect, Emit, MintStamp
+from mesh.errors import UserError
 from mesh.events import Event
 from mesh.ids import Instant, LinkKey, Monotonic, PostingKey, Tag, UnixSeconds
 from mesh.inputs import StampMinted
@@ -174,8 +175,12 @@ class Person:
 
     def ask(self, command: Command) -> Answer:
         """One command, as the engine runs it."""
-        with transaction(self.connection), savepoint(self.connection):
-            answer = self.messenger.command(command, now=self.now)
+        try:
+            with transaction(self.connection), savepoint(self.connection):
+                answer = self.messenger.command(command, now=self.now)
+        except UserError:
+            self.messenger.taken_back()
+            raise
         self._carry_out(self.messenger.take_effects())
         return answer
 

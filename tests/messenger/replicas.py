@@ -28,7 +28,7 @@ LOCAL = (
 )
 """Fields of an item that say how it is here, and not what both show."""
 
-OF_READER = ("number", "is_mine", "is_me", "label", "heard")
+OF_READER = ("number", "is_mine", "is_me", "label", "heard", "received")
 """Fields anywhere in it that depend on who looks."""
 
 

@@ -75,6 +75,8 @@ def test_an_edit_replaces_the_words_and_former_ones_are_kept() -> None:
     bob.take_events()
     ann.clock.pass_by(60)
     do(ann, EditItem(mine.number, "meet at 6", (Mark(kind="bold", start=8, length=1),)))
+    # It was an hour under way.
+    ann.clock.pass_by(3_600)
     exchange(ann, bob)
     shown = item(bob, theirs.number)
     assert (shown.text, shown.marks) == ("meet at 6", [Mark(kind="bold", start=8, length=1)])
@@ -83,6 +85,10 @@ def test_an_edit_replaces_the_words_and_former_ones_are_kept() -> None:
     assert [event.item.text for event in bob.events if isinstance(event, ItemChanged)] == [
         "meet at 6"
     ]
+    assert shown.edited.received == shown.edited.at + 3_600
+    own = item(ann, mine.number)
+    assert own.edited is not None
+    assert own.edited.received == 0
     assert bob.texts("Ann") == ["meet at 6"]
     versions = bob.ask(AskVersions(theirs.number))
     assert isinstance(versions, VersionsAnswer)

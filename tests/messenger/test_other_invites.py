@@ -27,6 +27,7 @@ from tests.messenger.in_groups import (
 from tests.messenger.people import Clock, Person
 from tests.messenger.test_group_cuts import meet
 from tests.messenger.test_group_needs import give, say, texts_of
+from tests.messenger.test_welcomes import pass_days
 
 
 def crew_and_guest() -> list[Person]:
@@ -233,6 +234,40 @@ def test_an_invite_by_anybody_does_not_keep_out_whose_removal_is_void() -> None:
     assert told(bob).state == "in"
     assert inside(bob).me == me
     assert "Bob" in names_of(ann)
+
+
+def test_who_answered_an_invite_and_was_removed_is_not_asked_in_anew_by_it() -> None:
+    people = ann, bob = acquainted_all(Clock(), "Ann", "Bob")
+    ann.ask(MakeGroup("Crew", ("Bob",)))
+    settle(*people)
+    bob.ask(AcceptGroup("Crew"))
+    settle(*people)
+    # No token comes by which it would show that he opened it.
+    ann.ask(RemoveMember("Crew", member(ann, "Bob").member))
+    settle(*people)
+    pass_days(8, *people)
+    settle(*people)
+    assert told(bob).state == "removed"
+
+
+def test_who_is_removed_is_asked_in_no_more_by_who_removes_him() -> None:
+    people = ann, bob, cem = crew_and_guest()
+    ann.ask(InviteToGroup("Crew", ("Cem",)))
+    settle(*people)
+    bob.ask(InviteToGroup("Crew", ("Cem",)))
+    settle(*people)
+    cem.ask(DeclineGroup("Crew"))
+    cem.ask(AcceptGroup("Crew"))
+    settle(*people)
+    assert told(cem).state == "in"
+    assert told(ann).invited == ["Cem"]
+    # Ann knows him by his tokens, so she knows whom she asked.
+    ann.ask(RemoveMember("Crew", member(ann, "Cem").member))
+    assert told(ann).invited == []
+    settle(*people)
+    pass_days(8, *people)
+    settle(*people)
+    assert told(cem).state == "removed"
 
 
 def test_a_contact_asks_into_so_many_groups_at_once_and_again_into_each() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from mesh.commands.contacts import BlockContact, SetReadReceipts
-from mesh.commands.messages import AskMessages, MessageAnswer, WithdrawMessage
+from mesh.commands.messages import AskMessages, MessageAnswer, SendMessage, WithdrawMessage
 from mesh.errors import UserError
 from mesh.ids import EnvelopeId, UnixSeconds
 from mesh.limits.cover import COVER_AWAY_MS_MAX
@@ -291,6 +291,43 @@ def test_what_was_withdrawn_before_it_was_sealed_was_never_opened_whatever_they_
         ann.send_control("Bob", READ, bytes.fromhex(message.id))
     bob.receive(ann.post())
     assert (state(bob, "dropped"), state(bob, "kept")) == ("withdrawn", "read")
+
+
+def test_what_expired_before_it_was_sealed_was_never_opened_whatever_they_say() -> None:
+    clock = Clock()
+    ann, bob = Person("Ann", clock, seed=1), Person("Bob", clock, seed=2)
+    bob.add(ann.invite().qr, "Ann")
+    dropped = bob.ask(SendMessage("Ann", "dropped", keep_for="1d"))
+    kept = bob.send("Ann", "kept")
+    assert isinstance(dropped, MessageAnswer)
+    clock.pass_by(2 * DAY_S)
+    bob.tend()
+    assert (state(bob, "dropped"), state(bob, "kept")) == ("expired", "awaiting-key")
+    exchange(ann, bob)
+    for message in (dropped, kept):
+        ann.send_control("Bob", READ, bytes.fromhex(message.id))
+    bob.receive(ann.post())
+    assert (state(bob, "dropped"), state(bob, "kept")) == ("expired", "read")
+
+
+def test_what_went_an_unknown_way_is_told_however_late_the_word_of_it_comes() -> None:
+    clock = Clock()
+    ann, bob = quiet(clock)
+    withdrawn, first = sent(ann, "oops")
+    ann.ask(WithdrawMessage(withdrawn.number))
+    wanted, second = sent(ann, "in vain, it seems")
+    # By hand: nobody ever said that they hold them.
+    bob.receive([first, second])
+    clock.pass_by(40 * DAY_S)
+    ann.tend()
+    assert (state(ann, "oops"), state(ann, "in vain, it seems")) == ("withdrawn", "expired")
+    for number in (withdrawn.number, wanted.number):
+        assert ann.messenger._vault.outbox.of_message(number) == []
+    ann.restart()
+    bob.send_control("Ann", READ, bytes.fromhex(withdrawn.id) + bytes.fromhex(wanted.id))
+    ann.receive(bob.post())
+    assert state(ann, "oops") == "delivered-then-withdrawn"
+    assert state(ann, "in vain, it seems") == "read"
 
 
 def test_reading_is_told_in_one_conversation_that_allows_it() -> None:

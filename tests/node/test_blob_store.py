@@ -35,7 +35,7 @@ async def running(folder: Path | None) -> AsyncIterator[tuple[BlobStore, InputQu
 
 async def answers(queue: InputQueue, count: int) -> list[Input]:
     found: list[Input] = []
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         while len(found) < count:
             await queue.wait(1)
             found += queue.take()

@@ -198,3 +198,19 @@ def test_the_words_of_what_has_a_timer_are_in_no_backup() -> None:
     other = put_into_another(ann.connection)
     gone = "SELECT gone, place, state FROM entries WHERE timer > 0"
     assert other.execute(gone).fetchall() == [("expired", 0, "expired")]
+
+
+def test_what_a_backup_has_on_its_way_may_have_been_sealed_since() -> None:
+    ann, _ = lived()
+    with transaction(ann.connection):
+        for state in ("queued", "expired"):
+            ann.connection.execute(
+                "UPDATE entries SET state = ?, was_sealed = 0 WHERE number = (SELECT min(number) "
+                "FROM entries WHERE is_mine AND state NOT IN ('queued', 'expired'))",
+                (state,),
+            )
+    other = put_into_another(ann.connection)
+    told = "SELECT DISTINCT state, was_sealed FROM entries WHERE is_mine"
+    found = set(other.execute(told).fetchall())
+    assert {("queued", 1), ("expired", 0)} <= found
+    assert ("queued", 0) not in found

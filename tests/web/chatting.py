@@ -1,8 +1,10 @@
 """Steps of people in front of a chat, and rules by which it is looked at."""
 
+import contextlib
 import re
 import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, Request, Response, Route, expect
@@ -16,6 +18,42 @@ from tests.web import screens
 
 TWO_FRAMES = "() => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))"
 """Until all is drawn that an answer changed."""
+
+ANSWERS_LATE = """(path) => {
+  const plain = window.fetch;
+  const over = new Promise((go) => { window.answer = go; });
+  window.fetch = async (address, options) => {
+    const answer = await plain(address, options);
+    if (!new RegExp(path).test(address)) return answer;
+    const same = new Response(await answer.blob(), answer);
+    await over;
+    return same; };
+}"""
+"""Keep the answers to what is done there back until `window.answer()`: events tell it before."""
+
+
+NOTICES = """(words) => {
+  window.noticed = false;
+  const look = () => {
+    if (document.querySelector(".toasts")?.textContent.includes(words)) window.noticed = true; };
+  const what = { subtree: true, childList: true, characterData: true };
+  new MutationObserver(look).observe(document.body, what); }"""
+
+SOON_S = (6, 30)
+"""A busy machine may need longer than the first to save it."""
+
+FOCUSED_WORDS = "document.activeElement.closest('.message')?.querySelector('.words')?.innerText"
+
+WATCH_FLASHES = """() => {
+  window.flashed = [];
+  const look = () => {
+    for (const one of document.querySelectorAll(".message.flash .words"))
+      flashed.push(one.innerText);
+  };
+  new MutationObserver(look).observe(document.body,
+    { subtree: true, childList: true, attributes: true, attributeFilter: ["class"] });
+}"""
+"""A message flashes for two seconds, in which a busy machine may not come to look."""
 
 
 def on_cable(cable: tuple[str, str], make_node: NodeMaker, *, more: str = "") -> tuple[Node, Node]:
@@ -44,8 +82,10 @@ def begin_anew(anna: Node, ben: Node) -> None:
             node.start()
             node.wait_until_up()
     if anna.client.ask(AskContacts(), ContactsAnswer).contacts:
-        for node, other in ((anna, ben), (ben, anna)):
+        for node in (anna, ben):
             quicken(node.namespace)
+        # Twice: what one had on its way may come to the other when that one's chat is empty.
+        for node, other in 2 * ((anna, ben), (ben, anna)):
             for name in (other.name, "me"):
                 _empty(node, name)
     else:
@@ -85,10 +125,25 @@ def to_message(page: Page, text: str) -> None:
     expect(page.locator(".composer textarea")).to_be_focused()
     page.keyboard.press("Shift+Tab")
     for _ in range(30):
-        if page.evaluate("document.activeElement.querySelector('.words')?.innerText") == text:
+        if page.evaluate(FOCUSED_WORDS) == text:
             return
         page.keyboard.press("ArrowUp")
     pytest.fail(f"{text!r} cannot be reached by the keyboard")
+
+
+@contextlib.contextmanager
+def flashing(page: Page, text: str) -> Iterator[None]:
+    """Do what leads to a message: it flashes for a while, and has the focus."""
+    page.evaluate(WATCH_FLASHES)
+    yield
+    eventually(
+        lambda: list(page.evaluate("flashed")),
+        lambda seen: any(text in words for words in seen),
+        within_s=60,
+        what=f"{text!r} that flashes",
+    )
+    expect(bubble(page, text)).to_be_focused()
+    expect(page.locator(".message.flash")).to_have_count(0)
 
 
 def seconds_of_work(page: Page, script: str) -> float:
@@ -121,6 +176,14 @@ def keeps_draft(draft: str, *, is_reply: bool) -> Callable[[Response], bool]:
     return is_kept
 
 
+@contextlib.contextmanager
+def noticing(page: Page, words: str) -> Iterator[None]:
+    """See a notice that goes by itself after seconds, however late one looks."""
+    page.evaluate(NOTICES, words)
+    yield
+    eventually(lambda: page.evaluate("window.noticed"), bool, within_s=60, what=words)
+
+
 def vote_by_keyboard(page: Page, option: str) -> None:
     """Choose an option of a poll."""
     button = page.get_by_role("button", name=re.compile(f"^{option}"))
@@ -144,6 +207,21 @@ def create(page: Page, kind: str, *fields: str) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+def save_soon(page: Page, save: Callable[[], None]) -> None:
+    """Save in the open form a moment that is near, or a later one where that was over too soon."""
+    over = page.get_by_role("dialog").get_by_text("That time is over")
+    moment = page.get_by_label("When")
+    moment.evaluate("(field) => { field.step = 1; }")
+    for seconds in SOON_S:
+        at = time.localtime(time.time() + seconds)
+        moment.fill(time.strftime("%Y-%m-%dT%H:%M:%S", at))
+        save()
+        expect(over.or_(page.locator("body:not(:has(dialog))"))).to_be_visible()
+        if not over.is_visible():
+            break
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 def holding(page: Page, path: str) -> list[Route]:
     """Hold what is posted there until it is let go on."""
     held: list[Route] = []
@@ -158,8 +236,16 @@ def holding(page: Page, path: str) -> list[Route]:
     return held
 
 
+def until_held(page: Page, held: list[Route]) -> None:
+    """Wait until something is held: it is told by another way than what the page draws."""
+    eventually(
+        lambda: (page.evaluate("1"), len(held))[1], bool, within_s=60, what="something that is held"
+    )
+
+
 def answered(page: Page, held: list[Route], last: str) -> None:
     """Let go on what is held, until the last answer to it has come and is drawn."""
+    until_held(page, held)
     [route] = held
     over: list[Request] = []
 

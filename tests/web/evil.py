@@ -29,7 +29,9 @@ ATTACKS: Final = (Path(__file__).parent / "attacks.js").read_text()
 
 OPENER: Final = """async (door) => {
   const opened = open(door + "/#/chats");
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  // On a busy machine a page may come late; until it is there, what was opened is empty and ours.
+  for (let left = 600; left && !opened.closed; left -= 1)
+    await new Promise((resolve) => setTimeout(resolve, 100));
   const got = [];
   try { got.push(opened.document.title); } catch { /* as it should be */ }
   if (!opened.closed) got.push("still in reach");

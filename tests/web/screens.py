@@ -71,6 +71,9 @@ OPENED: Final = (
 )
 """What stands on top of a screen, and the button that opens it."""
 
+WITHIN_MS: Final = 60_000
+"""A node that was locked goes on late where others use the machine."""
+
 SETTLES_MS: Final = 400
 
 CALM_MS: Final = 20
@@ -290,6 +293,7 @@ def look_at_all(
     page: Page, stage: Stage, variants: Sequence[Variant], folder: Path | None
 ) -> Iterator[str]:
     """Look at all screens, in the order in which somebody comes to them."""
+    page.set_default_timeout(WITHIN_MS)
     page.goto(stage.address())
     page.get_by_label("Your name").wait_for()
     for variant in variants:

@@ -2,12 +2,11 @@
 
 import random
 import re
-import time
 from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from mesh.commands.files import FileAnswer
 from mesh.commands.item_commands import AskItems
@@ -19,8 +18,9 @@ from mesh.limits.pictures import PICTURE_BYTES_MAX
 from tests.integration.nodes import Node, eventually
 from tests.integration.test_files import shape
 from tests.web import conftest, screens
-from tests.web.chatting import bubble, faults_of, say
+from tests.web.chatting import ANSWERS_LATE, TWO_FRAMES, bubble, faults_of, quicken, save_soon, say
 from tests.web.chromium import Laptops, go
+from tests.web.test_in_step import until
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
@@ -128,7 +128,7 @@ def test_a_file_goes_over_and_is_saved(chat: tuple[Page, Page], tmp_path: Path) 
     assert saved.value.suggested_filename == file.name
     assert saved.value.path().read_bytes() == MAP
     told = card(mine, file.name).locator(".told")
-    expect(told).to_have_text("opened on their device", timeout=60_000)
+    expect(told).to_have_text("opened on their device", timeout=ARRIVES_MS)
     expect(card(mine, file.name).get_by_role("progressbar")).to_have_count(0)
 
 
@@ -143,6 +143,7 @@ def test_files_are_chosen_dropped_pasted_and_taken_away(
     expect(mine.locator(".attached")).to_have_count(0)
     mine.evaluate(DROP, [["one.txt", "two.txt"], ".stream"])
     expect(mine.locator(".attached li")).to_have_count(2)
+    expect(mine.locator(".composer textarea")).to_be_focused()
     mine.evaluate(PASTE, ["three.txt", ""])
     expect(mine.locator(".attached li")).to_have_count(3)
     # Words that were copied along are what was meant.
@@ -195,9 +196,16 @@ def test_a_large_file_goes_from_node_to_node(chat: tuple[Page, Page], tmp_path: 
     attach(mine, written(tmp_path, "film.bin", bytes(FILE_BEGUN_BYTES_MAX + 1)))
     say(mine, "Watch")
     expect(card(theirs, "film.bin")).to_contain_text("not fetched yet", timeout=ARRIVES_MS)
-    card(mine, "film.bin").get_by_role("button", name="Pause film.bin").press("Enter")
+    mine.evaluate(ANSWERS_LATE, "/v1/files/\\d+/pause$")
+    pause = card(mine, "film.bin").get_by_role("button", name="Pause film.bin")
+    pause.press("Enter")
     expect(card(mine, "film.bin")).to_contain_text("paused")
+    # An event tells it: who goes on before the answer is here is heard, and stays so.
     card(mine, "film.bin").get_by_role("button", name="Go on giving film.bin").press("Enter")
+    expect(pause).to_be_visible()
+    mine.evaluate("window.answer()")
+    mine.wait_for_timeout(500)
+    expect(pause).to_be_visible()
     card(theirs, "film.bin").get_by_role("button", name="Fetch film.bin", exact=True).press("Enter")
     last = card(theirs, "film.bin").get_by_role("button", name="Save film.bin")
     expect(last).to_be_visible(timeout=ARRIVES_MS)
@@ -217,6 +225,7 @@ def test_nothing_attached_is_lost_when_the_daemon_begins_anew(
     say(mine, "both")
     expect(bubble(mine, "both")).to_contain_text("Not saved yet")
     attach(mine, written(tmp_path, "next.bin", b"next"))
+    expect(chip(mine, "next.bin").get_by_role("alert")).to_be_visible()
     pair[0].start()
     pair[0].wait_until_up()
     expect(bubble(theirs, "both").locator(".file")).to_have_count(1, timeout=60_000)
@@ -260,14 +269,30 @@ def test_a_part_that_does_not_come_is_told_and_comes_when_asked_again(
     chat: tuple[Page, Page],
 ) -> None:
     page = chat[0]
-    page.route("**/screens/cards.js", lambda route: route.abort())
+    begun: list[Request] = []
+    failed: list[Request] = []
+
+    def break_off(route: Route) -> None:
+        begun.append(route.request)
+        route.abort()
+
+    page.on("requestfailed", lambda request: failed.append(request))
+    page.route("**/screens/cards.js", break_off)
     page.reload()
     go(page, "#/chats")
     page.get_by_role("link", name="Note to self").press("Enter")
     page.get_by_role("button", name="Add", exact=True).press("Enter")
     expect(page.get_by_role("dialog")).to_contain_text("Mesh does not answer")
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
     page.unroute("**/screens/cards.js")
+    # Each drawing asks for it too: what is pressed is not to wait for a try that was broken off.
+    eventually(
+        lambda: (page.evaluate(TWO_FRAMES), [one for one in begun if one not in failed])[1],
+        lambda left: not left,
+        within_s=60,
+        what="the end of all that was broken off",
+    )
     page.get_by_role("button", name="Add", exact=True).press("Enter")
     expect(page.get_by_role("menuitem", name="Poll")).to_be_visible()
 
@@ -276,29 +301,31 @@ def test_a_file_is_paused_fetched_and_given_up(
     chat: tuple[Page, Page], pair: tuple[Node, Node], tmp_path: Path
 ) -> None:
     mine, theirs = chat
-    shape(pair[0].namespace, "1mbit")
+    # All of it takes half a minute: time enough for a pause on a busy machine.
+    shape(pair[0].namespace, "256kbit")
     file = written(tmp_path, "map.bin")
     attach(mine, file)
     mine.keyboard.press("Enter")
     there = card(theirs, file.name)
     there.get_by_role("button", name="Pause map.bin").press("Enter", timeout=ARRIVES_MS)
     expect(there).to_contain_text("of 14 here · paused")
+    bar = there.get_by_role("progressbar")
+    expect(bar).to_have_attribute("max", "14")
+    until(
+        theirs,
+        lambda: bar.get_attribute("value") == str(files_of(pair[1])[0].here_count),
+        "a bar that shows what is there",
+    )
     [paused] = files_of(pair[1])
     assert paused.state == "paused"
     assert paused.here_count < paused.blocks_count == 14
-    expect(there.get_by_role("progressbar")).to_have_attribute("max", "14")
-    expect(there.get_by_role("progressbar")).to_have_attribute("value", str(paused.here_count))
+    quicken(pair[0].namespace)
     there.get_by_role("button", name="Do not fetch map.bin").press("Enter")
     expect(there).to_contain_text("not fetched")
     there.get_by_role("button", name="Fetch map.bin", exact=True).press("Enter")
     # Each block moves the bar, and the message is the same element throughout.
     there.evaluate("element => { element.mark = 1; }")
-    eventually(
-        lambda: files_of(pair[1]),
-        lambda told: told[0].state == "here",
-        within_s=90,
-        what="the whole file",
-    )
+    until(theirs, lambda: files_of(pair[1])[0].state == "here", "the whole file")
     expect(there.get_by_role("button", name="Save map.bin")).to_be_visible()
     assert there.evaluate("element => element.mark") == 1
 
@@ -321,6 +348,7 @@ def test_names_of_others_are_shown_and_saved_safely(
         saves.nth(place).press("Enter")
         with theirs.expect_download() as saved:
             theirs.get_by_role("dialog").get_by_role("button", name="Save").press("Enter")
+        expect(theirs.get_by_role("dialog")).to_have_count(0)
         assert saved.value.suggested_filename == name
         assert saved.value.path().read_bytes() == names[place].encode()
 
@@ -364,11 +392,9 @@ def test_a_file_waits_with_its_text_and_comes_back_with_it(
     mine.get_by_role("button", name="Do not send: plan.bin").press("Enter")
     # What was not sent is attached again.
     expect(chip(mine, "plan.bin")).to_be_visible()
+    expect(mine.get_by_role("dialog")).to_have_count(0)
     send_later(mine)
-    mine.get_by_label("When").evaluate("(field) => { field.step = 1; }")
-    soon = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 8))
-    mine.get_by_label("When").fill(soon)
-    mine.keyboard.press("Enter")
+    save_soon(mine, lambda: mine.keyboard.press("Enter"))
     expect(card(theirs, "plan.bin")).to_be_visible(timeout=60_000)
     expect(strip).to_have_count(0)
 
@@ -406,9 +432,11 @@ SLOW: Final = """async () => {
   const { ask } = await import("/app/api.js");
   const { piecesOf } = await import("/app/transfers.js");
   // The network alone is slow: eight pieces, one in each 300 ms, and then it waits for so long.
-  const slowly = (last) => (address, { signal }) => new Response(new ReadableStream({
+  const plain = window.fetch;
+  const slowly = (last) => (address, asked) => address !== "/slow" ? plain(address, asked)
+  : new Response(new ReadableStream({
     async start(stream) {
-      signal.addEventListener("abort", () => stream.error(signal.reason));
+      asked.signal.addEventListener("abort", () => stream.error(asked.signal.reason));
       for (let piece = 0; piece < 8; piece += 1) {
         await new Promise((resolve) => setTimeout(resolve, 300));
         try { stream.enqueue(new Uint8Array(1000)); } catch { return; }
@@ -442,16 +470,20 @@ LARGE: Final = """async () => {
     return place; };
   const piece = new Uint8Array(1 << 20).fill(7);
   let left = 40;
-  window.fetch = async () => new Response(new ReadableStream({
+  // The page asks for more than the file while it begins.
+  const plain = window.fetch;
+  const only = (answer) => (address, asked) =>
+    address === "/v1/files/1" ? answer() : plain(address, asked);
+  window.fetch = only(async () => new Response(new ReadableStream({
     pull(stream) { left ? stream.enqueue(piece) : stream.close(); left -= 1; },
-  }));
+  })));
   const file = { number: 1, name: "../film.mkv", size: 40 << 20, is_mine: true };
   await saveFile({ title: "Ben" }, {}, file);
   const size = () => place.kept.reduce((sum, each) => sum + each.length, 0);
   const [kept, isSame] = [size(), place.kept.every((each) => each.every((byte) => byte === 7))];
-  window.fetch = async () => new Response(new ReadableStream({
+  window.fetch = only(async () => new Response(new ReadableStream({
     pull(stream) { stream.error(new Error("cut")); },
-  }));
+  })));
   const saving = saveFile({ title: "Ben" }, {}, file);
   const failed = await saving.then(() => "", (problem) => problem.type);
   return [place.wanted, kept, isSame, failed, size()];

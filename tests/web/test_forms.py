@@ -10,9 +10,18 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from mesh.commands.groups import AskGroups, GroupsAnswer
+from mesh.commands.item_commands import AskItems
+from mesh.commands.items import ItemsAnswer
 from tests.integration.nodes import Node
 from tests.web import conftest
-from tests.web.chatting import TWO_FRAMES, answered, begin_anew, holding
+from tests.web.chatting import (
+    ANSWERS_LATE,
+    TWO_FRAMES,
+    answered,
+    begin_anew,
+    holding,
+    until_held,
+)
 from tests.web.chromium import Laptops, go, open_chat
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
@@ -85,6 +94,7 @@ def test_a_second_press_is_none_and_who_went_on_stays_there(my_chat: Page) -> No
     mine.keyboard.type("Bring water")
     mine.keyboard.press("Enter")
     expect(form.locator("form")).to_have_attribute("aria-busy", "true")
+    until_held(mine, held)
     mine.keyboard.press("Enter")
     form.get_by_role("button", name="Put it in").click()
     mine.evaluate(TWO_FRAMES)
@@ -98,6 +108,24 @@ def test_a_second_press_is_none_and_who_went_on_stays_there(my_chat: Page) -> No
     mine.unroute_all()
 
 
+def test_a_press_on_what_stands_there_now_is_heard_before_the_answer_to_the_one_before(
+    my_chat: Page, pair: tuple[Node, Node]
+) -> None:
+    """An event tells of a change before its answer does: the button means its contrary then."""
+    mine, (_, ben) = my_chat, pair
+    mine.evaluate(ANSWERS_LATE, "/v1/items/\\d+/react$")
+    [item] = [one for one in ben.client.ask(AskItems("2"), ItemsAnswer).items if "look" in one.text]
+    ben.run("react", str(item.number), "\N{THUMBS UP SIGN}")
+    sign = mine.get_by_role("article").filter(has_text="I will look.").locator(".reaction")
+    expect(sign).to_have_attribute("aria-pressed", "false")
+    for pressed in ("true", "false"):
+        sign.click()
+        expect(sign).to_have_attribute("aria-pressed", pressed)
+    mine.evaluate("window.answer()")
+    mine.wait_for_timeout(500)
+    expect(sign).to_have_attribute("aria-pressed", "false")
+
+
 def test_a_failure_is_told_also_to_who_closed_the_form(my_chat: Page) -> None:
     mine = my_chat
     held = holding(mine, "conversations/*/items")
@@ -106,6 +134,7 @@ def test_a_failure_is_told_also_to_who_closed_the_form(my_chat: Page) -> None:
     mine.keyboard.press("Enter")
     expect(mine.locator("#form")).to_have_attribute("aria-busy", "true")
     mine.keyboard.press("Escape")
+    until_held(mine, held)
     held[0].abort()
     expect(mine.get_by_role("dialog", name="It did not work.")).to_be_visible()
     mine.unroute_all()
@@ -183,6 +212,9 @@ def test_a_group_whose_making_broke_off_is_made_once(
     # The same words stand there until this press is drawn: its own failure is waited for.
     with mine.expect_event("requestfailed", lambda asked: asked.url.endswith("/timer")):
         form.get_by_role("button", name="Make the group").click()
+    # A press while the one before it is under way would be none.
+    mine.evaluate(TWO_FRAMES)
+    expect(form.locator("form")).not_to_have_attribute("aria-busy", "true")
     expect(form.get_by_role("alert")).to_contain_text("Mesh does not answer")
     mine.unroute_all()
     form.get_by_label("Name of the group").fill("Row 15")

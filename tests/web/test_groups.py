@@ -20,12 +20,19 @@ pytestmark = [pytest.mark.netns, pytest.mark.slow]
 JOINS_WITHIN_MS = 60_000
 STEPS_MAX = 80
 
-FOCUSED = """() => {
-  const one = document.activeElement;
+NAME = """(one) => {
   const named = (one.labels?.[0] ?? one).cloneNode(true);
   for (const hidden of named.querySelectorAll('[aria-hidden="true"]')) hidden.remove();
   return (one.getAttribute("aria-label") || named.textContent).trim().replace(/\\s+/g, " ");
 }"""
+
+FOCUSED = f"() => ({NAME})(document.activeElement)"
+
+IS_THERE = f"""(label) => {{
+  const [dialog] = [...document.querySelectorAll("dialog")].slice(-1);
+  const all = (dialog ?? document).querySelectorAll("a, button, input, select, textarea");
+  return [...all].some((one) => one.checkVisibility() && new RegExp(label).test(({NAME})(one)));
+}}"""
 
 ROWS = """() => {
   const list = document.activeElement.closest("[data-rows]:not(.stream)");
@@ -64,6 +71,12 @@ def walk_to(page: Page, label: str, *, back: bool = False) -> None:
 
     A list is one of them, and its keys lead among its rows.
     """
+    eventually(
+        lambda: page.evaluate(IS_THERE, f"^(?:{label})"),
+        bool,
+        within_s=60,
+        what=f"{label!r}, which may come late",
+    )
     for _ in range(STEPS_MAX):
         page.keyboard.press("Shift+Tab" if back else "Tab")
         if re.match(label, page.evaluate(FOCUSED)):
@@ -152,7 +165,8 @@ def _learn_and_copy(ada: Page, bob: Page) -> list[str]:
     """Ada lets members know what she reads, and copies the group for those whom she asks."""
     press(ada, "Group$", back=True)
     walk_to(ada, "What members learn from me")
-    ada.keyboard.press("End")
+    with ada.expect_response("**/v1/groups/*/receipts"):
+        ada.keyboard.press("End")
     expect(ada.get_by_label("What members learn from me")).to_have_value("read")
     ada.reload()
     expect(ada.get_by_label("What members learn from me")).to_have_value("read")
@@ -234,11 +248,13 @@ def _decide(ada: Page, bob: Page) -> None:
     """A poll is made, voted in, and stands on the board."""
     press(bob, "Add$")
     choose(bob, "Poll")
+    expect(bob.locator("#form [autofocus]")).to_be_focused()
     bob.keyboard.type("Where?")
     for option in ("Harbour", "Bridge"):
         bob.keyboard.press("Tab")
         bob.keyboard.type(option)
     bob.keyboard.press("Enter")
+    expect(bob.get_by_role("dialog")).to_have_count(0)
     press(ada, "Board", back=True)
     bridge = ada.locator(".board").get_by_role("button", name="Bridge")
     expect(bridge).to_be_visible()
@@ -266,6 +282,8 @@ def _details(bob: Page) -> list[str]:
 def _remove(ada: Page) -> None:
     """Cem becomes an admin, and is removed; what that cannot undo is said before."""
     press(ada, "Group$", back=True)
+    # Else the way leads on to the chat with Cem, which is called so too.
+    expect(ada.locator(".members li", has_text="Cem")).to_be_visible()
     press(ada, "Cem")
     choose(ada, "Make an admin")
     press(ada, "Do it")

@@ -9,17 +9,12 @@ from playwright.sync_api import Page, expect
 from mesh.commands.scheduled import AskScheduled, ScheduledAnswer, ScheduledAnswers
 from tests.integration.nodes import Node
 from tests.web import conftest, screens
-from tests.web.chatting import bubble, faults_of
+from tests.web.chatting import bubble, faults_of, save_soon
 from tests.web.chromium import open_chat
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
 pair = conftest.lasting_pair
-
-
-def at_local(seconds: float) -> str:
-    """A moment as the field for it takes it, with seconds."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(seconds))
 
 
 def waiting(node: Node) -> list[ScheduledAnswer]:
@@ -58,9 +53,7 @@ def test_a_text_waits_is_changed_and_leaves_at_its_time(
     strip.press("Enter")
     mine.get_by_role("button", name="Change: Good morning").press("Enter")
     expect(mine.get_by_label("Text")).to_have_value("Good morning")
-    mine.get_by_label("When").evaluate("(field) => { field.step = 1; }")
-    mine.get_by_label("When").fill(at_local(time.time() + 6))
-    mine.get_by_role("button", name="Save").press("Enter")
+    save_soon(mine, lambda: mine.get_by_role("button", name="Save").press("Enter"))
     expect(bubble(theirs, "Good morning")).to_be_visible(timeout=60_000)
     # Its marks stayed with its words.
     expect(bubble(theirs, "Good morning").locator("strong")).to_have_text("morning")
@@ -77,6 +70,7 @@ def test_what_shall_not_be_sent_is_a_draft_again(
     mine.keyboard.press("Enter")
     expect(mine.get_by_role("dialog")).to_contain_text("That time is over")
     mine.keyboard.press("Escape")
+    expect(mine.get_by_role("dialog")).to_have_count(0)
     expect(mine.locator(".composer textarea")).to_have_value("Perhaps")
     ask_later(mine, "", stands="Perhaps")
     mine.keyboard.press("Enter")
@@ -106,4 +100,5 @@ def test_nothing_of_it_is_too_wide_or_unreadable(my_chat: Page) -> None:
         expect(mine.get_by_role("dialog")).to_be_visible()
         faults += faults_of(mine, f"list at {variant.name}")
         mine.keyboard.press("Escape")
+        expect(mine.get_by_role("dialog")).to_have_count(0)
     assert faults == []

@@ -1,5 +1,6 @@
 """Mentions in the page, between two real laptops, by keyboard."""
 
+import re
 from typing import Final
 
 import pytest
@@ -61,7 +62,9 @@ def test_somebody_is_mentioned_by_keyboard_and_an_edit_keeps_it(
     expect(offered).to_have_count(0)
     field.press_sequentially("now")
     field.press("Enter")
-    expect(bubble(page, f"Ask @{ben.name} now")).to_have_count(1)
+    # It is shown before the node has it.
+    sent = bubble(page, f"Ask @{ben.name} now")
+    expect(sent).to_have_attribute("data-number", re.compile(r"^\d+$"))
 
     def mentions() -> list[tuple[int, int]]:
         items = anna.client.ask(AskItems(ben.name), ItemsAnswer).items

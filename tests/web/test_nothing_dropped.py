@@ -20,7 +20,7 @@ from mesh.commands.settings import AskSettings, SettingsAnswer
 from tests.daemon.processes import Household
 from tests.integration.nodes import eventually
 from tests.programs import browser_without_windows
-from tests.web.chatting import TWO_FRAMES, bubble, say
+from tests.web.chatting import TWO_FRAMES, bubble, noticing, say
 from tests.web.chromium import go
 
 # One worker runs all: they share the nodes.
@@ -115,6 +115,8 @@ def test_back_closes_a_form_and_leaves_the_chat_behind_it(home: Home) -> None:
     open_form(page, "Task")
     expect(page.get_by_label("What is to be done")).to_have_value("Bring water")
     page.keyboard.press("Enter")
+    # The form stays until its answer is here, and an event may tell of the task before.
+    expect(form).to_have_count(0)
     expect(page.get_by_role("article").filter(has_text="Bring water")).to_have_count(1)
     # Nothing lies on top any more: Back leads back.
     page.go_back()
@@ -232,14 +234,16 @@ def test_a_field_of_the_settings_is_saved_when_it_is_left(home: Home) -> None:
     go(page, "#/settings/you")
     name = page.get_by_label("Your name")
     name.fill("Annabel")
-    page.keyboard.press("Tab")
-    expect(page.get_by_text("Saved.")).to_be_visible()
+    with noticing(page, "Saved."):
+        page.keyboard.press("Tab")
     assert client.ask(AskIdentity(), IdentityAnswer).name == "Annabel"
     # What is refused gives way to what holds.
     name.fill("")
     page.keyboard.press("Tab")
     expect(dialog).to_be_visible()
     page.keyboard.press("Escape")
+    # While it lies on top, nothing behind it takes what is typed.
+    expect(dialog).to_have_count(0)
     expect(name).to_have_value("Annabel")
     # What did not get there stays, to be tried again.
     page.route("**/v1/identity", lambda route: route.abort())
@@ -247,6 +251,7 @@ def test_a_field_of_the_settings_is_saved_when_it_is_left(home: Home) -> None:
     name.press("Enter")
     expect(dialog).to_be_visible()
     page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
     expect(name).to_have_value("Anna")
     page.unroute("**/v1/identity")
     name.press("Enter")

@@ -1,5 +1,6 @@
 """A refused message is told, is sent no second time by itself, and is not lost."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
 from tests.web import conftest
-from tests.web.chatting import bubble, say
+from tests.web.chatting import TWO_FRAMES, bubble, say
 from tests.web.test_files import attach, chip, send_later, written
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
@@ -59,13 +60,19 @@ def test_what_is_not_there_is_handed_over_once_more_and_then_told(
     seen = refused("with a plan")
     expect(bubble(my_chat, "with a plan")).to_contain_text("not there any more")
     assert len(seen) == 2
+
+    def is_last(one: Request) -> bool:
+        return len(seen) == 3 and one.method == "POST" and one.url.endswith("/items")
+
     # Its words of before stand until the page is drawn anew: they are no answer to this press.
-    with my_chat.expect_request("**/v1/files?*"):
+    with my_chat.expect_request_finished(is_last):
         bubble(my_chat, "with a plan").get_by_role("button", name="Try again").press("Enter")
+    my_chat.evaluate(TWO_FRAMES)
     expect(bubble(my_chat, "with a plan")).to_contain_text("Not sent")
     assert len(seen) == 3
     my_chat.unroute("**/v1/conversations/*/items")
     bubble(my_chat, "with a plan").get_by_role("button", name="Try again").press("Enter")
+    expect(bubble(my_chat, "with a plan")).to_have_attribute("data-number", re.compile(r"^\d+$"))
     expect(bubble(my_chat, "with a plan")).not_to_contain_text("Not sent")
     expect(bubble(my_chat, "with a plan").locator(".file")).to_have_count(1)
 
@@ -116,9 +123,12 @@ def test_what_is_too_long_for_a_message_goes_as_a_file(my_chat: Page) -> None:
     page.get_by_role("menuitem", name="Disappearing messages").press("Enter")
     page.get_by_role("radio", name="1 hour").press("Space")
     page.get_by_role("button", name="Set", exact=True).press("Enter")
+    # An event may tell of the timer before the answer closes the form.
+    expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.locator(".composer .timer")).to_be_visible()
     field = page.locator(".composer textarea")
     field.fill("water")
+    expect(page.get_by_role("button", name="Send", exact=True)).to_be_visible()
     usual = field.evaluate("one => one.clientWidth")
     field.fill("water " * 15_000)
     expect(page.get_by_text("30,000 bytes too long")).to_be_visible()
@@ -126,5 +136,6 @@ def test_what_is_too_long_for_a_message_goes_as_a_file(my_chat: Page) -> None:
     page.get_by_role("button", name="Send it as a file").click()
     expect(field).to_have_value("")
     expect(chip(page, "text.txt")).to_be_visible()
+    expect(field).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("article").last).to_contain_text("text.txt")

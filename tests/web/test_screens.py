@@ -8,7 +8,7 @@ from tests.integration.nodes import Node, befriend, eventually
 from tests.integration.row import wait_for_text
 from tests.programs import browser_without_windows
 from tests.web import screens, stage
-from tests.web.chromium import Laptops
+from tests.web.chromium import WAIT_MS, Laptops
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
@@ -48,6 +48,7 @@ def test_no_screen_from_the_first_run_to_a_silent_node_is_too_wide_or_unreadable
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         try:
             page = browser.new_context(locale="en-GB").new_page()
+            page.set_default_timeout(WAIT_MS)
             phone = screens.Variant(360, 740)
             assert list(screens.look_at_all(page, made, [phone], None)) == []
         finally:

@@ -75,6 +75,7 @@ def test_who_came_by_an_invite_for_many_waits_apart_until_accepted(
     expect(card).to_contain_text("I am from the other bank")
     # Until then they are no contact, and nobody can write to them.
     go(page, "#/chats")
+    expect(page.get_by_role("heading", name="Chats").first).to_be_visible()
     expect(page.locator("a.row", has_text="Ben")).to_have_count(0)
     go(page, "#/people/requests")
     card.get_by_role("button", name="Accept").click()

@@ -7,8 +7,15 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from mesh.api.stream import Hello
-from tests.integration.nodes import PASSPHRASE, Node, befriend, eventually
+from mesh.commands.conversations import AskConversation, ConversationAnswer
+from tests.integration.nodes import (
+    PASSPHRASE,
+    Node,
+    befriend,
+    epoch_of,
+    eventually,
+    wait_for_next_program,
+)
 from tests.integration.row import wait_for_links, wait_for_text
 from tests.web.chatting import bubble, say, to_message
 from tests.web.chromium import Laptops, go, open_chat
@@ -35,12 +42,6 @@ HOSTILE_NAMES = (
 REFUSED_NAMES = ("invoice\u202egpj.exe", "Ann\u2066a", "a\nb", "x" * 65)
 
 
-def epoch_of(node: Node) -> str:
-    hello = next(node.client.events())
-    assert isinstance(hello, Hello)
-    return hello.epoch
-
-
 def test_somebody_is_added_by_link_and_answers_in_the_page(
     pair: tuple[Node, Node], laptops: Laptops
 ) -> None:
@@ -60,6 +61,7 @@ def test_somebody_is_added_by_link_and_answers_in_the_page(
     look.click()
     expect(theirs.get_by_role("dialog")).to_contain_text("Nothing is sent before you say so")
     theirs.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(theirs.get_by_role("dialog")).to_have_count(0)
     field.fill(f"Hi, this is it: \u201e{link}\u201c. See you!")
     expect(theirs.get_by_role("main").get_by_role("alert")).to_have_count(0)
     look.click()
@@ -96,10 +98,22 @@ def test_what_is_written_while_the_node_is_away_is_sent_once_and_in_order(
     ben.start()
     ben.wait_until_up()
     expect(page.get_by_role("alert")).to_have_count(0)
-    wait_for_text(anna, "four", within_s=60)
-    assert anna.received_texts() == ["one", "two", "three", "four"]
-    assert [message.text for message in ben.messages()] == ["one", "two", "three", "four"]
+    # What was written while nobody answered may come in one go: it is shown in its order.
+    all_of_it = ["one", "two", "three", "four"]
+    eventually(
+        lambda: [message.text for message in anna.messages(ben.name)],
+        lambda texts: texts == all_of_it,
+        within_s=60,
+        what="all of it, once and in order",
+    )
+    assert [message.text for message in ben.messages()] == all_of_it
     expect(page.get_by_role("textbox", name="Message")).to_have_value("not yet sent")
+    eventually(
+        lambda: ben.client.ask(AskConversation(anna.name), ConversationAnswer).draft,
+        lambda draft: draft == "not yet sent",
+        within_s=60,
+        what="the draft in the vault",
+    )
     page.reload()
     expect(page.get_by_role("textbox", name="Message")).to_have_value("not yet sent")
 
@@ -130,6 +144,8 @@ def test_what_their_mesh_may_not_read_is_refused_in_words(
     wait_for_text(anna, "hello *you*", within_s=60)
     anna.run("send", ben.name, "hello back")
     wait_for_text(ben, "hello back")
+    # The page asks a moment after the message what her Mesh may read.
+    expect(page.get_by_role("button", name="Add", exact=True)).to_be_visible()
     to_message(page, "hello back")
     page.keyboard.press("r")
     say(page, "now *more*")
@@ -183,6 +199,7 @@ def test_two_compare_pictures_on_their_screens(pair: tuple[Node, Node], laptops:
     pages = [laptops.beside(node).page() for node in pair]
     for page, other in zip(pages, (ben, anna), strict=True):
         go(page, "#/people")
+        expect(page.get_by_role("heading", name="People").first).to_be_visible()
         page.get_by_role("link", name=re.compile(other.name)).first.click()
         page.get_by_role("link", name="Compare").click()
         page.get_by_role("button", name="Begin to compare").click()
@@ -217,13 +234,11 @@ def test_a_locked_page_shows_nothing_until_it_is_unlocked(
     page.get_by_label("Passphrase").fill(PASSPHRASE)
     page.keyboard.press("Enter")
     expect(page.get_by_role("log")).to_contain_text("before the lock")
-    former = epoch_of(anna)
+    former = eventually(lambda: epoch_of(anna), bool, within_s=60, what="its stream")
     page.keyboard.press("Control+Shift+L")
     expect(page.get_by_role("heading", name="Locked")).to_be_visible()
     # The page goes on with the next program, and says meanwhile nothing but that it is locked.
-    eventually(
-        lambda: epoch_of(anna), lambda now: now != former, within_s=60, what="the next program"
-    )
+    wait_for_next_program(anna, former)
     expect(page.get_by_text(f"Profile {anna.folders.name}")).to_be_visible()
     assert page.evaluate("window.failures_shown") == 0
     assert "before the lock" not in page.content()

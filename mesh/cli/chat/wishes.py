@@ -17,6 +17,7 @@ from mesh.commands.item_commands import (
     ClosePoll,
     EditItem,
     ForgetItem,
+    HideItem,
     PinItem,
     ReactToItem,
     RemindOfCheckIn,
@@ -143,6 +144,8 @@ def wish_about(name: str, number: int) -> Change | Confirm:
             return Confirm(question, ForgetItem(number))
         case "pin" | "unpin":
             return PinItem(number, is_on=name == "pin")
+        case "hide" | "unhide":
+            return HideItem(number, is_on=name == "hide")
         case "close":
             return ClosePoll(number)
         case "remind":

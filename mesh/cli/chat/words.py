@@ -30,6 +30,8 @@ WORDS: Final = (
     Word("forward", "N CHAT", "Send message N on into another chat"),
     Word("pin", "N", "Keep message N at hand for both"),
     Word("unpin", "N", "Take the pin off"),
+    Word("hide", "N", "Hide message N of a group for all in it, as an admin"),
+    Word("unhide", "N", "Show it again"),
     Word("timer", "1d|off", "Let what is written from now on disappear after it was read"),
     Word("poll", "QUESTION | OPTION | OPTION…", "Ask a question that is answered by voting"),
     Word("vote", "N OPTION…", "Vote in poll N, by the numbers before its options"),

@@ -18,7 +18,8 @@ Let the messages of a conversation disappear some time after they were read.
 
 AFTER is a length of time such as 30m, 12h, 7d or 2w, or off. It holds for both of you, and for what
 is written from now on. Of what you write the time runs from when it leaves, of what they write from
-when you have read it. It binds honest software only. Without AFTER, what holds now is shown.
+when you have read it. What has disappeared here is not posted again: who was away for longer than a
+week may never get it. It binds honest software only. Without AFTER, what holds now is shown.
 
 \b
 Examples:

@@ -71,8 +71,10 @@ class StemChanges:
 
     def write(self, rows: StemRows) -> None:
         """Write them, in the transaction of the batch."""
-        rows.remove([item for item, row in self._rows.items() if row is None])
-        rows.put([row for row in self._rows.values() if row is not None])
+        if ended := [item for item, row in self._rows.items() if row is None]:
+            rows.remove(ended)
+        if begun := [row for row in self._rows.values() if row is not None]:
+            rows.put(begun)
         self._rows.clear()
 
 
@@ -241,7 +243,8 @@ class EnvelopeBuffer:
                 self.store.link_state.put_setting(name, value)
             if first_messages:
                 self.store.link_state.remember_first_messages(first_messages)
-            self._note_totals()
+            if self._added or stubs or self._removed:
+                self._note_totals()
             evicted = self._drop_aged(expiry_now) if self._is_look_due else []
             evicted += self._evict(expiry_now)
         committed = Committed(added, tuple(self._retired), evicted)
@@ -295,8 +298,10 @@ class EnvelopeBuffer:
     # --- Below --------------------------------------------------------------------------------
 
     def _note_totals(self) -> None:
-        """Most batches write nothing, and ask for these all the same; no eviction changes them."""
-        self.last_arrival, _, envelopes_count = self.store.totals()
+        """Most batches write nothing, and ask for these all the same; only what enters or goes
+        wholly changes them: no eviction, no retirement, no stem.
+        """
+        self.last_arrival, envelopes_count = self.store.take_counts()
         self._stubs_bytes = envelopes_count * STUB_BYTES
 
     def _evict(self, expiry_now: UnixSeconds) -> list[EnvelopeId]:

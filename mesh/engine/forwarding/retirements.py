@@ -149,6 +149,11 @@ class Retirements:
                 self._counters.count("retirements_dropped")
                 self._replicator.forget([retirement.element])
 
+    def stem_spread(self, envelope_id: EnvelopeId, now: Instant) -> None:
+        """The same, where it was here as a stem until now: its header is read if any came."""
+        if self._retiring.has_orphans_of(envelope_id):
+            self.envelope_came(envelope_id, self._buffer.headers([envelope_id])[envelope_id], now)
+
     def forget_envelope(self, envelope_id: EnvelopeId) -> None:
         """An envelope goes wholly, and its retirements with it."""
         self._stemming.forget([envelope_id])

@@ -27,7 +27,7 @@ from mesh.wire.retirement import Retirement
 class _Retirements(Protocol):
     """The part of the retirements of a node that stems call."""
 
-    def envelope_came(self, envelope_id: EnvelopeId, header: Header, now: Instant) -> None: ...
+    def stem_spread(self, envelope_id: EnvelopeId, now: Instant) -> None: ...
     def spread_stem(self, retirement: Retirement, now: Instant) -> None: ...
 
 
@@ -216,7 +216,7 @@ class Stemming:
             stem_links=stem_links,
             is_announced=is_announced,
         )
-        self.retirements.envelope_came(id_, self._buffer.headers([id_])[id_], now)
+        self.retirements.stem_spread(id_, now)
 
 
 def element_of(header: Header) -> Element:

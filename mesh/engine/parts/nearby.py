@@ -118,6 +118,7 @@ class NearbyPeople(Part):
                 with savepoint(vault):
                     self._serve(messenger, want, now)
             except UserError:
+                messenger.taken_back()
                 self._nearby.declined(want.person)
         for person, verify_key in self._nearby.awaited():
             us = messenger.person

@@ -231,7 +231,9 @@ class ItemAnswers:
 
     def _edited(self, row: EntryRow, edits: list[Value[Content]]) -> EditedAnswer:
         count = self._registers.count(row.conversation, row.id, Field.TEXT.value)
-        return EditedAnswer(count=count, at=unix_seconds_of(edits[0].clock))
+        shown = self._rows.find_by_id(row.conversation, MessageId(edits[0].id))
+        received = 0 if shown is None or shown.is_mine else shown.received
+        return EditedAnswer(count=count, at=unix_seconds_of(edits[0].clock), received=received)
 
     def _reactions(self, row: EntryRow) -> list[ReactionAnswer]:
         chosen: dict[str, list[VerifyKey]] = {}

@@ -4,7 +4,7 @@ A message is durable from the vault's commit on. It is sealed at once where the 
 a posting key are ready, else as soon as they are. What becomes of it then is in `transit.py`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace as replace_in
 from typing import Final
 
@@ -31,7 +31,7 @@ from mesh.messenger.sessions.transit import ON_ITS_WAY, Transit
 from mesh.messenger.sessions.unopened import short_ids_of
 from mesh.storage.vault.rows import ContactRow, EntryRow, PayloadRow
 from mesh.wire.controls import UNOPENED
-from mesh.wire.payload import message_id_of
+from mesh.wire.payload import decode_payload, message_id_of
 
 TOO_LATE: Final = {
     "delivered": "it was delivered to their device",
@@ -113,6 +113,7 @@ class Outbox:
             new.row,
             state=waiting_state(contact),
             lapses=None if sealed is None else sealed.envelope.header.lapses,
+            was_sealed=sealed is not None,
             send_key=send_key,
         )
         row = self._entries.add(replace_in(new, row=said), now)
@@ -173,6 +174,12 @@ class Outbox:
         )
         sealed = self._seal_now(contact, payload, now, keeping)
         self._keep(contact, None, payload, sealed, keeping, pause=pause, now=now)
+
+    def drop_controls(self, contact: ContactId, is_meant: Callable[[int, bytes], bool]) -> None:
+        """Seal no more what holds a control that is of no use any longer."""
+        for row in self._payloads.rows.notes_of(contact):
+            if any(is_meant(kind, data) for kind, data in decode_payload(row.payload).controls):
+                self._payloads.drop(row)
 
     def send_on(
         self,

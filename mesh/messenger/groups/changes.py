@@ -48,10 +48,9 @@ class Changes:
         action: Action,
         now: Instant,
         *,
-        bundles: Sequence[bytes] = (),
         pause: Pause = Pause.AT_ONCE,
     ) -> Made | None:
-        """Do something; UserError if it would not count. `bundles`: of those whom it adds.
+        """Do something; UserError if it would not count.
 
         Who is in or out is for other keys, which are made with it; while more are in than an epoch
         can be for, None is.
@@ -61,8 +60,6 @@ class Changes:
         check_action(membership, group.me, action, called=member_name)
         signed = self._groups.sign(group, action, now)
         taken = self._groups.take(group, [signed], now)
-        for bundle in bundles:
-            self._take_bundle(group, bundle)
         newcomers: list[VerifyKey] = []
         if isinstance(action, Add):
             newcomers = [VerifyKey(record.key) for record in action.records]
@@ -89,6 +86,7 @@ class Changes:
         now: Instant,
         *,
         bundles: Sequence[bytes],
+        pause: Pause = Pause.AT_ONCE,
     ) -> tuple[Made, int]:
         """Add people with one epoch for all, the first for whom there is room, as many as can be;
         return it, and how many these are.
@@ -120,7 +118,7 @@ class Changes:
         riding = signed if len(added) <= RIDING_RECORDS_MAX else []
         made = self.make_epoch(group, riding, now, newcomers=added)
         for each in taken:
-            self._standing.took(group, each, now, pause=Pause.AT_ONCE)
+            self._standing.took(group, each, now, pause=pause)
         return made, len(added)
 
     def make_epoch(

@@ -5,12 +5,13 @@ chains of all recipients are made; who lacks operations of its heads keeps it un
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from mesh.crypto.signing import is_signature_valid
 from mesh.group.choice import next_turn
-from mesh.group.epochs import EpochId, read_announcement
+from mesh.group.epochs import EpochId, prefix_of, read_announcement
 from mesh.group.leaves import LONG_LEAF_MARK
 from mesh.group.making import MadeEpoch, Recipient, draw_epoch, make_pages, operations_of_page
 from mesh.group.naming import named_by_announcement
@@ -266,3 +267,26 @@ class EpochsKeeper:
         if epoch is None or self._chains.own(epoch, group.me) is None:
             return None
         return epoch
+
+    def shared_before(
+        self, group: Group, member: VerifyKey, held: Collection[bytes]
+    ) -> list[HeldEpoch]:
+        """The epochs beside the one in use that we share with a member, who says by their prefixes
+        which he holds, and that members alone can read; the newest first, up to one that he lacks:
+        what was said under that must not come under keys that were stolen before.
+        """
+        assert group.membership is not None
+        chosen = group.chosen()
+        before = [
+            epoch
+            for epoch in reversed(group.epochs)
+            if epoch is not chosen
+            and epoch.number > group.barred
+            and not group.membership.graph.missing(epoch.heads)
+            and not group.outsiders(epoch)
+        ]
+        return [
+            epoch
+            for epoch in takewhile(lambda each: prefix_of(each.id) in held, before)
+            if member in group.recipients(epoch) and self._chains.own(epoch, group.me) is not None
+        ]

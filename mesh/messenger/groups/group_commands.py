@@ -234,6 +234,9 @@ class GroupCommands:
         had = had_since(entries, since_ms) if undo is not None else self._had(group, key)
         removal = Removal(key, undo, had)
         self._changes.do(group, Remove((removal,)), now)
+        if (contact := self._groups.person(group, key).contact) is not None:
+            # Who came in by another way could come back by an invite that is open still.
+            self._invitations.take_back(group, contact)
         return self._answers.group(group)
 
     def _set_role(self, asked: SetMemberRole, now: Instant) -> GroupAnswer:

@@ -20,7 +20,14 @@ from mesh.group.payload import (
     SignedEntry,
     decode_ended,
 )
-from mesh.group.placed_posts import BundlePost, KeyPage, Knock, Need, Supply
+from mesh.group.placed_posts import (
+    BundlePost,
+    KeyPage,
+    Knock,
+    Need,
+    Supply,
+    gives_entries_alone,
+)
 from mesh.group.posts import SignedPost
 from mesh.group.receipts import ToldAt
 from mesh.group.wraps import Trouble
@@ -161,7 +168,7 @@ class GroupInbox:
         if isinstance(opened, GroupPayload):
             self._check_share(group, row.member, opened, envelope, now)
         self._chains.moved(row, before, after, now)
-        self._heard(group, epoch, row.member, envelope, now)
+        self._heard(group, epoch, row.member, envelope, now, is_answer=_is_answer(opened))
         if isinstance(opened, GroupPayload):
             # A clock that is ahead shuts out nothing that is told later.
             told = UnixSeconds(min(envelope.header.created, now.mesh))
@@ -227,13 +234,17 @@ class GroupInbox:
         member: VerifyKey,
         envelope: Envelope,
         now: Instant,
+        *,
+        is_answer: bool = False,
     ) -> None:
+        """A member was heard. `is_answer`: to who holds this epoch, whichever he writes under."""
         at = UnixSeconds(min(envelope.header.created, now.mesh))
         before = self._groups.person(group, member).heard
-        self._groups.heard(group, member, epoch, at)
+        is_apart = is_answer and epoch is not group.chosen()
+        self._groups.heard(group, member, None if is_apart else epoch, at)
         hands = self._repair.hands
         if member in group.members:
-            is_behind = hands.heard(group, epoch, member, at, before, now)
+            is_behind = not is_apart and hands.heard(group, epoch, member, at, before, now)
             self._repair.needs.heard(group, member, before, now)
             self._receipts.heard(group, member, before, now)
         else:
@@ -378,6 +389,14 @@ class GroupInbox:
         came = [act for id_ in taken.operations for act in graph.of(graph.acts_of(id_))]
         if own := [act.operation.seq for act in came if act.author == group.me]:
             self._repair.losses.own_operation(group, max(own), now)
+
+
+def _is_answer(opened: GroupPayload | OpenedPost) -> bool:
+    return (
+        not isinstance(opened, GroupPayload)
+        and isinstance(opened.post, Supply)
+        and gives_entries_alone(opened.post)
+    )
 
 
 def _is_said(opened: OpenedPost) -> bool:

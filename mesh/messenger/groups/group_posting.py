@@ -157,9 +157,12 @@ class GroupPosting:
         entries: Sequence[SuppliedEntry] = (),
         had: Sequence[SuppliedHad] = (),
         need: bytes = b"",
+        under: EpochId | None = None,
         now: Instant,
     ) -> None:
-        """Post what members lack, under the epoch in use. `need`: by which it was asked for."""
+        """Post what members lack. `need`: by which it was asked for; `under`: an epoch of before,
+        for entries that not all may read who hold the one in use.
+        """
         left, others, said, had_left = list(posts), list(bundles), list(entries), list(had)
         while left or others or said or had_left:
             room = _POST_ROOM_BYTES
@@ -168,7 +171,7 @@ class GroupPosting:
             told, room = _taken(said, SUPPLY_ENTRIES_MAX, room, lambda one: len(one.entry) + 128)
             counted, room = _taken(had_left, SUPPLY_HAD_MAX, room, _bytes_of_had)
             post = Supply(_VERSION, 6, 0, _NO_PLACE, need, taken, told, counted, given)
-            self._queue(group, None, encode_placed(post), LIFETIME_MONTH, now)
+            self._queue(group, under, encode_placed(post), LIFETIME_MONTH, now)
 
     def note(
         self,
@@ -243,7 +246,11 @@ class GroupPosting:
                     is_ready = epoch is not None
                     self._set_state(row.entry, "queued" if is_ready else "waiting-for-keys")
                 continue
-            self._sealer.seal(group, epoch, self._fitting(group, epoch, row, now), now, pause)
+            fitting = self._fitting(group, epoch, row, now)
+            if fitting is None:
+                self._rows.drop_unsealed(row.number)
+                continue
+            self._sealer.seal(group, epoch, fitting, now, pause)
             has_signer = self._sealer.can_seal(group, now)
 
     def give_up(self, group: Group) -> None:
@@ -263,9 +270,10 @@ class GroupPosting:
 
     def _fitting(
         self, group: Group, epoch: HeldEpoch, row: UnsealedRow, now: Instant
-    ) -> UnsealedRow:
+    ) -> UnsealedRow | None:
         """Return a post without what some of its readers may not learn any more: somebody may have
-        gone or come while it waited. Operations the others learn under the next epoch.
+        gone or come while it waited. Operations the others learn under the next epoch. None: of
+        entries under an epoch of before nothing is left.
         """
         if not holds_post(row):
             return row
@@ -279,17 +287,27 @@ class GroupPosting:
             case Need() if post.entry_heads and group.outsiders(epoch):
                 row = replace(row, data=encode_placed(replace(post, entry_heads=[])))
             case Supply() if post.need_prefix and post.entries:
-                readers, membership = group.readers(epoch), group.membership
-                assert membership is not None
-                given = [
-                    each
-                    for each, entry in [(one, decode_entry(one.entry)) for one in post.entries]
-                    if may_have(membership, entry.kind, entry.ops, readers)
-                ]
+                given = self._given(group, epoch, post)
+                if not given and row.epoch is not None:
+                    return None
                 row = replace(row, data=encode_placed(replace(post, entries=given)))
             case _:
                 pass
         return row
+
+    def _given(self, group: Group, epoch: HeldEpoch, supply: Supply) -> list[SuppliedEntry]:
+        """Return the entries of a supply that all may read who hold an epoch."""
+        membership = group.membership
+        assert membership is not None
+        is_fit = epoch is group.chosen()
+        if not is_fit and (group.outsiders(epoch) or epoch.number <= group.barred):
+            return []
+        readers = group.readers(epoch)
+        return [
+            each
+            for each, entry in [(one, decode_entry(one.entry)) for one in supply.entries]
+            if may_have(membership, entry.kind, entry.ops, readers)
+        ]
 
     def _set_state(self, entry: int, state: MessageState) -> None:
         if self._messages.message(entry).state != state:

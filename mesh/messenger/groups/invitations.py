@@ -127,6 +127,21 @@ class Invitations:
         self._send(contact, GROUP_INVITE, encode_step(invite), Pause.AT_ONCE, now)
         self._pending_events.group_changed(group.conversation)
 
+    def stop_asking(self, group: Group, contact: ContactId) -> None:
+        """Tell an invite of ours no more: whoever answered it, and is removed later, would be asked
+        in anew by it.
+        """
+
+        def is_ours(kind: int, data: bytes) -> bool:
+            return kind == GROUP_INVITE and decode_invite(data).gid == group.gid
+
+        self._outbox.drop_controls(contact, is_ours)
+
+    def take_back(self, group: Group, contact: ContactId) -> None:
+        """Ask somebody in no more: an answer that comes yet is nothing to us."""
+        self._rows.remove_invited(group.conversation, contact)
+        self.stop_asking(group, contact)
+
     def add_again(self, group: Group, action: Add, now: Instant) -> None:
         """Add people once more, since it did not count that we added them: their word still holds,
         under the same keys.

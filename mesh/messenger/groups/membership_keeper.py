@@ -228,10 +228,14 @@ class MembershipKeeper:
             group.people[row.member] = row
             self._people.put_member(row)
 
-    def heard(self, group: Group, member: VerifyKey, epoch: HeldEpoch, at: UnixSeconds) -> None:
-        """Something of a member was opened: it shows which epoch he holds."""
+    def heard(
+        self, group: Group, member: VerifyKey, epoch: HeldEpoch | None, at: UnixSeconds
+    ) -> None:
+        """Something of a member was opened: it shows which epoch he holds; None: it shows nothing
+        of that.
+        """
         row = self.person(group, member)
-        under = epoch.id if at >= row.heard else row.wrote_under
+        under = row.wrote_under if epoch is None or at < row.heard else epoch.id
         self.put_person(group, replace(row, heard=max(row.heard, at), wrote_under=under))
 
     def take_had(

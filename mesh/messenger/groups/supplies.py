@@ -2,11 +2,11 @@
 
 Implements `docs/protocol/groups.md`, section "Repair". Operations go to all; an entry only to who
 was a member at the operations that it names, under the epoch in use if that is true of all who read
-it. Nothing is answered at once, and nothing that somebody answered before.
+it, else under one of before. Nothing is answered at once, nor what somebody answered before.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from mesh.limits.group_keys import SUPPLY_POSTS_MAX
 from mesh.limits.group_repair import (
     ANSWER_BYTES_MAX,
     ANSWER_BYTES_PER_DAY_MAX,
+    ANSWER_EPOCHS_MAX,
     ANSWERS_WAITING_MAX,
     ASKED_TWICE_AFTER,
     BACK_STEPS_MAX,
@@ -77,6 +78,8 @@ class Supplies:
         # handed to him in a day.
         self._heard: dict[tuple[ConversationId, VerifyKey], list[UnixSeconds]] = defaultdict(list)
         self._asked_for: dict[tuple[ConversationId, VerifyKey], dict[bytes, UnixSeconds]] = {}
+        # The epochs that each member said last that he holds.
+        self._holds: dict[tuple[ConversationId, VerifyKey], frozenset[bytes]] = {}
         self._given: dict[tuple[ConversationId, VerifyKey, int], int] = defaultdict(int)
         # What was given unasked today, each under which epoch; how many twins of each author, and
         # how much because of what each member supplied.
@@ -101,6 +104,7 @@ class Supplies:
         if not new or len(recent) >= NEEDS_PER_HOUR_MAX:
             return
         recent.append(now.mesh)
+        self._holds[place] = frozenset(need.held)
         self._asked_for[place].update(dict.fromkeys(new, now.mesh))
         known = {(row.wanted, row.member) for row in self._rows.duties(group.conversation)}
         wanted = [id_ for id_ in self._here(group, member, new) if (id_, member) not in known]
@@ -284,11 +288,40 @@ class Supplies:
         posts = self._within_share(group, member, posts, lambda each: len(each.post), now)
         bundles = [each for each in self._bundles(group) if blake2b_256(each) in wanted]
         bundles = self._within_share(group, member, bundles, len, now)
-        entries = self._lacking_entries(group, member, wanted, heads, now)
+        chosen = group.chosen()
+        readers = frozenset((member,)) if chosen is None else group.recipients(chosen) | {member}
+        given: dict[bytes, int] = {}
+        entries = self._lacking_entries(group, member, readers, (wanted, heads), given, now)
         posts = self._told_under_his(group, member, posts, now)
         self._posting.supply(
             group, posts=posts, bundles=bundles, entries=entries, need=need, now=now
         )
+        if member != group.me and any(self._is_left(group, id_, given) for id_ in wanted):
+            self._give_under_older(group, member, need, (wanted, heads), given, now)
+
+    def _is_left(self, group: Group, id_: bytes, given: Collection[bytes]) -> bool:
+        """Say whether something is an entry that was not given."""
+        is_entry = self._entries.find_by_id(group.conversation, MessageId(id_)) is not None
+        return is_entry and id_ not in given
+
+    def _give_under_older(
+        self,
+        group: Group,
+        member: VerifyKey,
+        need: bytes,
+        asked: tuple[Sequence[bytes], Sequence[bytes]],
+        given: dict[bytes, int],
+        now: Instant,
+    ) -> None:
+        """Give entries that not all may read who hold the epoch in use, since somebody came later:
+        under an epoch of before that the asker holds, the newest whose readers all may.
+        """
+        holds = self._holds.get((group.conversation, member), frozenset())
+        for epoch in self._epochs.shared_before(group, member, holds)[:ANSWER_EPOCHS_MAX]:
+            readers = group.readers(epoch)
+            entries = self._lacking_entries(group, member, readers, asked, given, now)
+            if entries:
+                self._posting.supply(group, entries=entries, need=need, under=epoch.id, now=now)
 
     def _told_under_his(
         self, group: Group, member: VerifyKey, posts: Sequence[SignedPost], now: Instant
@@ -345,42 +378,49 @@ class Supplies:
         self,
         group: Group,
         member: VerifyKey,
-        wanted: Sequence[bytes],
-        heads: Iterable[bytes],
+        readers: Collection[VerifyKey],
+        asked: tuple[Sequence[bytes], Sequence[bytes]],
+        given: dict[bytes, int],
         now: Instant,
     ) -> list[SuppliedEntry]:
         """Return entries that are wanted and all before them, back to those that the asker has;
-        only what all may have who read the answer.
+        only what all readers of the answer may have. `asked`: what is wanted, and heads of what he
+        has; `given`: the bytes of what this need was given before, and of what it is given now.
         """
-        chosen, conversation = group.chosen(), group.conversation
-        readers = frozenset((member,)) if chosen is None else group.recipients(chosen) | {member}
+        conversation, (wanted, heads) = group.conversation, asked
         had = self._ways_back(conversation, heads, wanted)
         place = conversation, member, now.mesh // SECONDS_PER_DAY
-        room = min(ANSWER_BYTES_MAX, ANSWER_BYTES_PER_DAY_MAX - self._given[place])
-        found: dict[bytes, tuple[int, SuppliedEntry]] = {}
+        room = ANSWER_BYTES_MAX - sum(given.values())
+        room = min(room, ANSWER_BYTES_PER_DAY_MAX - self._given[place])
+        found: list[tuple[int, SuppliedEntry]] = []
+        seen: set[bytes] = set()
         ways = list(wanted)
-        while ways and len(found) < BACK_STEPS_MAX:
+        while ways and len(seen) < BACK_STEPS_MAX:
             id_ = ways.pop(0)
             row = self._entries.find_by_id(conversation, MessageId(id_))
-            if row is None or id_ in found or (id_ in had and id_ not in wanted):
+            if row is None or id_ in seen or (id_ in had and id_ not in wanted):
                 continue
-            if not self._may_have(group, readers, row):
-                continue
-            signed = self._group_entries.find_signed(row)
-            assert signed is not None
-            if member != group.me or id_ not in wanted:
-                # What is given unasked is bounded by its number: else who supplies much of what was
-                # taken back would use up the room for it, and of two long twins one had none.
-                if len(signed.entry) > room:
+            if id_ not in given:
+                if not self._may_have(group, readers, row):
                     continue
-                room -= len(signed.entry)
-                self._given[place] += len(signed.entry)
-            author = self._group_entries.key_of(row)
-            found[id_] = row.position, SuppliedEntry(author, signed.entry, signed.signature)
+                signed = self._group_entries.find_signed(row)
+                assert signed is not None
+                if member != group.me or id_ not in wanted:
+                    # What is given unasked is bounded by its number: else who supplies much of what
+                    # was taken back would use up the room, and of two long twins one had none.
+                    if len(signed.entry) > room:
+                        continue
+                    room -= len(signed.entry)
+                    self._given[place] += len(signed.entry)
+                given[id_] = len(signed.entry)
+                author = self._group_entries.key_of(row)
+                supplied = SuppliedEntry(author, signed.entry, signed.signature)
+                found.append((row.position, supplied))
+            seen.add(id_)
             ways += split_parents(row.parents)
             if row.target:
                 ways.append(row.target)
-        return [each for _, each in sorted(found.values(), key=lambda one: one[0])]
+        return [each for _, each in sorted(found, key=lambda one: one[0])]
 
     def _ways_back(
         self, conversation: ConversationId, heads: Iterable[bytes], wanted: Sequence[bytes]

@@ -322,8 +322,10 @@ class SessionSetup:
 
     def is_stuck(self, contact: ContactId) -> bool:
         """Say whether what we write waits, because all tags of a renewal were used in vain."""
+        if self._sessions.find_known(contact) is not None:
+            return False
         row = self.find(contact)
-        if row is None or row.renewed is None or self._sessions.find_known(contact) is not None:
+        if row is None or row.renewed is None:
             return False
         return not any(one.has_tags(REPEATED_RENDEZVOUS_TAGS) for one in self._ways(row))
 

@@ -69,7 +69,6 @@ class Transit:
         self._messages = vault.entries
         self._blocks = vault.blocks
         self._exchanges = vault.exchanges
-        self._steps = vault.steps
         self._retirements = retirements
         self._pending_events = pending_events
         # Sealed and not expired: the message of each envelope, None for what is no message.
@@ -229,15 +228,9 @@ class Transit:
     ) -> None:
         """A contact names a message inside the encryption: they opened it, if it is ours."""
         message = self._messages.find_by_id(direct_conversation(contact), id_)
-        if message is None or not message.is_mine:
-            return
-        # What never left for them they cannot have read, whatever they say.
-        was_sealed = message.lapses is not None or message.state not in ON_ITS_WAY
-        if message.state == "withdrawn":
-            # Its envelopes are known to their end, and that somebody had one stays known.
-            states = [state for state, _ in self._steps.of_message(message.number)]
-            was_sealed = "carried" in states or bool(self._rows.of_message(message.number))
-        if was_sealed:
+        # What was never sealed they cannot have read, whatever they say. What was sealed may have
+        # gone ways of which nothing is known here, and come long after its envelope lapsed.
+        if message is not None and message.is_mine and message.was_sealed:
             self._opened_by_them(message, state)
 
     def withdraw(self, message: int, *, now: Instant) -> None:
@@ -267,7 +260,7 @@ class Transit:
         self.payloads.drop_of_message(message.number)
         if is_more:
             self.settle(message.number, state)
-        self._exchanges.set_lapsed_count(other_side(message.conversation), 0)
+        self._exchanges.clear_lapsed_count(other_side(message.conversation))
 
     def _stop(self, message: int, rows: Sequence[OutboxRow]) -> None:
         """Nothing of a message leaves any more; its rows stay to learn whether it was opened."""
@@ -283,9 +276,12 @@ class Transit:
 
     def _let_bytes_go(self, envelope: EnvelopeId) -> None:
         """Somebody else has it, or nobody is to get it any more."""
+        self._forget_bytes(envelope)
+        self._rows.drop_data(envelope)
+
+    def _forget_bytes(self, envelope: EnvelopeId) -> None:
         self._unposted.drop(envelope)
         self._here_alone.pop(envelope[:SHORT_ID_BYTES], None)
-        self._rows.drop_data(envelope)
 
     def _is_over(self, row: OutboxRow) -> None:
         """A payload that is no message was opened, or taken back: it is not sent again."""
@@ -297,8 +293,9 @@ class Transit:
             self.payloads.drop(payload)
 
     def let_go(self, row: OutboxRow) -> None:
-        """An envelope of ours is on its way no longer."""
-        self.never_leaves(row)
+        """An envelope of ours is on its way no longer; its bytes go with its row."""
+        self._forget_bytes(row.id)
+        self._by_short_id.pop(row.id[:SHORT_ID_BYTES], None)
         self._rows.remove(row.id)
         self._sealed.pop(row.id, None)
 

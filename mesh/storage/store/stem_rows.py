@@ -4,7 +4,7 @@ Implements `docs/protocol/stems.md`, section "What is written". Whoever writes h
 transaction.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mesh.database import Connection
@@ -30,14 +30,14 @@ class StemRows:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def put(self, rows: Iterable[StemRow]) -> None:
+    def put(self, rows: Sequence[StemRow]) -> None:
         """Keep these, in place of what is there of them; an envelope that is gone is left out."""
         self._connection.executemany(
             "INSERT OR REPLACE INTO stems SELECT arrival, ?, ?, ? FROM envelopes WHERE id = ?",
             [(row.token, row.is_given, row.due_ms, row.envelope) for row in rows],
         )
 
-    def remove(self, items: Iterable[tuple[EnvelopeId, bytes]]) -> None:
+    def remove(self, items: Sequence[tuple[EnvelopeId, bytes]]) -> None:
         """These spread, each an envelope and a token."""
         self._connection.executemany(
             "DELETE FROM stems WHERE token = ? "

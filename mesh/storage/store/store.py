@@ -63,6 +63,8 @@ class Store:
         self.scans: Final = StoreScans(connection)
         self.link_state: Final = LinkStateRows(connection)
         self.stems: Final = StemRows(connection)
+        # Of the last change that was made here, until somebody asks.
+        self._counts: tuple[int, int] | None = None
 
     # --- Writing envelopes --------------------------------------------------------------------
 
@@ -78,7 +80,9 @@ class Store:
         if not fresh:
             return
         self._delete(list(bodiless.values()))
-        first = self.last_arrival() + 1
+        first = self._count_new(
+            len(fresh), sum(SIZE_BYTES[new.header.size_class] for new in fresh.values())
+        )
         self._connection.executemany(
             _INSERT_ENVELOPE,
             [envelope_row(arrival, new) for arrival, new in enumerate(fresh.values(), first)],
@@ -86,9 +90,6 @@ class Store:
         self._connection.executemany(
             "INSERT INTO bodies VALUES (?, ?)",
             [(arrival, new.body) for arrival, new in enumerate(fresh.values(), first)],
-        )
-        self._count_new(
-            len(fresh), sum(SIZE_BYTES[new.header.size_class] for new in fresh.values())
         )
 
     def add_stubs(self, stubs: Sequence[Stub], *, are_missed: bool = True) -> None:
@@ -98,7 +99,9 @@ class Store:
         """
         places = self._places([stub.id for stub in stubs])
         fresh = {stub.id: stub for stub in stubs if stub.id not in places}
-        first = self.last_arrival() + 1
+        if not fresh:
+            return
+        first = self._count_new(len(fresh), len(fresh) * STUB_BYTES)
         self._connection.executemany(
             _INSERT_ENVELOPE,
             [envelope_row(arrival, new) for arrival, new in enumerate(fresh.values(), first)],
@@ -106,7 +109,6 @@ class Store:
         if are_missed:
             numbers = [(first + number,) for number in range(len(fresh))]
             self._connection.executemany("INSERT INTO missing VALUES (?)", numbers)
-        self._count_new(len(fresh), len(fresh) * STUB_BYTES)
 
     def stop_missing(self, ids: Sequence[EnvelopeId]) -> None:
         """The bodies of these would not be kept if they came."""
@@ -234,6 +236,16 @@ class Store:
         assert row is not None
         return integer(row[0]), integer(row[1]), integer(row[2])
 
+    def take_counts(self) -> tuple[int, int]:
+        """The last arrival number and the number of envelopes; at no cost after a change that was
+        made here, in its transaction.
+        """
+        counts, self._counts = self._counts, None
+        if counts is None:
+            last_arrival, _, envelopes_count = self.totals()
+            counts = last_arrival, envelopes_count
+        return counts
+
     # --- Below --------------------------------------------------------------------------------
 
     def _places(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, _Place]:
@@ -248,12 +260,23 @@ class Store:
             for id_, arrival, size, has_body in rows
         }
 
-    def _count_new(self, count: int, stored_bytes: int) -> None:
-        self._connection.execute(
-            "UPDATE totals SET last_arrival = last_arrival + ?1, "
-            "envelopes_count = envelopes_count + ?1, stored_bytes = stored_bytes + ?2",
+    def _count_new(self, count: int, stored_bytes: int) -> int:
+        """Count so many that are new; return the arrival number of the first."""
+        last_arrival = self._change_totals(
+            "last_arrival = last_arrival + ?1, envelopes_count = envelopes_count + ?1, "
+            "stored_bytes = stored_bytes + ?2",
             (count, stored_bytes),
         )
+        return last_arrival - count + 1
+
+    def _change_totals(self, change: str, values: Sequence[int]) -> int:
+        """Change the one row of totals; return the last arrival number."""
+        ((last, count),) = self._connection.execute(
+            f"UPDATE totals SET {change} RETURNING last_arrival, envelopes_count",  # noqa: S608 (ours)
+            values,
+        ).fetchall()
+        self._counts = integer(last), integer(count)
+        return integer(last)
 
     def _drop_bodies(self, places: Sequence[_Place]) -> None:
         dropped = [place for place in places if place.has_body]
@@ -262,9 +285,8 @@ class Store:
         self._connection.executemany(
             "DELETE FROM bodies WHERE arrival = ?", [(place.arrival,) for place in dropped]
         )
-        self._connection.execute(
-            "UPDATE totals SET stored_bytes = stored_bytes - ?",
-            (sum(place.bytes - STUB_BYTES for place in dropped),),
+        self._change_totals(
+            "stored_bytes = stored_bytes - ?", (sum(place.bytes - STUB_BYTES for place in dropped),)
         )
 
     def _delete(self, places: Sequence[_Place]) -> None:
@@ -273,8 +295,7 @@ class Store:
         self._connection.executemany(
             "DELETE FROM envelopes WHERE arrival = ?", [(place.arrival,) for place in places]
         )
-        self._connection.execute(
-            "UPDATE totals SET envelopes_count = envelopes_count - ?, "
-            "stored_bytes = stored_bytes - ?",
+        self._change_totals(
+            "envelopes_count = envelopes_count - ?, stored_bytes = stored_bytes - ?",
             (len(places), sum(place.bytes for place in places)),
         )

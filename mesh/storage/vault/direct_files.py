@@ -13,7 +13,7 @@ from mesh.ids import ConversationId
 from mesh.limits.direct_files import FILES_OFFERED_MAX
 from mesh.limits.files import CARRIED_BYTES_MAX
 from mesh.storage.vault.files import FileRow
-from mesh.storage.vault.rows import Row, all_of, blobs, find_one, insert
+from mesh.storage.vault.rows import Row, all_of, blobs, find_one, insert, integer
 
 DIRECT_FILES: Final = (
     # Either `blob` and `blob_key`, or `path` and `mtime_ns`. `blocks`: the bits of those that are
@@ -80,6 +80,8 @@ class DirectRows:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        # Whether any is here; None: that is to be looked up. Most people never have one.
+        self._has_any: bool | None = None
 
     def add(self, file: int, place: BlobPlace | DiskPlace, *, leaves: bytes = b"") -> None:
         """A large file lies there, or is to come there; `leaves` are those of a file of ours."""
@@ -87,6 +89,7 @@ class DirectRows:
             row = DirectRow(file, place.name, place.key, None, 0, b"")
         else:
             row = DirectRow(file, None, None, place.path, place.mtime_ns, b"")
+        self._has_any = True
         insert(self._connection, "direct_files", row)
         if leaves:
             self._connection.execute("INSERT INTO direct_leaves VALUES (?, ?)", (file, leaves))
@@ -157,9 +160,14 @@ class DirectRows:
 
     def take_dropped(self) -> list[bytes | None]:
         """The files that went since the last call: of each the name of its sealed file, if it had
-        one.
+        one. It is called inside no savepoint.
         """
+        if self._has_any is False:
+            return []
         rows = self._connection.execute("SELECT blob FROM dropped_files ORDER BY number").fetchall()
         if rows:
             self._connection.execute("DELETE FROM dropped_files")
+        if rows or self._has_any is None:
+            found = self._connection.execute("SELECT EXISTS (SELECT 1 FROM direct_files)")
+            self._has_any = bool(integer(found))
         return [blob if isinstance(blob, bytes) else None for (blob,) in rows]

@@ -18,8 +18,27 @@ from mesh.storage.vault.rows import (
 ENTRY: Final = (
     "SELECT number, conversation, id, is_mine, parents, clock, position, received, state, "
     "carriers, lapses, is_read, is_late, send_key, kind, run, seq, target, waits, verdict, "
-    "is_counted, place, timer, disappears, gone, author, ops, is_apart FROM entries"
+    "is_counted, place, timer, disappears, gone, author, ops, is_apart, was_sealed "
+    "FROM entries"
 )
+WAS_SEALED: Final = (
+    "ALTER TABLE entries ADD COLUMN was_sealed INTEGER NOT NULL DEFAULT 0",
+    # What expired is not known to have waited to its end, unless it never got beyond a key.
+    """
+    UPDATE entries SET was_sealed = 1 WHERE is_mine AND (
+        lapses IS NOT NULL
+        OR state IN ('delivered', 'read', 'delivered-then-withdrawn')
+        OR number IN (SELECT message FROM outbox WHERE message IS NOT NULL)
+        OR number IN (SELECT message FROM message_steps WHERE state = 'carried')
+        OR (state = 'expired' AND (
+            number IN (SELECT message FROM message_steps WHERE state = 'queued')
+            OR number NOT IN (SELECT message FROM message_steps WHERE state = 'awaiting-key'))))
+    """,
+)
+"""1: one of ours was sealed once, also when its envelopes are long gone. A migration, which never
+changes.
+"""
+
 # The plus keeps the index of the contacts out: the newest are found from the end.
 _OF_CONTACTS: Final = (
     "?1 IS NULL AND +conversation IN "
@@ -141,7 +160,8 @@ class EntryRows:
 
     def set_sealed(self, number: int, *, state: MessageState, lapses: UnixSeconds) -> None:
         self._connection.execute(
-            "UPDATE entries SET state = ?, lapses = ? WHERE number = ?", (state, lapses, number)
+            "UPDATE entries SET state = ?, lapses = ?, was_sealed = 1 WHERE number = ?",
+            (state, lapses, number),
         )
 
     def set_state(self, number: int, state: MessageState) -> None:

@@ -80,6 +80,14 @@ class ExchangeRows:
     def set_lapsed_count(self, contact: ContactId, lapsed_count: int) -> None:
         self._set(contact, "lapsed_count", lapsed_count)
 
+    def clear_lapsed_count(self, contact: ContactId) -> None:
+        """One of ours was opened. Most often none had lapsed, and then nothing is written."""
+        self.kept.change(contact, lapsed_count=0)
+        self._connection.execute(
+            "UPDATE exchanges SET lapsed_count = 0 WHERE contact = ? AND lapsed_count <> 0",
+            (contact,),
+        )
+
     def set_their_seen(self, contact: ContactId, their_seen: int) -> None:
         self._set(contact, "their_seen", their_seen)
 

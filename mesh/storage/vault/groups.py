@@ -150,11 +150,16 @@ class GroupRows:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._kept: dict[ConversationId, _Kept] = {}
+        # There is no group, and none was added since that was read. Once one was removed nobody
+        # knows: that may be taken back.
+        self._has_none = False
+        self._was_removed = False
 
     # --- Groups -------------------------------------------------------------------------------
 
     def add(self, row: GroupRow) -> None:
         """Add a group whose conversation is there; its operations come by `take`."""
+        self._has_none = False
         insert(self._connection, "groups", row)
 
     def find(self, conversation: ConversationId) -> GroupRow | None:
@@ -169,7 +174,11 @@ class GroupRows:
 
     def all(self) -> list[GroupRow]:
         """All groups, by the numbers of their conversations."""
-        return all_of(self._connection.execute(f"{_GROUP} ORDER BY conversation"), GroupRow)
+        if self._has_none:
+            return []
+        rows = all_of(self._connection.execute(f"{_GROUP} ORDER BY conversation"), GroupRow)
+        self._has_none = not rows and not self._was_removed
+        return rows
 
     def set_state(
         self, conversation: ConversationId, state: GroupState, *, joined: UnixSeconds
@@ -196,6 +205,7 @@ class GroupRows:
 
     def forget(self, conversation: ConversationId) -> None:
         """Erase a group with all its operations. Its conversation stays."""
+        self._was_removed = True
         for table in ("group_waiting", "group_operations", "groups"):
             self._connection.execute(
                 f"DELETE FROM {table} WHERE conversation = ?",  # noqa: S608 (ours)

@@ -37,6 +37,9 @@ class HistoryRows:
         self.kept: KeptRows[tuple[ConversationId, MessageId], HeadRow] = KeptRows()
         """Heads: most of what is written next names them as its parents."""
 
+        # None is out of order, and none was put there since that was read.
+        self._is_in_order = False
+
     def find_position(self, conversation: ConversationId, id_: MessageId) -> int | None:
         """Return where a message of a conversation stands, or stood before it was deleted; None if
         it never was here.
@@ -157,18 +160,22 @@ class HistoryRows:
         """Messages from there on are to be compared; None: all stand below their parents."""
         self._connection.execute("DELETE FROM reordering WHERE conversation = ?", (conversation,))
         if place is not None:
+            self._is_in_order = False
             self._connection.execute(
                 "INSERT INTO reordering (conversation, position, id) VALUES (?, ?, ?)",
                 (conversation, *place),
             )
 
     def out_of_order(self) -> list[ConversationId]:
-        """Conversations in which some messages are to be compared."""
+        """Conversations in which some messages are to be compared; asked inside no savepoint."""
+        if self._is_in_order:
+            return []
         cursor = self._connection.execute("SELECT conversation FROM reordering ORDER BY 1")
         found = []
         for (number,) in cursor.fetchall():
             assert isinstance(number, int)
             found.append(ConversationId(number))
+        self._is_in_order = not found
         return found
 
     def add_gap(self, conversation: ConversationId, parent: MessageId, child: int) -> None:

@@ -193,9 +193,9 @@ class RetirementRows:
         self._connection = connection
 
     def all(self) -> list[RetirementRow]:
-        """All of them, oldest first."""
+        """All of them, in the order in which they leave."""
         cursor = self._connection.execute(
-            "SELECT envelope, token, due_ms FROM retirements ORDER BY number"
+            "SELECT envelope, token, due_ms FROM retirements ORDER BY due_ms, envelope, token"
         )
         return all_of(cursor, RetirementRow)
 

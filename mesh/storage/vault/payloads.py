@@ -94,6 +94,13 @@ class PayloadRows:
         )
         return all_of(cursor, PayloadRow)
 
+    def notes_of(self, contact: ContactId) -> list[PayloadRow]:
+        """All of that which holds no message, oldest first."""
+        cursor = self._connection.execute(
+            f"{_PAYLOAD} WHERE contact = ? AND message IS NULL ORDER BY number", (contact,)
+        )
+        return all_of(cursor, PayloadRow)
+
     def lapsed(
         self, mesh_now: UnixSeconds, expiry_now: UnixSeconds, limit: int
     ) -> list[PayloadRow]:

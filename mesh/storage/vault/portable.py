@@ -100,6 +100,9 @@ KEPT: Final[Mapping[str, Kept]] = {
             "state": "CASE WHEN timer > 0 "
             "AND state IN ('awaiting-key', 'waiting-for-keys', 'queued') "
             "THEN 'expired' ELSE state END",
+            # What was on its way may have been sealed since, by the node of which the backup is.
+            "was_sealed": "CASE WHEN state IN ('expired', 'withdrawn') "
+            "THEN was_sealed ELSE is_mine END",
         }
     ),
     "contents": Kept(where=f"entry NOT IN ({_TIMED})"),

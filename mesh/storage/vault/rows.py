@@ -340,7 +340,7 @@ class EntryRow(Row, frozen=True):
     number its author's entries. `is_apart`: by all that is known, it does not count. `target`: what
     a change is about; `waits`: the id without which it is not judged; `place`: it stands in the
     stream. `timer`: seconds from sealing or reading until it disappears; `disappears`: when that
-    is. `gone`: why it has no words.
+    is. `gone`: why it has no words. `was_sealed`: it was once, so that somebody may have it.
     """
 
     number: int
@@ -371,6 +371,7 @@ class EntryRow(Row, frozen=True):
     author: int = 0
     ops: bytes = b""
     is_apart: bool = False
+    was_sealed: bool = False
 
     def __post_init__(self) -> None:
         # Who says no more than that it is not ours speaks of two.

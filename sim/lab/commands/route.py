@@ -10,7 +10,15 @@ import msgspec
 
 from mesh.errors import UserError
 from sim.commands.json_output import say_json
-from sim.lab.models.routing import ROUTERS, Post, Routing, parse_posts, renamed
+from sim.lab.models.routing import (
+    ROUTERS,
+    Post,
+    Router,
+    Routing,
+    parse_posts,
+    renamed,
+    router_of,
+)
 from sim.schema.topology_tables import TraceFormat
 from sim.topology.contacts import ContactTrace, read_trace
 
@@ -41,7 +49,12 @@ class Carried(msgspec.Struct, frozen=True):
 @click.argument("messages", type=_FILE)
 @click.option("--format", "trace_format", type=click.Choice(get_args(TraceFormat)), default="one")
 @click.option("--pad", type=click.FloatRange(0), default=0.0, help="Seconds added to a contact.")
-@click.option("--router", type=click.Choice(list(ROUTERS)), multiple=True, help="Default: all.")
+@click.option(
+    "--router",
+    multiple=True,
+    metavar="NAME",
+    help=f"{', '.join(ROUTERS)}, or one of an installed package (default: these three).",
+)
 @click.option("--json", "is_json", is_flag=True, help="Print the figures as JSON.")
 def route_command(
     *,
@@ -56,9 +69,10 @@ def route_command(
     try:
         trace = read_trace(contacts, trace_format=trace_format, pad_s=pad, is_shifted=False)
         posts = renamed(parse_posts(messages.read_text(encoding="utf-8")), trace.names)
+        rules = {name: router_of(name) for name in router or ROUTERS}
     except (UserError, UnicodeDecodeError) as error:
         raise click.UsageError(str(error)) from None
-    rows = {name: _carried(name, trace, posts) for name in router or ROUTERS}
+    rows = {name: _carried(rule, trace, posts) for name, rule in rules.items()}
     if is_json:
         say_json(rows)
         return
@@ -73,9 +87,9 @@ def route_command(
         )
 
 
-def _carried(router: str, trace: ContactTrace, posts: Sequence[Post]) -> Carried:
+def _carried(router: Router, trace: ContactTrace, posts: Sequence[Post]) -> Carried:
     began = time.process_time()
-    outcome = Routing(ROUTERS[router](), trace.contacts, posts).run()
+    outcome = Routing(router, trace.contacts, posts).run()
     passed = max(1e-9, time.process_time() - began)
     return Carried(
         created=outcome.created,

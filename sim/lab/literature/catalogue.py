@@ -1,12 +1,12 @@
 """Every study, by the name under which a command repeats it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sim.lab.literature.gossiping import iroh, simsub
 from sim.lab.literature.maelstrom import glomers, guide
 from sim.lab.literature.spreading import spreading
-from sim.lab.literature.studies import Study
+from sim.lab.literature.studies import Row, Scope, Study, rows_of
 from sim.lab.literature.survivors import survivors
 from sim.lab.literature.the_one import infocom05, waypoint
 
@@ -27,3 +27,21 @@ STUDIES: Final[Mapping[str, Study]] = {
         ("nodes",),
     ),
 }
+
+
+def repeat(
+    name: str,
+    *,
+    seeds: Sequence[int] = (),
+    nodes: Sequence[int] = (),
+    floors: Sequence[int] = (),
+) -> list[Row]:
+    """Run a study again and return a row for each of its figures, as `published NAME --json`.
+
+    UserError where it needs data that is not there. Without seeds they are those of the study.
+    """
+    rows: list[Row] = []
+    for experiment in STUDIES[name].experiments(Scope(tuple(nodes), tuple(floors))):
+        chosen = (seeds or experiment.seeds) if experiment.is_drawn else experiment.seeds[:1]
+        rows += rows_of(name, experiment, [experiment.run(seed) for seed in chosen])
+    return rows

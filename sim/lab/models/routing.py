@@ -15,9 +15,10 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from mesh.errors import UserError
+from sim.installed import find_installed, words_of
 from sim.kernel.loop import Loop
 from sim.topology.contacts import Contact
 
@@ -37,6 +38,7 @@ class Post:
     size: int
 
 
+@runtime_checkable
 class Router(Protocol):
     """A rule of forwarding. `copies` are those that a node may still give away."""
 
@@ -104,6 +106,29 @@ ROUTERS: Final[dict[str, type[Epidemic | DirectDelivery | SprayAndWait]]] = {
     "spray": SprayAndWait,
 }
 """By the names that a command takes."""
+
+
+def router_of(name: str) -> Router:
+    """Make a router of these, or one that an installed package gives; UserError if there is none.
+
+    A package gives what makes one when it is called with nothing.
+    """
+    if name in ROUTERS:
+        return ROUTERS[name]()
+    try:
+        found = find_installed("router", name)
+    except UserError as error:
+        if error.kind != "not-installed":
+            raise
+        ours = ", ".join(ROUTERS)
+        raise UserError(error.kind, f"{error} Those that come along are {ours}.") from None
+    try:
+        router = found.call()
+    except Exception as error:
+        raise UserError("failed", f"The {found} failed: {words_of(error)}.") from error
+    if not isinstance(router, Router):
+        raise UserError("bad-router", f"The {found} lacks one of copies_at_first, given and kept.")
+    return router
 
 
 @dataclass(slots=True)

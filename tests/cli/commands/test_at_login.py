@@ -103,7 +103,7 @@ def test_the_command_of_a_unit_starts_a_node_that_says_when_it_is_ready(
             assert status["vault"] == "empty"
         finally:
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=30)
+            process.communicate(timeout=90)
     assert process.returncode == 0
 
 
@@ -118,7 +118,7 @@ def test_what_a_wipe_killed_is_not_there_again_when_its_manager_starts_it_once_m
             try:
                 assert manager.recv(64) == b"READY=1"
                 assert mesh("wipe", "--now").code == 0
-                assert process.wait(timeout=30) == -signal.SIGKILL
+                assert process.wait(timeout=90) == -signal.SIGKILL
             finally:
                 process.kill()
         # The manager has the unit in its memory.
@@ -126,7 +126,7 @@ def test_what_a_wipe_killed_is_not_there_again_when_its_manager_starts_it_once_m
         with started_as_by(start, home) as process:
             try:
                 assert manager.recv(64) == b"READY=1"
-                _, told = process.communicate(timeout=60)
+                _, told = process.communicate(timeout=120)
             finally:
                 process.kill()
     assert not start.is_asked_for

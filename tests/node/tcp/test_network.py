@@ -67,7 +67,7 @@ class Heard:
 
     async def any(self) -> Input:
         """Wait for the next input."""
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             while not self._taken:
                 await self._input_queue.wait()
                 self._taken = self._input_queue.take()

@@ -16,8 +16,8 @@ from mesh.ids import (
     direct_conversation,
 )
 from mesh.storage.connection import connect, transaction
-from mesh.storage.migrations import migrate_vault
-from mesh.storage.vault.entries import BEFORE_ALL, BEYOND_ALL, Selection
+from mesh.storage.migrations import migrate, migrate_vault
+from mesh.storage.vault.entries import BEFORE_ALL, BEYOND_ALL, WAS_SEALED, Selection
 from mesh.storage.vault.rows import (
     NEW_CONTACT,
     AcceptedInviteRow,
@@ -31,6 +31,7 @@ from mesh.storage.vault.rows import (
     RendezvousRow,
     SessionRow,
 )
+from mesh.storage.vault.schema import VAULT_MIGRATIONS
 from mesh.storage.vault.vault import Vault
 
 
@@ -330,3 +331,39 @@ def test_an_envelope_keeps_its_bytes_until_somebody_else_has_it(connection: Conn
         assert [row.id for row in rows.expired(UnixSeconds(10), 5)] == [id_]
         rows.remove(id_)
     assert rows.all() == []
+
+
+def test_of_what_was_written_before_it_was_kept_apart_it_is_told_whether_it_was_sealed() -> None:
+    connection = connect(None, None)
+    # The conversation itself does not matter here.
+    connection.execute("PRAGMA foreign_keys = OFF")
+    newest = VAULT_MIGRATIONS.index(WAS_SEALED)
+    migrate(connection, VAULT_MIGRATIONS[:newest], name="vault")
+    former = [
+        # State, when it lapses, and the states in which it was; then whether it was sealed.
+        ("queued", None, ["awaiting-key", "queued"], 0),
+        ("carried", 9, ["queued", "carried"], 1),
+        ("delivered", None, ["queued", "delivered"], 1),
+        ("withdrawn", None, ["queued", "carried", "withdrawn"], 1),
+        ("withdrawn", None, ["awaiting-key", "withdrawn"], 0),
+        ("expired", None, ["awaiting-key", "expired"], 0),
+        ("expired", None, ["awaiting-key", "queued", "expired"], 1),
+        # Of the time before states were written down.
+        ("expired", None, [], 1),
+    ]
+    with transaction(connection):
+        for number, (state, lapses, steps, _) in enumerate(former, 1):
+            connection.execute(
+                "INSERT INTO entries (number, conversation, id, is_mine, parents, clock, position, "
+                "received, state, carriers, lapses, is_read, is_late) "
+                "VALUES (?, 1, ?, 1, x'', 0, 0, 0, ?, 0, ?, 1, 0)",
+                (number, bytes([number]) * 32, state, lapses),
+            )
+            connection.executemany(
+                "INSERT INTO message_steps (message, state, at) VALUES (?, ?, 0)",
+                [(number, step) for step in steps],
+            )
+    migrate_vault(connection)
+    vault = Vault(connection)
+    found = [int(vault.entries.message(number + 1).was_sealed) for number in range(len(former))]
+    assert found == [was_sealed for *_, was_sealed in former]

@@ -32,10 +32,12 @@ export async function signIn() {
   const { hash } = location, code = new URLSearchParams(hash.slice(1)).get("code");
   if (!code) return;
   let problem, tries = 0;
+  window.isSigningIn = true;
   do {
     if (tries) await pause(1);
     problem = await ask("POST", "/v1/session", { body: { code } }).then((made) => keep(made.token), (refused) => refused);
   } while (problem?.type === "silent" && ++tries < 10);
+  window.isSigningIn = false;
   // Loaded again, a page needs the code that nobody took.
   if (!/silent|timeout/.test(problem?.type) && location.hash === hash) history.replaceState(null, "", "#/chats");
   if (problem) throw problem;

@@ -5,14 +5,14 @@ import { icon } from "./icons.js";
 import { change, state } from "./state.js";
 import { t, told } from "./words.js";
 
-/** Run what a button began; what fails is told where the person looks. */
+/** Run what a button began, once at a time; what fails is told where the person looks. A button that is called otherwise meanwhile is another one. */
 export const doing = (work) => async (event) => {
   if (event?.type === "submit") event.preventDefault();
-  const button = event?.currentTarget;
-  if (button?.dataset?.busy) return;
-  if (button?.dataset) button.dataset.busy = "1";
+  const button = event?.currentTarget, name = button?.ariaLabel || "1";
+  if (button?.dataset?.busy === name) return;
+  if (button?.dataset) button.dataset.busy = name;
   try { await work(event); } catch (problem) { failed(problem); } finally {
-    if (button?.dataset) delete button.dataset.busy;
+    if (button?.dataset?.busy === name) delete button.dataset.busy;
     change();
   }
 };

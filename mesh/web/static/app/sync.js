@@ -189,10 +189,19 @@ const refreshStatus = () => soon("status", async () => {
 const refreshConversation = (number, milliseconds) => soon(`conversation ${number}`, async () => {
   state.conversations.set(number, await get(`/v1/conversations/${number}`));
 }, milliseconds);
-const refreshDetails = (id) => soon(`details ${id}`, async () => {
+const detailsAsked = new Map();
+
+/** Ask what is known of a contact. Of two answers that holds which was asked for later. */
+export async function loadDetails(id) {
+  const asked = {};
+  detailsAsked.set(id, asked);
   const details = await get(`/v1/contacts/${id}`);
-  state.details.set(id, details);
-  state.contacts.set(id, details.contact);
+  if (detailsAsked.get(id) === asked || !state.details.has(id)) state.details.set(id, details);
+  return details;
+}
+
+const refreshDetails = (id) => soon(`details ${id}`, async () => {
+  state.contacts.set(id, (await loadDetails(id)).contact);
 });
 
 function applyEvent(event) {
@@ -224,7 +233,7 @@ const appliers = {
   "item-gone": ({ conversation, number, gone }) => { takeGone(conversation, number, gone); refreshConversation(conversation); },
   "contact-added": takeContact,
   "contact-changed": takeContact,
-  "contact-noted": ({ contact }) => { takeContact({ contact }); if (state.details.has(contact.id)) refreshDetails(contact.id); },
+  "contact-noted": ({ contact }) => { takeContact({ contact }); if (detailsAsked.has(contact.id)) refreshDetails(contact.id); },
   "contact-removed": ({ id }) => { state.contacts.delete(id); state.conversations.delete(id); state.streams.delete(id); state.details.delete(id); refreshStatus(); },
   "conversation-changed": ({ conversation }) => {
     state.conversations.set(conversation.number, conversation);

@@ -161,14 +161,17 @@ function task(each, item) {
 
 // ---- Notices ----
 
+/** A page that stays open is not told of an end that comes by itself. */
+const isOver = ({ until, is_over }) => is_over || (until > 0 && until <= nowSeconds());
+
 function notice(each, item) {
   return html`<div class="card-head ${item.notice.is_urgent ? "urgent" : ""}">${icon(item.notice.is_urgent ? "triangle-alert" : "pin", 20)}<div class="grow"><strong>${t(item.notice.is_urgent ? "notice.urgent" : "notice.title")}</strong><span class="what" dir="auto">${body(item.notice.text)}</span>
-  <span class="small">${joined([t("notice.by", { name: authorOf(item, each) }), item.notice.until ? t(item.notice.is_over ? "notice.over" : "notice.until", { t: timeOfDay(item.notice.until) }) : ""])}</span></div></div>`;
+  <span class="small">${joined([t("notice.by", { name: authorOf(item, each) }), item.notice.until ? t(isOver(item.notice) ? "notice.over" : "notice.until", { t: timeOfDay(item.notice.until) }) : ""])}</span></div></div>`;
 }
 
 /** The newest notice, above the stream, and the way to all. */
 export function noticeBar(each) {
-  const notices = (boardOf(each.number)?.items ?? []).filter((item) => item.kind === "notice" && !item.gone && !item.notice.is_over);
+  const notices = (boardOf(each.number)?.items ?? []).filter((item) => item.kind === "notice" && !item.gone && !isOver(item.notice));
   if (!notices.length) return nothing;
   return html`<div class="notice-bar ${notices[0].notice.is_urgent ? "urgent" : ""}" role="note">${icon("pin", 17)}<span class="grow" dir="auto">${rich("notice.line", { text: oneLine(notices[0].notice.text, 200) })}</span><a href=${`#/c/${each.number}/board`}>${t("notice.all", { n: notices.length })}</a></div>`;
 }

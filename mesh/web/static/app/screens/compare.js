@@ -1,11 +1,12 @@
 // [15] A live comparison: seven pictures or three numbers, said by both.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
-import { get, post } from "../api.js";
+import { post } from "../api.js";
 import { avatar } from "../avatar.js";
 import { doing } from "../dom.js";
 import { icon } from "../icons.js";
 import { onArrival } from "../router.js";
 import { change, state } from "../state.js";
+import { loadDetails } from "../sync.js";
 import { t } from "../words.js";
 import { EMOJI } from "./emoji.js";
 import { emptyState, partHeader } from "./frame.js";
@@ -64,6 +65,6 @@ export function compareNearbyPage(id) {
 
 onArrival(async ({ section, parts }) => {
   if (section !== "people" || parts[0] !== "compare" || state.phase !== "ready") return;
-  try { state.details.set(Number(parts[1]), await get(`/v1/contacts/${Number(parts[1])}`)); } catch { /* the page says what is missing */ }
+  try { await loadDetails(Number(parts[1])); } catch { /* the page says what is missing */ }
   change();
 });

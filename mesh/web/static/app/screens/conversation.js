@@ -3,7 +3,7 @@ import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { guard } from "../../vendor/lit-html/directives/guard.js";
 import { repeat } from "../../vendor/lit-html/directives/repeat.js";
 import { askTimer } from "../acts.js";
-import { get, post } from "../api.js";
+import { post } from "../api.js";
 import { doing, failure, here } from "../dom.js";
 import { faceOf, groupOf, heardLately, isIn, may, membersOf } from "../groups.js";
 import { icon } from "../icons.js";
@@ -14,7 +14,7 @@ import { outgoingOf } from "../outbox.js";
 import { go, onArrival } from "../router.js";
 import { aroundDrawing, change, state } from "../state.js";
 import { load, markRead, more, STREAMS_MAX, streamOf } from "../stream.js";
-import { loadPeers } from "../sync.js";
+import { loadDetails, loadPeers } from "../sync.js";
 import { oneLine } from "../text.js";
 import { openSearch } from "../seeking.js";
 import { dayOf, dayTitle, exact, nowSeconds, time, timeOfDay } from "../times.js";
@@ -302,7 +302,7 @@ onArrival((route) => {
     streamOf(route.conversation).atEnd = true;
     const contact = state.conversations.get(route.conversation)?.contact;
     if (contact) loadPeers().then(() => change(), () => {});
-    if (contact) get(`/v1/contacts/${contact}`).then((answer) => { state.details.set(contact, answer); change(); }, () => {});
+    if (contact) loadDetails(contact).then(() => change(), () => {});
     if (kind !== "m" && matchMedia("(hover: hover)").matches) change(focusComposer);
   }
 });

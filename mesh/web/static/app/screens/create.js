@@ -131,7 +131,7 @@ const FORMS = {
       view: () => html`${line("question", t("poll.question"), "", true, 300)}
         ${Array.from({ length: count }, (_, at) => line(`option${at}`, t("poll.option", { n: at + 1 }), "", at < 2, 60))}
         ${count < OPTIONS_MAX ? html`<button type="button" class="button plain" @click=${() => { count += 1; change(() => document.querySelector(`#new-option${count - 1}`)?.focus()); }}>${t("poll.add")}</button>` : nothing}
-        ${tick("several", t("poll.several.choose"))}${moment("closes", t("poll.closes"))}`,
+        <p class="small">${t("poll.seen")}</p>${tick("several", t("poll.several.choose"))}${moment("closes", t("poll.closes"))}`,
       read: (data) => ({
         question: words(data, "question"), is_several: data.has("several"), closes: seconds(data.get("closes")),
         options: Array.from({ length: count }, (_, at) => words(data, `option${at}`)).filter(Boolean),

@@ -12,6 +12,7 @@ import { go } from "../router.js";
 import { switchRow } from "../setting_rows.js";
 import { change, onForget, state } from "../state.js";
 import { streamOf } from "../stream.js";
+import { loadDetails } from "../sync.js";
 import { body, oneLine } from "../text.js";
 import { bytes, day, dayOf, exact, lasts, nowSeconds, timeOfDay } from "../times.js";
 import { rich, t } from "../words.js";
@@ -123,7 +124,7 @@ export function messagePanel(each, number) {
     <dl class="pairs">
       ${item.isMine ? nothing : html`<dt>${t("details.sent")}</dt><dd>${withSeconds(item.sent)}</dd><dt>${t("details.opened")}</dt><dd>${withSeconds(item.received)}</dd>`}
       ${evidence?.text_bytes ? html`<dt>${t("details.size")}</dt><dd>${bytes(evidence.text_bytes)}</dd>` : nothing}
-      ${item.edited ? html`<dt>${t("details.edited")}</dt><dd>${withSeconds(item.edited.at)}</dd>` : nothing}
+      ${item.edited ? html`<dt>${t("details.edited")}</dt><dd>${withSeconds(item.edited.at)}${item.edited.received ? `, ${t("stream.slow", { t2: withSeconds(item.edited.received) })}` : nothing}</dd>` : nothing}
       ${item.timer ? html`<dt>${t("details.timer")}</dt><dd>${item.disappears ? withSeconds(item.disappears) : t("timer.after", { time: lasts(item.timer) })}</dd>` : nothing}
       ${item.reactions.map((reaction) => html`<dt>${pictureOf(reaction.emoji)}${isOffered(reaction.emoji) ? ` ${nameOf(reaction.emoji)}` : nothing}</dt><dd>${namesOf(item, reaction, (person) => person.emoji.includes(reaction.emoji))}</dd>`)}
       ${item.kept_until && item.isMine ? html`<dt>${t("details.until")}</dt><dd>${day(item.kept_until)}, ${timeOfDay(item.kept_until).split(" ").at(-1)}</dd>` : nothing}
@@ -191,7 +192,7 @@ const asking = new Set();
 async function askDetails(id) {
   if (asking.has(id)) return;
   asking.add(id);
-  try { state.details.set(id, await get(`/v1/contacts/${id}`)); } catch { /* shown without; asked again when the panel is */ }
+  try { await loadDetails(id); } catch { /* shown without; asked again when the panel is */ }
   setTimeout(() => asking.delete(id), 2000);
   change();
 }

@@ -4,8 +4,6 @@ import { ask, post, Problem } from "../api.js";
 import { confirm, doing, toast } from "../dom.js";
 import { icon } from "../icons.js";
 import { fetchPart } from "../later.js";
-import { change } from "../state.js";
-import { takeFile } from "../stream.js";
 import { oneLine } from "../text.js";
 import { bytes } from "../times.js";
 import { piecesOf } from "../transfers.js";
@@ -85,7 +83,8 @@ function given({ state: stands, opened_count: n, blocks_count: m }) {
   return { words: stands === "paused" ? `${t("file.giving", { n, m })} · ${t("file.paused")}` : t(n ? "file.giving" : "file.linked", { n, m }), at: n, of: m };
 }
 
-const act = (file, what) => doing(async () => { takeFile(await post(`/v1/files/${file.number}/${what}`)); change(); });
+/** What becomes of it an event tells: the answer may be older than that. */
+const act = (file, what) => doing(() => post(`/v1/files/${file.number}/${what}`));
 
 export function buttons(each, item, file) {
   const name = oneLine(file.name, 64);

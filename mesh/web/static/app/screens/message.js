@@ -101,6 +101,7 @@ function noteUnder(item) {
   const values = { t: timeOfDay(item.sent), t2: timeOfDay(item.received) };
   if (item.clock) return html`<div class="under care">${icon("clock-alert", 16)}<span>${rich(`stream.clock.${item.clock}`, values)}</span></div>`;
   if (item.is_late) return html`<div class="under care">${icon("history", 16)}<span>${rich("stream.late", values)}</span></div>`;
+  if (item.edited && item.edited.received - item.edited.at > SLOW_S) return html`<div class="under"><span>${t("edit.mark")}, ${t("stream.slow", { t2: timeOfDay(item.edited.received) })}</span></div>`;
   if (item.received - item.sent > SLOW_S) return html`<div class="under"><span>${t("stream.slow", values)}</span></div>`;
   return nothing;
 }
