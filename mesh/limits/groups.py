@@ -166,10 +166,10 @@ epoch: each epoch costs all operations and more anew, and one for 128 takes its 
 ACCEPTS_AT_ONCE_MAX = KNOCKS_AT_ONCE_MAX
 """So many contacts who accepted come in with one epoch, for the same reason."""
 
-ACCEPTS_GATHERED_MS = 2_000
-"""Who accepts so soon after another one was added comes in together with all who do: one epoch each
-would be too much for a node that finds a hundred words at once. Nobody notices: a welcome waits for
-longer.
+ACCEPTS_GATHERED_MS = 10
+"""Whose word is opened so soon after another one was added comes in together with all who are: one
+epoch each would be too much for a node that finds a hundred words at once. It is no longer than a
+node takes to open what came together: who stands there waits for nobody who is still to come.
 """
 
 RIDING_RECORDS_MAX = 8
