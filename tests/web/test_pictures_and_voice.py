@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from mesh.commands.files import FileAnswer
 from mesh.commands.item_commands import RetractItem
@@ -91,6 +91,27 @@ def test_a_picture_is_seen_opened_and_saved(chat: tuple[Page, Page], tmp_path: P
     assert b"old mill" not in kept
     theirs.keyboard.press("Escape")
     expect(theirs.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_picture_that_could_not_be_had_is_asked_for_again(
+    chat: tuple[Page, Page], tmp_path: Path
+) -> None:
+    mine, theirs = chat
+    broken: list[Request] = []
+
+    def break_off(route: Route) -> None:
+        # Once while it comes, once when all of it is here, and once again.
+        if len(broken) == 3:
+            route.fallback()
+        else:
+            broken.append(route.request)
+            route.abort()
+
+    theirs.route("**/v1/files/*/picture?side=320", break_off)
+    attach(mine, written(tmp_path, "mill.jpg", photo()))
+    say(mine, "Water at noon")
+    is_drawn(in_stream(theirs, "Water at noon"))
+    assert len(broken) == 3
 
 
 def test_a_picture_that_is_taken_back_is_shown_no_longer(

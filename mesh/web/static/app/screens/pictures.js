@@ -15,6 +15,7 @@ import { buttons, progressOf, saveFile } from "./files.js";
 const SIDE = 320;
 const SIDE_LARGE = 1600;
 const KEPT = 120;
+const AGAIN_MS = 5000;
 
 /** Addresses of what the daemon drew, by item, file, size and whether all of it was here; the oldest go. "" where nothing can be drawn. */
 const drawn = new Map();
@@ -67,7 +68,10 @@ const near = new IntersectionObserver((entries) => {
 async function fill(image, file) {
   const key = keyOf(file, SIDE);
   const place = await address(file, SIDE);
-  if (place && image.dataset.key === key) image.src = place;
+  if (image.dataset.key !== key) return;
+  if (place) image.src = place;
+  // It failed, and may be had later: the daemon is busy, or begins anew.
+  else if (image.isConnected && !drawn.has(key)) setTimeout(() => near.observe(image), AGAIN_MS);
 }
 
 /** Give an image what it shall show, as soon as it is near; another one only when more of it is here. */
