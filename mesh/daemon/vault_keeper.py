@@ -54,8 +54,8 @@ TOO_MANY_ATTEMPTS = (
 BEGINS_ANEW = "The node was locked and begins anew: try again in a moment."
 
 _ROUNDS_TO_END: Final = 50
-"""Rounds of the event loop in which a connection that its client has closed is surely over; a few
-are enough, and each takes microseconds."""
+"""Rounds of the event loop in which a connection that its client has closed is surely over, and no
+door takes another one after a stop; a few are enough, and each takes microseconds."""
 
 
 class IdleTime:
@@ -256,6 +256,8 @@ class VaultKeeper:
             self._turn.release()
         _log.info("a backup was put back; the node begins anew")
         self._begin_restored(text)
+        # Once that is answered, whoever comes is one for the next program.
+        await _pass_rounds()
         return restored
 
     async def wipe(self, profile: str) -> None:
@@ -345,10 +347,11 @@ class VaultKeeper:
         """Keep nothing of what was open in the memory of this process."""
         # Who listens is told first. And connections whose clients are gone end now: they still
         # hold what was asked over them.
-        for _ in range(_ROUNDS_TO_END):
-            await trio.lowlevel.checkpoint()
+        await _pass_rounds()
         if self._begin_anew():
             self._is_ending = True
+            # Once a lock is answered, whoever comes is one for the next program.
+            await _pass_rounds()
             return
         # Only now: until then this task held the connection, which remembers its key.
         await trio.to_thread.run_sync(_overwrite)
@@ -372,3 +375,8 @@ def _overwrite() -> None:
     # Sessions and contacts refer to one another, so that they do not go by themselves.
     gc.collect()
     overwrite_free_memory()
+
+
+async def _pass_rounds() -> None:
+    for _ in range(_ROUNDS_TO_END):
+        await trio.lowlevel.checkpoint()

@@ -312,7 +312,8 @@ class VaultHalf(Part):
         return replies
 
     def _is_wanted(self, messenger: Messenger, now: Instant) -> bool:
-        is_posted_due = messenger.posted_unwritten_count >= POSTED_PER_BATCH
+        # The store has these, and the vault was not told; a crash posts them again.
+        is_posted_due = messenger.parts.retirements.left_count >= POSTED_PER_BATCH
         cover_at = messenger.cover_deadline()
         return (
             is_posted_due

@@ -176,13 +176,6 @@ class Messenger:
         """Write the same once more."""
         self._vault.set_mark(_READ_MARK, self._read_mark)
 
-    @property
-    def posted_unwritten_count(self) -> int:
-        """Return how much the store has of which the vault was not told; a crash posts that
-        again.
-        """
-        return self.parts.retirements.left_count
-
     def write_posted(self) -> None:
         """Tell the vault, in a transaction that has perhaps another reason."""
         self.parts.retirements.write_left()

@@ -103,7 +103,7 @@ def test_a_token_is_kept_until_the_store_has_it() -> None:
     bob.restart()
     assert due(bob) == [retirement], "a crash tells it again"
     bob.messenger.parts.retirements.left([retirement])
-    assert bob.messenger.posted_unwritten_count == 1
+    assert bob.messenger.parts.retirements.left_count == 1
     with transaction(bob.connection):
         bob.messenger.write_posted()
     assert rows_count(bob) == 0

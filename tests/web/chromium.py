@@ -10,10 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, WebSocket, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect
 
 from mesh.api.sign_in import MakeSignInCode, SignInCodeAnswer
-from tests.integration.nodes import Node, eventually
+from tests.integration.nodes import Node
 from tests.programs import browser_without_windows
 
 WAIT_MS: Final = 60_000
@@ -152,29 +152,6 @@ class Laptops:
 def go(page: Page, route: str) -> None:
     """Go to a place of the page by its address, as a link does."""
     page.evaluate("hash => { location.hash = hash; }", route)
-
-
-def load_anew(page: Page) -> None:
-    """Load a page again, until its stream has begun: what happens from now on it is told of.
-
-    What is shown may come before the stream does, and some things are told only as they happen.
-    """
-    # Before that its code would be used up for nothing.
-    expect(page.get_by_role("navigation", name="Mesh")).to_be_visible()
-    heard: list[object] = []
-
-    def hear(frame: object) -> None:
-        heard.append(frame)
-
-    def is_stream(socket: WebSocket) -> bool:
-        socket.on("framereceived", hear)
-        return True
-
-    with page.expect_websocket(is_stream):
-        page.reload()
-    eventually(
-        lambda: page.evaluate("0") or len(heard), bool, within_s=60, what="the stream of the page"
-    )
 
 
 def open_chat(page: Page, label: str) -> None:

@@ -236,8 +236,9 @@ def test_what_the_page_was_refused_is_logged_without_what_it_held(victim: Victim
     expect(victim.page.get_by_role("heading", name="Locked")).to_be_visible()
     victim.page.get_by_label("Passphrase").fill("nearly my passphrase")
     victim.page.keyboard.press("Enter")
-    # While the node begins anew another alert may tell that it does not answer.
-    expect(victim.page.locator("form").get_by_role("alert")).to_be_visible()
+    # While the node begins anew another alert may tell that it does not answer, for long.
+    refused = victim.page.locator("form").get_by_role("alert")
+    expect(refused).to_be_visible(timeout=150_000)
     with pytest.raises(UserError):
         victim.client.ask(AskContacts(), ContactsAnswer)
     log = victim.household.log("anna")

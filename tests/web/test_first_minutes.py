@@ -52,7 +52,7 @@ FOCUSED = """() => {
 
 def tab_to(page: Page, name: str, *, is_whole: bool = False) -> None:
     """Move on by the keyboard alone until the focus is on a name that begins so, or is so."""
-    seen = []
+    seen: list[str] = []
     ends = time.monotonic() + COMES_WITHIN_S
     while len(seen) < TABS_MAX or time.monotonic() < ends:
         seen.append(page.evaluate(FOCUSED))

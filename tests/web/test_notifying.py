@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from mesh.api.batch import Outgoing, SendMessages, SentMessages
 from tests.integration.nodes import Node, befriend, eventually
 from tests.integration.row import wait_for_text
-from tests.web.chromium import Laptops, go, load_anew
+from tests.web.chromium import Laptops, go
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
@@ -66,7 +66,6 @@ def test_a_message_is_told_once_by_the_desktop_or_by_the_page(
     assert told() == 1
     page = laptops.beside(anna).page()
     go(page, "#/settings/notifications")
-    load_anew(page)
     expect(page.get_by_role("switch", name="Also while no page is open")).to_be_checked()
     say("third, while a page is open")
     time.sleep(AT_ONCE_S)

@@ -15,7 +15,7 @@ from tests.integration.nodes import Node, eventually
 from tests.integration.row import wait_for_text
 from tests.web import conftest
 from tests.web.chatting import begin_anew
-from tests.web.chromium import Laptops, load_anew
+from tests.web.chromium import Laptops
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
@@ -41,7 +41,6 @@ def test_a_call_for_help_is_told_to_who_looks_elsewhere(
 
     [number] = eventually(arrived, bool, within_s=60, what="the check-in")
     page = laptops.beside(anna).page()
-    load_anew(page)
     page.get_by_role("link", name=re.compile("^Note to self")).click()
     expect(row_of(page, ben)).to_be_visible()
     expect(page).not_to_have_title(re.compile("help"))
@@ -87,7 +86,6 @@ def test_that_no_network_is_up_is_told_no_more_once_one_is(
     begin_anew(*pair)
     anna, ben = pair
     page = laptops.beside(anna).page()
-    load_anew(page)
     expect(row_of(page, ben)).to_be_visible()
     banner = page.locator(".middle .banner").filter(has_text="No network is up")
     plug(anna, "down")

@@ -24,7 +24,7 @@ from tests.daemon.processes import Household, port_of
 from tests.integration.nodes import eventually
 from tests.programs import browser_without_windows
 from tests.web.chatting import answered, bubble, holding, noticing, say, to_message
-from tests.web.chromium import go, load_anew
+from tests.web.chromium import go
 
 # One worker runs all: else each would start two nodes and a browser of its own.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("told")]
@@ -251,7 +251,6 @@ def test_an_address_holds_no_sign_that_turns_it(two: Two) -> None:
 
 def test_what_the_node_says_of_itself_is_shown_until_it_was_read(two: Two) -> None:
     page = two.page("ben")
-    load_anew(page)
     page.get_by_role("link", name=re.compile("Anna")).first.click()
     two.client("ben").ask(ChangeSettings({"auto_lock_minutes": 0.05}), SettingsAnswer)
     told = page.locator(".middle .banner").filter(has_text="Not locked when idle")

@@ -301,7 +301,7 @@ class EnvelopeBuffer:
         """Most batches write nothing, and ask for these all the same; only what enters or goes
         wholly changes them: no eviction, no retirement, no stem.
         """
-        self.last_arrival, envelopes_count = self.store.take_counts()
+        self.last_arrival, _, envelopes_count = self.store.totals()
         self._stubs_bytes = envelopes_count * STUB_BYTES
 
     def _evict(self, expiry_now: UnixSeconds) -> list[EnvelopeId]:

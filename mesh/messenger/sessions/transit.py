@@ -276,12 +276,9 @@ class Transit:
 
     def _let_bytes_go(self, envelope: EnvelopeId) -> None:
         """Somebody else has it, or nobody is to get it any more."""
-        self._forget_bytes(envelope)
-        self._rows.drop_data(envelope)
-
-    def _forget_bytes(self, envelope: EnvelopeId) -> None:
         self._unposted.drop(envelope)
         self._here_alone.pop(envelope[:SHORT_ID_BYTES], None)
+        self._rows.drop_data(envelope)
 
     def _is_over(self, row: OutboxRow) -> None:
         """A payload that is no message was opened, or taken back: it is not sent again."""
@@ -294,7 +291,8 @@ class Transit:
 
     def let_go(self, row: OutboxRow) -> None:
         """An envelope of ours is on its way no longer; its bytes go with its row."""
-        self._forget_bytes(row.id)
+        self._unposted.drop(row.id)
+        self._here_alone.pop(row.id[:SHORT_ID_BYTES], None)
         self._by_short_id.pop(row.id[:SHORT_ID_BYTES], None)
         self._rows.remove(row.id)
         self._sealed.pop(row.id, None)

@@ -63,8 +63,6 @@ class Store:
         self.scans: Final = StoreScans(connection)
         self.link_state: Final = LinkStateRows(connection)
         self.stems: Final = StemRows(connection)
-        # Of the last change that was made here, until somebody asks.
-        self._counts: tuple[int, int] | None = None
 
     # --- Writing envelopes --------------------------------------------------------------------
 
@@ -236,16 +234,6 @@ class Store:
         assert row is not None
         return integer(row[0]), integer(row[1]), integer(row[2])
 
-    def take_counts(self) -> tuple[int, int]:
-        """The last arrival number and the number of envelopes; at no cost after a change that was
-        made here, in its transaction.
-        """
-        counts, self._counts = self._counts, None
-        if counts is None:
-            last_arrival, _, envelopes_count = self.totals()
-            counts = last_arrival, envelopes_count
-        return counts
-
     # --- Below --------------------------------------------------------------------------------
 
     def _places(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, _Place]:
@@ -262,21 +250,13 @@ class Store:
 
     def _count_new(self, count: int, stored_bytes: int) -> int:
         """Count so many that are new; return the arrival number of the first."""
-        last_arrival = self._change_totals(
-            "last_arrival = last_arrival + ?1, envelopes_count = envelopes_count + ?1, "
-            "stored_bytes = stored_bytes + ?2",
+        ((last,),) = self._connection.execute(
+            "UPDATE totals SET last_arrival = last_arrival + ?1, "
+            "envelopes_count = envelopes_count + ?1, stored_bytes = stored_bytes + ?2 "
+            "RETURNING last_arrival",
             (count, stored_bytes),
-        )
-        return last_arrival - count + 1
-
-    def _change_totals(self, change: str, values: Sequence[int]) -> int:
-        """Change the one row of totals; return the last arrival number."""
-        ((last, count),) = self._connection.execute(
-            f"UPDATE totals SET {change} RETURNING last_arrival, envelopes_count",  # noqa: S608 (ours)
-            values,
         ).fetchall()
-        self._counts = integer(last), integer(count)
-        return integer(last)
+        return integer(last) - count + 1
 
     def _drop_bodies(self, places: Sequence[_Place]) -> None:
         dropped = [place for place in places if place.has_body]
@@ -285,8 +265,9 @@ class Store:
         self._connection.executemany(
             "DELETE FROM bodies WHERE arrival = ?", [(place.arrival,) for place in dropped]
         )
-        self._change_totals(
-            "stored_bytes = stored_bytes - ?", (sum(place.bytes - STUB_BYTES for place in dropped),)
+        self._connection.execute(
+            "UPDATE totals SET stored_bytes = stored_bytes - ?",
+            (sum(place.bytes - STUB_BYTES for place in dropped),),
         )
 
     def _delete(self, places: Sequence[_Place]) -> None:
@@ -295,7 +276,8 @@ class Store:
         self._connection.executemany(
             "DELETE FROM envelopes WHERE arrival = ?", [(place.arrival,) for place in places]
         )
-        self._change_totals(
-            "envelopes_count = envelopes_count - ?, stored_bytes = stored_bytes - ?",
+        self._connection.execute(
+            "UPDATE totals SET envelopes_count = envelopes_count - ?, "
+            "stored_bytes = stored_bytes - ?",
             (len(places), sum(place.bytes for place in places)),
         )
