@@ -164,13 +164,8 @@ epoch: each epoch costs all operations and more anew, and one for 128 takes its 
 """
 
 ACCEPTS_AT_ONCE_MAX = KNOCKS_AT_ONCE_MAX
-"""So many contacts who accepted come in with one epoch, for the same reason."""
-
-ACCEPTS_GATHERED_MS = 10
-"""Whose word is opened so soon after another one was added comes in together with all who are: one
-epoch each would be too much for a node that finds a hundred words at once. It is no longer than a
-node takes to open what came together: who stands there waits for nobody who is still to come.
-"""
+"""So many contacts who accepted, and whom we may add only now, come in with one epoch, for the same
+reason."""
 
 RIDING_RECORDS_MAX = 8
 """Of so many who are added the operation rides in the pages of their epoch, in 2 kB of each. Those

@@ -1,9 +1,9 @@
 """The word of contacts whom we asked into a group, and who want to come.
 
 Implements `docs/protocol/groups.md`, section "Coming in". Our node adds who accepts at once, in the
-transaction in which the word came; those whose word comes right after it, together. While we may
-not, as far as is known, the word is kept: of a removal of ours, or of a role that was taken, it may
-turn out that it does not count.
+transaction in which the word came. While we may not, as far as is known, the word is kept: of a
+removal of ours, or of a role that was taken, it may turn out that it does not count. Those whose
+word was kept come in together.
 """
 
 from collections import defaultdict
@@ -15,7 +15,7 @@ from mesh.group.inviting import GroupAccept, decode_accept, stored_accept
 from mesh.group.operations import Add
 from mesh.group.writing import check_allowed
 from mesh.ids import ContactId, ConversationId, Instant, Monotonic, VerifyKey
-from mesh.limits.groups import ACCEPTS_AT_ONCE_MAX, ACCEPTS_GATHERED_MS, INVITED_KEPT_SECONDS
+from mesh.limits.groups import ACCEPTS_AT_ONCE_MAX, INVITED_KEPT_SECONDS
 from mesh.messenger.account import Account
 from mesh.messenger.feature import Chore, Feature, ReceivedControl
 from mesh.messenger.groups.changes import Changes
@@ -52,8 +52,7 @@ class Acceptances:
         self._invitations = invitations
         # So many operations were here when the words that are kept were looked at last.
         self._looked: dict[ConversationId, int] = {}
-        # When more may be added to a group: each time costs an epoch.
-        self._next: dict[ConversationId, Monotonic] = {}
+        # More wait than come in with one epoch.
         self._deadline: Monotonic | None = None
 
     def feature(self) -> Feature:
@@ -102,15 +101,10 @@ class Acceptances:
         count = _operations_count(group)
         if self._looked.get(group.conversation) == count:
             return
-        due = self._next.get(group.conversation)
-        if due is not None and now.monotonic < due:
-            self._deadline = due if self._deadline is None else min(self._deadline, due)
-            return
         waiting = self._waiting(group, rows, now)
         if waiting and self._add(group, waiting[:ACCEPTS_AT_ONCE_MAX], now):
-            due = self._next[group.conversation] = now.after(ACCEPTS_GATHERED_MS)
             if len(waiting) > ACCEPTS_AT_ONCE_MAX:
-                self._deadline = due
+                self._deadline = now.monotonic
                 return
             count = _operations_count(group)
         self._looked[group.conversation] = count
