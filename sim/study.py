@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -27,7 +27,7 @@ from sim.recording.rows import read_rows
 from sim.run.report import Report, render
 from sim.run.runner import Request, options_of, scenario_of
 from sim.schema.scenario import Scenario, scenario_of_tables
-from sim.schema.settings import Value, text_of, with_settings
+from sim.schema.settings import Value, parse_settings, text_of, with_settings
 from sim.schema.toml_text import toml_of
 from sim.sweeps.origin import origin_here
 from sim.sweeps.points import Point
@@ -109,8 +109,7 @@ class World:
         `settings` are dotted paths and their values, as `--set` has them. UserError says in a
         sentence what cannot be.
         """
-        if seed < 0:
-            raise UserError("bad-seed", f"A seed is 0 or more, and not {seed}.")
+        _require_plain(seed, duration_s, settings, crypto)
         if bug is not None and bug not in BUGS:
             raise UserError("not-found", f"There is no bug {bug!r}: `meshsim list` shows them.")
         self._settings = dict(settings or {})
@@ -129,9 +128,11 @@ class World:
 
         self._options = options_of(asked, self.scenario)
         # What was given as tables is written out with all that was replaced in it.
-        settled = tuple(f"{path}={text_of(value)}" for path, value in self._settings.items())
         again = replace(asked, duration_s=None)
-        self._command = (replace(asked, settings=settled) if given is None else again).command
+        if given is None:
+            settled = tuple(_as_said(path, value) for path, value in self._settings.items())
+            again = replace(asked, settings=settled)
+        self._command = again.command
 
     def run(self) -> Result:
         """Run it to its verdict; a broken invariant is a result, and no exception.
@@ -175,6 +176,47 @@ class World:
             ),
             toml=toml_of(self.scenario),
         )
+
+
+def _require_plain(seed: object, duration_s: object, settings: object, crypto: object) -> None:
+    """Raise UserError where a notebook, whose types nobody checks, gave what a world cannot have.
+
+    Else it would run as something that was not meant, or fail long after it was said.
+    """
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise UserError("bad-seed", f"A seed is a whole number, 0 or more, and not {seed!r}.")
+    if duration_s is not None and (
+        not isinstance(duration_s, int | float) or isinstance(duration_s, bool)
+    ):
+        raise UserError("bad-duration", f"A duration is a number of seconds, not {duration_s!r}.")
+    if crypto is not None and crypto not in get_args(Crypto):
+        known = " or ".join(map(repr, get_args(Crypto)))
+        raise UserError("bad-crypto", f"The crypto of a world is {known}, and not {crypto!r}.")
+    if settings is None:
+        return
+    if not isinstance(settings, Mapping):
+        raise UserError("bad-setting", f"Settings are paths with their values, not {settings!r}.")
+    for path, value in settings.items():
+        if not isinstance(path, str):
+            raise UserError("bad-setting", f"A setting is a path such as wire.loss, not {path!r}.")
+        if not isinstance(value, Value):
+            said = f"The setting {path} is a number, a word or a truth, and not {value!r}."
+            raise UserError("bad-setting", said)
+
+
+def _as_said(path: str, value: Value) -> str:
+    """Return a setting as a command line has it; UserError where that would read another value."""
+    text = f"{path}={text_of(value)}"
+    try:
+        read = parse_settings([text])
+    except UserError:
+        read = {}
+    if read != {path: [value]} or not isinstance(value, type(read[path][0])):
+        raise UserError(
+            "bad-setting",
+            f"A command line cannot say {path} = {value!r}: give the scenario as tables.",
+        )
+    return text
 
 
 def _row(table: str, cells: Cells) -> Row:

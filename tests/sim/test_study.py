@@ -1,6 +1,8 @@
 """The door for studies: it runs what the command runs, and its rows are those of an export."""
 
 import csv
+import re
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -111,7 +113,43 @@ def test_what_cannot_be_is_said_before_anything_runs() -> None:
         World(TABLES_OF_IT, nodes=1)
     with pytest.raises(UserError, match="there is no 'los'"):
         World(TABLES_OF_IT, settings={"wire.los": 0.1})
-    with pytest.raises(UserError, match="A seed is 0 or more, and not -1"):
+    with pytest.raises(UserError, match="A seed is a whole number, 0 or more, and not -1"):
         World("everyday", seed=-1)
     with pytest.raises(UserError, match="There is no bug 'told-thrice'"):
         World("everyday", bug="told-thrice")
+
+
+@pytest.mark.parametrize(
+    "given, kind, words",
+    [
+        ({"seed": "7"}, "bad-seed", "0 or more, and not '7'"),
+        ({"seed": 1.5}, "bad-seed", "0 or more, and not 1.5"),
+        ({"seed": True}, "bad-seed", "0 or more, and not True"),
+        ({"duration_s": "60"}, "bad-duration", "a number of seconds, not '60'"),
+        ({"duration_s": True}, "bad-duration", "a number of seconds, not True"),
+        ({"crypto": "modeled"}, "bad-crypto", "is 'real' or 'modelled', and not 'modeled'"),
+        ({"settings": {1: 2}}, "bad-setting", "a path such as wire.loss, not 1"),
+        ({"settings": {"wire.loss": [0, 0.1]}}, "bad-setting", "a truth, and not [0, 0.1]"),
+        ({"settings": "wire.loss=0"}, "bad-setting", "values, not 'wire.loss=0'"),
+    ],
+)
+def test_what_is_of_another_type_is_said_before_anything_runs(
+    given: dict[str, object], kind: str, words: str
+) -> None:
+    with pytest.raises(UserError, match=re.escape(words)) as caught:
+        World("everyday", **given)  # type: ignore[arg-type]  # as a notebook can give it
+    assert caught.value.kind == kind
+
+
+@pytest.mark.parametrize("word", ["7", "1.5", "true", "a,b", " a", ""])
+def test_a_word_that_a_command_line_would_read_otherwise_is_refused_but_in_tables(
+    word: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "small.toml"
+    path.write_text(THREE_USERS, encoding="utf-8")
+    assert World(path, settings={"summary": "a = b"}).scenario.summary == "a = b"
+    with pytest.raises(UserError, match=r"cannot say summary = .* as tables") as told:
+        World(path, settings={"summary": word})
+    assert told.value.kind == "bad-setting"
+    tables = tomllib.loads(THREE_USERS)
+    assert World(tables, settings={"summary": word}).scenario.summary == word
