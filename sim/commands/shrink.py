@@ -74,6 +74,9 @@ def shrink_command(
     click.get_current_context().with_resource(interruptible())
     try:
         first = run_scenario(adapted, Options(seed=seed, bug=bug, is_crypto_real=is_real))
+    except UserError as error:
+        # What a package adds cannot be had, or fails.
+        raise click.UsageError(str(error)) from None
     except KeyboardInterrupt:
         click.echo("\nInterrupted before anything broke.", err=True)
         sys.exit(INTERRUPTED)

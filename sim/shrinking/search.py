@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from mesh.errors import UserError
 from sim.run.runner import Ran, run_scenario
 from sim.run.world import Options, World
 from sim.schema.scenario import Scenario
@@ -94,7 +95,10 @@ class Search:
         return self.invariant_id.startswith("S") or self.world.is_unsettled
 
     def is_still_broken(self, scenario: Scenario) -> bool:
-        """Run it, unless it was tried; what breaks the same invariant becomes the best."""
+        """Run it, unless it was tried; what breaks the same invariant becomes the best.
+
+        Of a smaller world in which a package cannot do what it does nobody knows what would break.
+        """
         if scenario == self.scenario:
             return True
         key = msgspec.json.encode(scenario)
@@ -103,8 +107,12 @@ class Search:
             return known
         if self.runs_count >= self.runs_max:
             return False
-        ran = self._run(scenario, self.options)
-        is_broken = broken_id(ran) == self.invariant_id and self._is_whole_without_bug(scenario)
+        try:
+            ran = self._run(scenario, self.options)
+            is_broken = broken_id(ran) == self.invariant_id and self._is_whole_without_bug(scenario)
+        except UserError:
+            self._tried[key] = False
+            return False
         if is_broken:
             self.best = ran
         self._tried[key] = is_broken

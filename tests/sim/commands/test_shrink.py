@@ -15,6 +15,7 @@ from sim.run.runner import run_scenario
 from sim.run.world import Options
 from sim.schema.scenario import load_scenario
 from sim.shrinking.search import broken_id
+from tests.sim.packages import install
 from tests.sim.three_users import THREE_USERS
 
 pytestmark = pytest.mark.world
@@ -137,3 +138,44 @@ def test_what_breaks_nothing_is_not_shrunk(tmp_path: Path) -> None:
     assert result.exit_code == 3
     assert "nothing to shrink" in result.stderr
     assert not (tmp_path / "found").exists()
+
+
+ADDED = """
+[[installed]]
+kind = "workload"
+name = "crowd"
+between_s = [6, 14]
+"""
+CROWD = """
+def crowd(stage):
+    def look():
+        if len(stage.people) < 3:
+            raise LookupError("There are fewer than three people.")
+
+    stage.at(stage.begins_s, look)
+"""
+
+
+def test_where_a_package_is_not_installed_that_is_said(tmp_path: Path) -> None:
+    command = arguments(tmp_path)
+    with (tmp_path / "small.toml").open("a", encoding="utf-8") as file:
+        file.write(ADDED)
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 2, result.output
+    assert "No installed package gives a workload 'crowd'" in result.stderr
+
+
+def test_a_smaller_world_in_which_a_package_fails_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    install(site, "crowd", {"meshsim.workloads": {"crowd": "crowd_module:crowd"}}, CROWD)
+    command = arguments(tmp_path)
+    with (tmp_path / "small.toml").open("a", encoding="utf-8") as file:
+        file.write(ADDED)
+    result = CliRunner().invoke(main, [*command, "--runs", "12"])
+    assert result.exit_code == 0, result.output
+    # Without the package two nodes are enough.
+    assert f"{INVARIANT} with 0 faults, 3 nodes and" in result.stdout
