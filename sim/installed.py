@@ -48,6 +48,11 @@ def installed_names(kind: Kind) -> list[str]:
     return sorted(dict.fromkeys(point.name for point in entry_points(group=GROUPS[kind])))
 
 
+def packages_giving(kind: Kind, name: str) -> list[str]:
+    """Return all packages that give something under a name, and their versions."""
+    return [_package(point) for point in entry_points(group=GROUPS[kind], name=name)]
+
+
 def find_installed(kind: Kind, name: str) -> Found:
     """Load what a package gives under a name; UserError if none does, or several, or it fails."""
     points = list(entry_points(group=GROUPS[kind], name=name))

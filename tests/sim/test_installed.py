@@ -5,8 +5,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from mesh.errors import UserError
+from sim.__main__ import main
 from sim.installed import find_installed, installed_names
 from sim.lab.models.routing import DirectDelivery, Post, Routing, router_of
 from sim.run.report import Report
@@ -33,6 +35,31 @@ name = "dips"
 between_s = [8, 12]
 """
 
+
+FAILING_ROUTERS = """
+class Gives:
+    copies_at_first = 1
+
+    def given(self, copies):
+        return 1 // (copies - copies)
+
+    def kept(self, copies):
+        return copies
+
+
+class Keeps(Gives):
+    def given(self, copies):
+        return 1
+
+    def kept(self, copies):
+        return 1 // (copies - copies)
+
+
+class Starts(Gives):
+    @property
+    def copies_at_first(self):
+        return 1 // 0
+"""
 
 TOLD = "0000000 0011223344556677 Have you heard of rain?"
 """A text of it, after its number and the marker of its run."""
@@ -159,3 +186,26 @@ def test_what_is_no_router_is_refused(place: Path) -> None:
     install(place, "tiny", {"meshsim.routers": {"dict": "builtins:dict"}})
     with pytest.raises(UserError, match=r"'dict' of tiny 1.2 lacks one of copies_at_first"):
         router_of("dict")
+
+
+def test_a_router_of_a_package_with_the_name_of_one_of_ours_is_refused(place: Path) -> None:
+    install(place, "tiny", {"meshsim.routers": {"epidemic": "tiny_module:Never"}})
+    with pytest.raises(UserError, match=r"'epidemic' is given 2 times: by the simulator and by t"):
+        router_of("epidemic")
+
+
+@pytest.mark.parametrize("name", ["Starts", "Gives", "Keeps"])
+def test_a_router_that_fails_while_it_runs_is_said_in_words(
+    place: Path, tmp_path: Path, name: str
+) -> None:
+    install(place, "bad", {"meshsim.routers": {"bad": f"bad_module:{name}"}}, FAILING_ROUTERS)
+    contacts, messages = tmp_path / "contacts.txt", tmp_path / "messages.txt"
+    contacts.write_text("0 CONN 0 1 up\n50 CONN 0 1 down\n60 CONN 1 2 up\n90 CONN 1 2 down\n")
+    messages.write_text("1 C M1 0 1 1000\n2 C M2 0 2 1000\n")
+    asked = ["lab", "route", str(contacts), str(messages), "--router", "bad"]
+    result = CliRunner().invoke(main, asked)
+    assert result.exit_code == 2, result.output
+    # A terminal may be narrow.
+    said = " ".join(result.stderr.split())
+    assert "The router 'bad' of bad 1.2" in said
+    assert "failed: ZeroDivisionError: " in said

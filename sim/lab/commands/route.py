@@ -70,9 +70,9 @@ def route_command(
         trace = read_trace(contacts, trace_format=trace_format, pad_s=pad, is_shifted=False)
         posts = renamed(parse_posts(messages.read_text(encoding="utf-8")), trace.names)
         rules = {name: router_of(name) for name in router or ROUTERS}
+        rows = {name: _carried(rule, trace, posts) for name, rule in rules.items()}
     except (UserError, UnicodeDecodeError) as error:
         raise click.UsageError(str(error)) from None
-    rows = {name: _carried(rule, trace, posts) for name, rule in rules.items()}
     if is_json:
         say_json(rows)
         return

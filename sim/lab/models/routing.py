@@ -12,19 +12,21 @@ contact cuts is lost.
 """
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
 from mesh.errors import UserError
-from sim.installed import find_installed, words_of
+from sim.installed import Found, find_installed, packages_giving, words_of
 from sim.kernel.loop import Loop
 from sim.topology.contacts import Contact
 
 SPRAY_COPIES: Final = 6
 BYTES_PER_SECOND: Final = 250_000
 US: Final = 1_000_000
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,12 @@ def router_of(name: str) -> Router:
     A package gives what makes one when it is called with nothing.
     """
     if name in ROUTERS:
+        if others := packages_giving("router", name):
+            given = " and by ".join(["the simulator", *others])
+            raise UserError(
+                "given-twice",
+                f"The router {name!r} is given {1 + len(others)} times: by {given}. Keep one.",
+            )
         return ROUTERS[name]()
     try:
         found = find_installed("router", name)
@@ -122,13 +130,40 @@ def router_of(name: str) -> Router:
             raise
         ours = ", ".join(ROUTERS)
         raise UserError(error.kind, f"{error} Those that come along are {ours}.") from None
-    try:
-        router = found.call()
-    except Exception as error:
-        raise UserError("failed", f"The {found} failed: {words_of(error)}.") from error
-    if not isinstance(router, Router):
-        raise UserError("bad-router", f"The {found} lacks one of copies_at_first, given and kept.")
-    return router
+    return _InstalledRouter(found)
+
+
+class _InstalledRouter:
+    """A router that a package gives; UserError names the package where it fails."""
+
+    def __init__(self, found: Found) -> None:
+        self._found = found
+        router = self._asked(self._made)
+        if router is None:
+            raise UserError(
+                "bad-router", f"The {found} lacks one of copies_at_first, given and kept."
+            )
+        self._router = router
+        self.copies_at_first = self._asked(lambda: router.copies_at_first)
+
+    def given(self, copies: int) -> int:
+        """Ask it."""
+        return self._asked(lambda: self._router.given(copies))
+
+    def kept(self, copies: int) -> int:
+        """Ask it."""
+        return self._asked(lambda: self._router.kept(copies))
+
+    def _made(self) -> Router | None:
+        made = self._found.call()
+        return made if isinstance(made, Router) else None
+
+    def _asked(self, ask: Callable[[], Answer]) -> Answer:
+        try:
+            return ask()
+        except Exception as error:
+            said = f"The {self._found} failed: {words_of(error)}."
+            raise UserError("failed", said) from error
 
 
 @dataclass(slots=True)
