@@ -6,9 +6,14 @@ each has to be.
 """
 
 import difflib
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Final, Literal
 
 from mesh.errors import UserError
@@ -21,6 +26,9 @@ GROUPS: Final[Mapping[Kind, str]] = {
     "router": "meshsim.routers",
 }
 
+CODE_BYTES: Final = 4
+"""Enough to tell the states of one file from another: nobody gains by making two alike."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -29,7 +37,7 @@ class Found:
     kind: Kind
     name: str
     package: str
-    """The package and its version."""
+    """The package, its version, and a name of the code of the module that it is in."""
 
     value: object
 
@@ -49,7 +57,7 @@ def installed_names(kind: Kind) -> list[str]:
 
 
 def packages_giving(kind: Kind, name: str) -> list[str]:
-    """Return all packages that give something under a name, and their versions."""
+    """Return all packages that give something under a name, as `Found.package` names them."""
     return [_package(point) for point in entry_points(group=GROUPS[kind], name=name)]
 
 
@@ -88,8 +96,37 @@ def find_installed(kind: Kind, name: str) -> Found:
 
 def installed_packages() -> list[str]:
     """Return the names of all packages that give something."""
-    points = [point for group in GROUPS.values() for point in entry_points(group=group)]
-    return sorted(dict.fromkeys(point.dist.name for point in points if point.dist is not None))
+    return sorted({point.dist.name for point in _points() if point.dist is not None})
+
+
+def installed_code() -> list[str]:
+    """Return the modules from which packages give something, and a name of the code of each."""
+    named = {module: code_of(module) for module in map(_module_of, _points())}
+    return [f"{module} {code}" for module, code in sorted(named.items()) if code]
+
+
+@cache
+def code_of(module: str) -> str:
+    """Return a name of what stands in a module's file; nothing where it has none.
+
+    It is what a process saw first: the module is loaded once, also if its file changes then. The
+    module itself is not run for it.
+    """
+    try:
+        top, *below = module.split(".")
+        spec = find_spec(top)
+        for name in below:
+            if spec is None:
+                return ""
+            inside = spec.submodule_search_locations
+            spec = PathFinder.find_spec(f"{spec.name}.{name}", inside or [])
+        if spec is None or spec.origin is None or not spec.has_location:
+            return ""
+        data = Path(spec.origin).read_bytes()
+    except (ImportError, OSError, ValueError):
+        # What cannot be found cannot be loaded either, and that is said then.
+        return ""
+    return hashlib.blake2b(data, digest_size=CODE_BYTES, person=b"sim/code").hexdigest()
 
 
 def words_of(error: Exception) -> str:
@@ -97,7 +134,20 @@ def words_of(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".: ")
 
 
+def _points() -> list[EntryPoint]:
+    return [point for group in GROUPS.values() for point in entry_points(group=group)]
+
+
+def _module_of(point: EntryPoint) -> str:
+    try:
+        return point.module
+    except (AttributeError, ValueError):
+        # It says no place; loading it tells.
+        return ""
+
+
 def _package(point: EntryPoint) -> str:
     if point.dist is None:
         return "a package without a name"
-    return f"{point.dist.name} {point.dist.version}"
+    code = code_of(_module_of(point))
+    return f"{point.dist.name} {point.dist.version}{f'+{code}' if code else ''}"

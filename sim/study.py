@@ -48,11 +48,12 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     commit: str
     """Of the tree, with a name of what was changed since; else the installed version."""
     lock: str
-    """Names the versions of Python and of all libraries that a run can come to use."""
+    """Names the versions of Python and of all libraries that a run can come to use, and the code
+    that packages add."""
     python: str
     crypto: Crypto
     installed: list[str]
-    """The additions of packages to the world, and their versions."""
+    """The additions of packages to the world, their versions, and names of their code."""
     command: str
     """The line that runs it again."""
 

@@ -133,8 +133,9 @@ def sweep_command(
 ) -> None:
     """Run a scenario with many seeds, under every combination of settings.
 
-    What is in the log already is not run again, with --rows if its rows are there. The exit code
-    is 1 if a promise was broken or a run died.
+    What is in the log already is not run again, with --rows if its rows are there; what ran with
+    other libraries, or other code of installed packages, is. The exit code is 1 if a promise was
+    broken or a run died.
     """
     _refuse_what_is_not_meant(is_search=bugs, is_shrunk=runs > 0, dask=dask)
     if until:
@@ -309,8 +310,11 @@ def run_points(
     began = time.monotonic()
     wanted: list[Point] = []
 
+    def is_of_here(record: Record) -> bool:
+        return record.lock in ("", origin.lock)
+
     def is_kept(record: Record) -> bool:
-        return rows is None or rows_file_of(rows, record).is_file()
+        return is_of_here(record) and (rows is None or rows_file_of(rows, record).is_file())
 
     def some(chosen: Sequence[Point], before: Sequence[Record]) -> list[Record]:
         wanted.extend(chosen)
@@ -331,7 +335,7 @@ def run_points(
             return Swept(records, len(wanted), is_whole=True)
     except KeyboardInterrupt:
         click.echo("\nInterrupted. The same command goes on from here.", err=True)
-        records = recorded(wanted, log=log, commit=commit)
+        records = [*filter(is_of_here, recorded(wanted, log=log, commit=commit))]
         return Swept(records, len(wanted), is_whole=False)
     finally:
         executor.close()

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from sim.installed import installed_packages
+from sim.installed import installed_code, installed_packages
 
 PACKAGE: Final = "mesh-messenger"
 LOCK_BYTES: Final = 6
@@ -60,8 +60,9 @@ def require_origin(wanted: Origin) -> None:
 def lock_here() -> str:
     """Return a name of Python's version and of those of all libraries that a run can come to use.
 
-    Packages that add something to the simulator are among them. Those for tables alone are not,
-    also where another library can come to use them too.
+    Packages that add something to the simulator are among them, with the code of the modules that
+    they give it from: who writes one changes it more often than its version. Those for tables
+    alone are not, also where another library can come to use them too.
     """
     found: dict[str, str] = {}
     left, passed_over = [PACKAGE, *installed_packages()], set[str]()
@@ -83,7 +84,7 @@ def lock_here() -> str:
             elif lower not in found and lower not in passed_over:
                 left.append(lower)
     libraries = [f"{name} {found[name]}" for name in sorted(found)]
-    text = "\n".join([platform.python_version(), *libraries])
+    text = "\n".join([platform.python_version(), *libraries, *installed_code()])
     return hashlib.blake2b(text.encode(), digest_size=LOCK_BYTES, person=b"sim/lock").hexdigest()
 
 

@@ -1,5 +1,6 @@
 """A small package as an installer leaves one: its module, its metadata, and its entry points."""
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -89,6 +90,7 @@ def install(
     for group, names in groups.items():
         lines += [f"[{group}]", *(f"{name} = {place}" for name, place in names.items())]
     (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    importlib.invalidate_caches()
 
 
 def install_tiny(folder: Path) -> None:

@@ -1,5 +1,7 @@
 """An installed package adds to a world; where what it adds cannot be had, that is said."""
 
+import importlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from click.testing import CliRunner
 
 from mesh.errors import UserError
 from sim.__main__ import main
-from sim.installed import find_installed, installed_names
+from sim.installed import code_of, find_installed, installed_names
 from sim.lab.models.routing import DirectDelivery, Post, Routing, router_of
 from sim.run.report import Report
 from sim.schema.scenario import parse_scenario
@@ -71,10 +73,17 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
-    # A process takes what is installed for all its life for its own.
-    origin_here.cache_clear()
+    # A process takes what is installed, and loaded, for all its life for its own.
+    _forget(folder)
     yield folder
+    _forget(folder)
+
+
+def _forget(folder: Path) -> None:
     origin_here.cache_clear()
+    code_of.cache_clear()
+    for path in folder.glob("*.py"):
+        sys.modules.pop(path.stem, None)
 
 
 def run(path: Path, added: str) -> Result:
@@ -100,10 +109,10 @@ def test_a_package_adds_a_workload_and_a_fault_to_a_world(place: Path, tmp_path:
     assert len(own) > len(plain.messages) / 2
     assert with_it.provenance.lock == lock_here()
     assert with_it.provenance.installed == [
-        "workload 'rumours' of tiny 1.2",
-        "fault 'dips' of tiny 1.2",
+        f"workload 'rumours' of tiny 1.2+{code_of('tiny_module')}",
+        f"fault 'dips' of tiny 1.2+{code_of('tiny_module')}",
     ]
-    assert "installed  workload 'rumours' of tiny 1.2\n" in str(with_it)
+    assert f"installed  {with_it.provenance.installed[0]}\n" in str(with_it)
     # It repeats, also from the file that the result writes, by a command.
     again = tmp_path / "again.toml"
     again.write_text(with_it.toml, encoding="utf-8")
@@ -117,11 +126,14 @@ def test_a_package_adds_a_workload_and_a_fault_to_a_world(place: Path, tmp_path:
     "name, words",
     [
         ("rumour", r"No installed package gives a workload 'rumour' \(did you mean rumours\?\)"),
-        ("gone", "'gone' of tiny 1.2 cannot be loaded: AttributeError: module 'tiny_module' has"),
+        ("gone", r"'gone' of tiny 1.2\S+ cannot be loaded: AttributeError: module 'tiny_module'"),
         ("lost", "cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'"),
-        ("number", "'number' of tiny 1.2 is nothing that can be called: 7."),
-        ("divides", "The workload 'divides' of tiny 1.2 failed: ZeroDivisionError: division by"),
-        ("at_once", "The workload 'at_once' of tiny 1.2 failed: KeyError: 'word'."),
+        ("number", r"'number' of tiny 1.2\S+ is nothing that can be called: 7."),
+        (
+            "divides",
+            r"The workload 'divides' of tiny 1.2\S+ failed: ZeroDivisionError: division by",
+        ),
+        ("at_once", r"The workload 'at_once' of tiny 1.2\S+ failed: KeyError: 'word'."),
         ("too_late", r"cannot do that: At 0 s something is planned for 15 s.* from 6 s to 14 s\."),
         ("too_long", r"cannot do that: At 14 s something is to last 1 s.* from 6 s to 14 s\."),
         ("wordy", r"cannot do that: A text has at most 59,900 bytes\."),
@@ -147,7 +159,7 @@ def test_where_no_package_gives_anything_that_is_said(place: Path) -> None:
 def test_a_name_that_two_packages_give_is_refused(place: Path) -> None:
     for package in ("tiny", "other"):
         install(place, package, {"meshsim.faults": {"dips": f"{package}_module:dips"}})
-    with pytest.raises(UserError, match=r"'dips' is given 2 times: by (tiny|other) 1.2 and by "):
+    with pytest.raises(UserError, match=r"'dips' is given 2 times: by (tiny|other) 1.2\S+ and by "):
         find_installed("fault", "dips")
 
 
@@ -158,6 +170,38 @@ def test_what_packages_add_is_a_part_of_the_lock(place: Path) -> None:
     metadata = place / "tiny-1.2.dist-info" / "METADATA"
     metadata.write_text(metadata.read_text(encoding="utf-8").replace("1.2", "1.3"), "utf-8")
     assert len({before, with_it, lock_here()}) == 3
+
+
+def test_a_module_that_was_written_anew_is_another_lock_and_another_package(place: Path) -> None:
+    install(place, "tiny", {"meshsim.faults": {"dips": "tiny_module:dips"}})
+    lock, package = lock_here(), find_installed("fault", "dips").package
+    assert package == f"tiny 1.2+{code_of('tiny_module')}"
+    path = place / "tiny_module.py"
+    path.write_text(path.read_text(encoding="utf-8").replace("1.5", "2.5"), "utf-8")
+    # This process has loaded what stood there before.
+    assert (lock_here(), find_installed("fault", "dips").package) == (lock, package)
+    _forget(place)
+    assert lock_here() != lock
+    assert find_installed("fault", "dips").package not in ("tiny 1.2", package)
+
+
+def test_the_code_of_a_module_inside_a_package_is_named_and_the_package_is_not_run(
+    place: Path,
+) -> None:
+    inside = place / "outer" / "inner"
+    inside.mkdir(parents=True)
+    for folder in (inside.parent, inside):
+        (folder / "__init__.py").write_text("raise AssertionError('It was run.')", "utf-8")
+    (inside / "one.py").write_text("number = 1", "utf-8")
+    (inside / "two.py").write_text("number = 2", "utf-8")
+    importlib.invalidate_caches()
+    assert len({code_of(f"outer.inner.{name}") for name in ("one", "two")} - {""}) == 2
+    # What comes with Python, what is not there, and what is no name.
+    assert [code_of(name) for name in ("builtins", "outer.gone.one", "outer..", "")] == [""] * 4
+    install(place, "odd", {"meshsim.faults": {"odd": "no place!"}})
+    assert len(lock_here()) == 12
+    with pytest.raises(UserError, match=r"The fault 'odd' of odd 1.2 cannot be loaded"):
+        find_installed("fault", "odd")
 
 
 def test_a_scenario_is_written_with_what_is_installed_and_read_again() -> None:
@@ -178,7 +222,7 @@ def test_a_package_gives_a_router_for_recorded_contacts(place: Path) -> None:
     assert never.delivered == 1 < Routing(router_of("epidemic"), contacts, posts).run().delivered
     with pytest.raises(UserError, match=r"a router 'ever' \(did you mean never\?\).* spray\."):
         router_of("ever")
-    with pytest.raises(UserError, match=r"The router 'number' of tiny 1.2 failed: TypeError"):
+    with pytest.raises(UserError, match=r"The router 'number' of tiny 1.2\S+ failed: TypeError"):
         router_of("number")
 
 

@@ -15,8 +15,9 @@ from sim.__main__ import main
 from sim.schema.scenario import parse_scenario
 from sim.sweeps.comparing import compare
 from sim.sweeps.executors import DaskPool, Dead, LocalPool
+from sim.sweeps.origin import origin_here
 from sim.sweeps.points import Point, points_of
-from sim.sweeps.records import Record, RecordLog, read_records, record_of
+from sim.sweeps.records import Record, RecordLog, read_records, record_of, write_records
 from sim.sweeps.sweeping import Progress, StopRules, run_point, sweep
 from tests.searching import only_in_search
 from tests.sim.three_users import THREE_USERS
@@ -192,6 +193,29 @@ def test_commands_sweep_merge_compare_and_shrink(tmp_path: Path) -> None:
     assert call(3, "shrink", str(own), *short, "--seed", "1", "--quiet").startswith(
         "This run breaks no promise"
     )
+
+
+@pytest.mark.world
+def test_a_run_of_the_log_with_other_libraries_runs_again(tmp_path: Path) -> None:
+    own, log = tmp_path / "small.toml", tmp_path / "log.jsonl"
+    own.write_text(THREE_USERS)
+    asked = ["sweep", str(own), "--crypto", "modelled", "--seeds", "1", "--jobs", "1"]
+
+    def runs_after(lock: str) -> int:
+        write_records(log, [msgspec.structs.replace(one, lock=lock) for one in read_records([log])])
+        result = CliRunner().invoke(main, [*asked, "--out", str(log)])
+        assert result.exit_code == 0, result.output
+        assert "1 of 1 runs: 1 passed" in result.output
+        return len(log.read_bytes().splitlines())
+
+    log.write_bytes(b"")
+    assert runs_after("") == 1
+    assert {one.lock for one in read_records([log])} == {origin_here().lock}
+    assert runs_after(origin_here().lock) == 1
+    # Of one from before records had a lock nobody knows that it was another.
+    assert runs_after("") == 1
+    assert runs_after("0123456789ab") == 2
+    assert {one.lock for one in read_records([log])} == {origin_here().lock}
 
 
 # CI shrinks a world above, and replays what such hunts have found in `test_corpus.py`.
