@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from mesh.commands.item_commands import EditItem, WriteItem
 from mesh.commands.items import ItemAnswer
@@ -32,11 +32,16 @@ TWO_HOURS_LATER = """(() => {
 })()"""
 """Tells of edits as if the laptop had been off for two hours when they came."""
 
-
-def is_ahead(route: Route) -> None:
-    """Answer as a node whose computer's clock is two hours ahead of the mesh."""
-    answer = route.fetch()
-    route.fulfill(response=answer, json={**answer.json(), "clock_offset_seconds": -HOURS_2})
+IS_AHEAD = """(() => {
+  const ask = window.fetch;
+  window.fetch = async (...asked) => {
+    const answer = await ask(...asked);
+    if (!/\\/v1\\/status$/.test(asked[0].url ?? asked[0])) return answer;
+    const told = { ...await answer.json(), clock_offset_seconds: -7200 };
+    return new Response(JSON.stringify(told), answer);
+  };
+})()"""
+"""Tells of a computer whose clock is two hours ahead of the mesh."""
 
 
 def test_a_notice_stands_on_top_until_it_is_over(pair: tuple[Node, Node], laptops: Laptops) -> None:
@@ -44,7 +49,7 @@ def test_a_notice_stands_on_top_until_it_is_over(pair: tuple[Node, Node], laptop
     anna, ben = pair
     until = int(time.time()) + HOURS_2
     anna.client.ask(WriteItem(ben.name, "notice", text="Doors are open", until=until), ItemAnswer)
-    page = laptops.beside(anna).page(before=lambda one: one.route("**/v1/status", is_ahead))
+    page = laptops.beside(anna).page(before=lambda one: one.add_init_script(IS_AHEAD))
     page.get_by_role("link", name=re.compile(ben.name)).first.click()
     expect(page.locator(".notice-bar")).to_contain_text("Doors are open")
     # By its own clock it is over, which is two hours ahead of what the others say.
