@@ -59,6 +59,10 @@ class BoundedStream:
 
     async def send(self, data: bytes) -> None:
         """Write all of it, or end the connection of a client that does not read."""
+        if self.living.cancel_called:
+            # A write that was cut off leaves a hole, so that nothing may follow it. And the rest
+            # of an answer would wait out its patience again, a piece at a time.
+            await trio.lowlevel.checkpoint_if_cancelled()
         try:
             # Nobody else writes, as a rule, and then there is nothing to wait for.
             self._sending.acquire_nowait()
