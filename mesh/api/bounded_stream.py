@@ -50,10 +50,10 @@ class BoundedStream:
         self._connections.changed(self.living, is_idle=False)
         self.living.deadline = float("inf")
 
-    async def receive(self) -> bytes:
-        """Return what came; nothing once the client is gone."""
+    async def receive(self, bytes_max: int = API_CHUNK_BYTES) -> bytes:
+        """Return what came, so many bytes of it at most; nothing once the client is gone."""
         try:
-            return bytes(await self._stream.receive_some(API_CHUNK_BYTES))
+            return bytes(await self._stream.receive_some(bytes_max))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return b""
 
