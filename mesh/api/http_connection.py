@@ -104,6 +104,7 @@ class Exchange:
         self._waits_for_word = spoken.they_are_waiting_for_100_continue
         """Whether the client sends its body when it is told to, and was not yet."""
         self._has_whole_body = False
+        self._took_data = False
         self._head: h11.Response | None = None
         self._has_begun = False
         self._is_bare = request.method == b"HEAD"
@@ -190,8 +191,12 @@ class Exchange:
             await self._stream.send(written)
 
     async def _next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        if self._took_data:
+            # A body may come as thousands of pieces at once: others have a turn after each.
+            await trio.lowlevel.checkpoint()
         while (event := self._spoken.next_event()) is h11.NEED_DATA:
             self._spoken.receive_data(await self._stream.receive())
+        self._took_data = isinstance(event, h11.Data)
         return event
 
     async def _wait_until_gone(self) -> None:

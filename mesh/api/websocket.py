@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import h11
+import trio
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Event, Ping, TextMessage
 from wsproto.events import Message as FramePiece
@@ -96,6 +97,8 @@ class WebSocket:
             if (event := next(self._events, None)) is not None:
                 if (told := await self._told(event)) is not None:
                     return told
+                # A frame may come as thousands of pieces at once: others have a turn after each.
+                await trio.lowlevel.checkpoint()
                 continue
             data = await self._stream.receive()
             if not data:
