@@ -31,9 +31,7 @@ class RequestReader:
         self._head_bytes_max = head_bytes_max
         self.spoken = h11.Connection(h11.SERVER, max_incomplete_event_size=head_bytes_max)
 
-    async def next_request(
-        self, receive: Callable[[int], Awaitable[bytes]]
-    ) -> h11.Request | None:
+    async def next_request(self, receive: Callable[[int], Awaitable[bytes]]) -> h11.Request | None:
         """Return the next request, None if the client went away.
 
         Raises RemoteProtocolError if it is none, or its head too long. `receive` returns so many
