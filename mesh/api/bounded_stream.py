@@ -50,15 +50,19 @@ class BoundedStream:
         self._connections.changed(self.living, is_idle=False)
         self.living.deadline = float("inf")
 
-    async def receive(self) -> bytes:
-        """Return what came; nothing once the client is gone."""
+    async def receive(self, bytes_max: int = API_CHUNK_BYTES) -> bytes:
+        """Return what came, so many bytes of it at most; nothing once the client is gone."""
         try:
-            return bytes(await self._stream.receive_some(API_CHUNK_BYTES))
+            return bytes(await self._stream.receive_some(bytes_max))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return b""
 
     async def send(self, data: bytes) -> None:
         """Write all of it, or end the connection of a client that does not read."""
+        if self.living.cancel_called:
+            # A write that was cut off leaves a hole, so that nothing may follow it. And the rest
+            # of an answer would wait out its patience again, a piece at a time.
+            await trio.lowlevel.checkpoint_if_cancelled()
         try:
             # Nobody else writes, as a rule, and then there is nothing to wait for.
             self._sending.acquire_nowait()

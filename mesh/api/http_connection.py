@@ -23,6 +23,7 @@ from mesh.limits.api import (
     API_CONNECTIONS_MAX,
     API_HEAD_BYTES_MAX,
 )
+from mesh.node.http_heads import RequestReader
 
 LOG = logging.getLogger("mesh.api")
 
@@ -42,7 +43,8 @@ class HttpConnection:
         self._app = app
         self._raw = stream
         self._connections = connections
-        self._spoken = h11.Connection(h11.SERVER, max_incomplete_event_size=API_HEAD_BYTES_MAX)
+        self._requests = RequestReader(API_HEAD_BYTES_MAX)
+        self._spoken = self._requests.spoken
 
     async def run(self) -> None:
         """Serve it to its end, which no failure of it outlives."""
@@ -64,7 +66,7 @@ class HttpConnection:
 
     async def _serve(self, stream: BoundedStream) -> None:
         try:
-            while (request := await self._next_request(stream)) is not None:
+            while (request := await self._requests.next_request(stream.receive)) is not None:
                 stream.works()
                 if request.http_version not in SPOKEN:
                     await self._refuse(stream, NOT_SPOKEN)
@@ -82,12 +84,6 @@ class HttpConnection:
         except h11.RemoteProtocolError as error:
             await self._refuse(stream, error.error_status_hint)
         await stream.say_end()
-
-    async def _next_request(self, stream: BoundedStream) -> h11.Request | None:
-        """Return the next request; None if the client went away."""
-        while (event := self._spoken.next_event()) is h11.NEED_DATA:
-            self._spoken.receive_data(await stream.receive())
-        return event if isinstance(event, h11.Request) else None
 
     async def _refuse(self, stream: BoundedStream, status: int) -> None:
         """Answer what is no HTTP, if nothing was answered yet."""
@@ -108,6 +104,7 @@ class Exchange:
         self._waits_for_word = spoken.they_are_waiting_for_100_continue
         """Whether the client sends its body when it is told to, and was not yet."""
         self._has_whole_body = False
+        self._took_data = False
         self._head: h11.Response | None = None
         self._has_begun = False
         self._is_bare = request.method == b"HEAD"
@@ -194,8 +191,12 @@ class Exchange:
             await self._stream.send(written)
 
     async def _next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        if self._took_data:
+            # A body may come as thousands of pieces at once: others have a turn after each.
+            await trio.lowlevel.checkpoint()
         while (event := self._spoken.next_event()) is h11.NEED_DATA:
             self._spoken.receive_data(await self._stream.receive())
+        self._took_data = isinstance(event, h11.Data)
         return event
 
     async def _wait_until_gone(self) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import h11
+import trio
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Event, Ping, TextMessage
 from wsproto.events import Message as FramePiece
@@ -61,7 +62,7 @@ class WebSocket:
         self._spoken = spoken
         self._stream = stream
         self._version = request.http_version
-        self._headers = dict(request.headers)
+        self._headers = joined(request)
         self._frames: Connection | None = None
         self._events: Iterator[Event] = iter(())
         self._buffer = FrameBuffer(API_FRAME_BYTES_MAX)
@@ -96,6 +97,8 @@ class WebSocket:
             if (event := next(self._events, None)) is not None:
                 if (told := await self._told(event)) is not None:
                     return told
+                # A frame may come as thousands of pieces at once: others have a turn after each.
+                await trio.lowlevel.checkpoint()
                 continue
             data = await self._stream.receive()
             if not data:
@@ -128,7 +131,7 @@ class WebSocket:
         return (
             self._version == b"1.1"
             and self._headers.get(b"sec-websocket-version") == WEBSOCKET_VERSION
-            and b"sec-websocket-key" in self._headers
+            and b"," not in self._headers.get(b"sec-websocket-key", b",")
         )
 
     async def _accept(self, message: Message) -> None:
@@ -190,9 +193,22 @@ class WebSocket:
 
 def is_websocket(request: h11.Request) -> bool:
     """Say whether a request asks for a WebSocket."""
-    if not any(name == b"upgrade" for name, _ in request.headers) or request.method != b"GET":
+    if request.method != b"GET" or not any(name == b"upgrade" for name, _ in request.headers):
         return False
-    headers = dict(request.headers)
-    tokens = headers.get(b"connection", b"").lower().split(b",")
-    is_upgrade = any(token.strip() == b"upgrade" for token in tokens)
-    return is_upgrade and headers[b"upgrade"].strip().lower() == b"websocket"
+    headers = joined(request)
+    return has_token(headers.get(b"connection", b""), b"upgrade") and has_token(
+        headers[b"upgrade"], b"websocket"
+    )
+
+
+def joined(request: h11.Request) -> dict[bytes, bytes]:
+    """Return the headers by their names; a list may stand in several lines."""
+    headers: dict[bytes, bytes] = {}
+    for name, value in request.headers:
+        headers[name] = b"%b,%b" % (headers[name], value) if name in headers else value
+    return headers
+
+
+def has_token(value: bytes, wanted: bytes) -> bool:
+    """Say whether a word is one of a list, whatever its case."""
+    return any(each.strip() == wanted for each in value.lower().split(b","))

@@ -30,6 +30,7 @@ from mesh.limits.bundles import (
     SHARE_PORT,
     SHARE_STALL_MS,
 )
+from mesh.node.http_heads import RequestReader
 from mesh.node.interfaces import Interfaces, list_interfaces, networks, tellable_hosts
 from mesh.node.tcp.listening import open_listeners
 
@@ -93,13 +94,16 @@ class ShareDoor:
 
     async def _answer(self, stream: trio.SocketStream) -> None:
         """Read one request and answer it."""
-        spoken = h11.Connection(h11.SERVER, max_incomplete_event_size=SHARE_HEAD_BYTES_MAX)
+        requests = RequestReader(SHARE_HEAD_BYTES_MAX)
+        spoken = requests.spoken
         try:
             with trio.fail_after(SHARE_HEAD_MS / 1_000):
-                request = await _next_request(spoken, stream)
+                request = await requests.next_request(stream.receive_some)
         except h11.RemoteProtocolError as error:
             if spoken.our_state in (h11.IDLE, h11.SEND_RESPONSE):
                 await _say(spoken, stream, HTTPStatus(error.error_status_hint))
+                # Before an end that breaks what is unread, so that the answer is read.
+                await stream.send_eof()
             return
         if request is None:
             return
@@ -177,16 +181,6 @@ def shares_of(host: str) -> dict[str, int]:
         network = ipaddress.ip_network((caller, _IPV6_NETWORK_BITS), strict=False)
         shares[str(network)] = SHARE_CONNECTIONS_PER_IPV6_NETWORK_MAX
     return shares
-
-
-async def _next_request(spoken: h11.Connection, stream: trio.SocketStream) -> h11.Request | None:
-    """Return the request; None if the caller went away."""
-    while True:
-        event = spoken.next_event()
-        if event is h11.NEED_DATA:
-            spoken.receive_data(await stream.receive_some(SHARE_HEAD_BYTES_MAX))
-        else:
-            return event if isinstance(event, h11.Request) else None
 
 
 async def _say(

@@ -27,6 +27,7 @@ from mesh.daemon.guesses import Guesses
 from mesh.daemon.putting_back import put_back
 from mesh.daemon.start_order import passphrase_in
 from mesh.errors import StorageError, UserError, relay_refusal
+from mesh.limits.api import API_GRACE_MS
 from mesh.limits.passphrase import IDLE_LOOK_MS, PASSPHRASE_ATTEMPTS_WAITING_MAX
 from mesh.node.clock import Clock, system_now
 from mesh.node.config_file import write_default_config
@@ -378,5 +379,7 @@ def _overwrite() -> None:
 
 
 async def _pass_rounds() -> None:
-    for _ in range(_ROUNDS_TO_END):
-        await trio.lowlevel.checkpoint()
+    # Where others are busy each round takes their time, and a stop does not wait for that.
+    with trio.move_on_after(API_GRACE_MS / 4 / 1000):
+        for _ in range(_ROUNDS_TO_END):
+            await trio.lowlevel.checkpoint()

@@ -1,7 +1,4 @@
-"""One connection: what is left of a body, what comes before its turn, and how it ends.
-
-Each was seen to fail with its rule taken out.
-"""
+"""One connection: what is left of a body, what comes before its turn, and how it ends."""
 
 import random
 

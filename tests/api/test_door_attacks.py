@@ -134,6 +134,31 @@ async def test_a_websocket_needs_the_token_and_our_origin(door: Door) -> None:
     assert not await is_accepted(door, right, {"Host": f"evil.test:{door.port}"})
 
 
+@pytest.mark.parametrize(
+    "lines, status",
+    [
+        (["mesh.v1", "bearer.{token}"], 101),
+        (["bearer.{token}", "mesh.v1"], 101),
+        (["bearer.{token}", "bearer.of-somebody-else"], 401),
+        (["bearer.of-somebody-else", "bearer.{token}"], 401),
+    ],
+)
+async def test_lists_in_several_lines_are_read_whole(
+    door: Door, lines: list[str], status: int
+) -> None:
+    token = await door.sign_in()
+    sent = [f"Host: {door.host}", "Connection: Upgrade", "Connection: keep-alive"]
+    sent += ["Upgrade: websocket", "Upgrade: h2c", "Sec-WebSocket-Version: 13"]
+    sent += ["Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg=="]
+    sent += [f"Sec-WebSocket-Protocol: {each.format(token=token)}" for each in lines]
+    head = "\r\n".join(["GET /v1/events HTTP/1.1", *sent, "", ""])
+    async with await trio.open_tcp_stream("127.0.0.1", door.port) as stream:
+        await stream.send_all(head.encode())
+        told = await stream.receive_some()
+    assert told.startswith(f"HTTP/1.1 {status} ".encode())
+    assert (b"mesh.v1" in told) == (status == 101)
+
+
 async def test_wrong_tokens_are_slowed_down_and_right_ones_are_not(
     door: Door, autojump_clock: trio.testing.MockClock
 ) -> None:

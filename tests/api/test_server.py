@@ -12,8 +12,11 @@ import trio
 from mesh.api.unix_socket import UnixListener
 from mesh.commands.contacts import AddContact
 from mesh.errors import UserError
-from mesh.limits.api import API_CONNECTIONS_MAX
+from mesh.limits.api import API_CONNECTIONS_MAX, API_WRITE_TIMEOUT_MS
 from tests.api.conftest import Serving
+from tests.api.test_stream_ends import begin
+
+CUT_OFF = "a client of the API that does not read was cut off"
 
 
 def test_the_socket_and_its_folder_are_for_their_owner_alone(tmp_path: Path) -> None:
@@ -108,6 +111,40 @@ async def test_a_subscriber_that_does_not_read_cannot_hold_up_the_stop(
             serving.node.receive("Ben", "x" * 50_000)
         serving.stopping.set()
         await serving.stopped.wait()
+
+
+async def is_cut_off_once(stalled: trio.SocketStream, caplog: pytest.LogCaptureFixture) -> bool:
+    """Say whether a client that reads nothing is let go of in its time, and told of once."""
+    await trio.sleep(API_WRITE_TIMEOUT_MS / 1000 + 1)
+    try:
+        await stalled.send_all(b"x")
+    except trio.BrokenResourceError:
+        return [each.getMessage() for each in caplog.records] == [CUT_OFF]
+    return False
+
+
+async def test_an_answer_that_nobody_reads_is_cut_off_once(
+    serving: Serving, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    serving.node.answer(AddContact("mesh:Ben"))
+    for _ in range(200):
+        serving.node.receive("Ben", "x" * 50_000)
+    async with await trio.open_unix_socket(serving.path) as stalled:
+        await stalled.send_all(b"GET /v1/messages?limit=1000 HTTP/1.1\r\nHost: mesh\r\n\r\n")
+        await stalled.receive_some(1)
+        assert await is_cut_off_once(stalled, caplog)
+
+
+async def test_events_that_nobody_reads_are_cut_off_once(
+    serving: Serving, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    serving.node.answer(AddContact("mesh:Ben"))
+    async with await trio.open_unix_socket(serving.path) as stalled:
+        await begin(stalled, "mesh")
+        # Two events of each: fewer bytes than are remembered.
+        for _ in range(50):
+            serving.node.receive("Ben", "x" * 50_000)
+        assert await is_cut_off_once(stalled, caplog)
 
 
 async def test_an_idle_connection_does_not_hold_up_the_stop(serving: Serving) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -136,6 +137,28 @@ async def test_noise_gets_no_file_and_ends_nothing(tmp_path: Path, request_: byt
             head, _ = await ask(port, request_)
             assert not head.startswith(b"HTTP/1.1 200")
         assert (await ask(port, get("/")))[0].startswith(b"HTTP/1.1 200")
+
+
+async def test_a_line_of_blanks_is_refused_cheaply(tmp_path: Path) -> None:
+    small_release(tmp_path)
+    line = b"X:" + b" " * (SHARE_HEAD_BYTES_MAX - 100) + b"\0"
+    async with opened(tmp_path) as (_, port):
+        begun = time.process_time()
+        for _ in range(24):
+            head, _ = await ask(port, b"GET / HTTP/1.1\r\nHost: a\r\n" + line + b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 400 ")
+        # A tenth of that in truth; six times it where time grows with the square of the line.
+        assert time.process_time() - begun < 1
+
+
+async def test_a_head_that_is_too_long_is_refused_if_it_comes_whole(tmp_path: Path) -> None:
+    small_release(tmp_path)
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nX:"
+    async with opened(tmp_path) as (_, port):
+        for more, status in ((0, b"200"), (100, b"431")):
+            line = b"y" * (SHARE_HEAD_BYTES_MAX - len(head) - 4 + more)
+            answer, _ = await ask(port, head + line + b"\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 " + status)
 
 
 async def test_a_file_that_was_changed_is_gone(tmp_path: Path) -> None:

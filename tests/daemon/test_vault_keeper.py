@@ -18,6 +18,7 @@ from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer, S
 from mesh.commands.peers import AddPeer
 from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.config import Config
+from mesh.daemon import vault_keeper
 from mesh.daemon.vault_keeper import NOTHING_TO_LOCK_WITH, IdleTime, VaultKeeper
 from mesh.engine.settings import EngineSettings
 from mesh.errors import UserError
@@ -30,6 +31,7 @@ from mesh.events import (
     VaultUnlocked,
 )
 from mesh.ids import Instant, Monotonic
+from mesh.limits.api import API_GRACE_MS
 from mesh.limits.passphrase import PASSPHRASE_ATTEMPTS_WAITING_MAX
 from mesh.node.clock import Clock, system_now
 from mesh.node.folders import profile_folders
@@ -413,3 +415,17 @@ async def test_sleep_of_the_machine_counts_as_idle_time(
 
 def virtual_now() -> Instant:
     return Instant(Monotonic(round(trio.current_time() * 1_000_000)), 0)
+
+
+async def test_rounds_that_take_long_do_not_hold_up_a_lock(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    async def be_busy() -> None:
+        while True:
+            autojump_clock.jump(API_GRACE_MS / 20 / 1000)
+            await trio.lowlevel.checkpoint()
+
+    nursery.start_soon(be_busy)
+    begun = trio.current_time()
+    await vault_keeper._pass_rounds()
+    assert trio.current_time() - begun < API_GRACE_MS / 2 / 1000
