@@ -9,7 +9,7 @@ from mesh.commands.groups import (
     MakeGroup,
     RemoveMember,
 )
-from mesh.group.epochs import EpochId
+from mesh.group.epochs import EpochId, prefix_of
 from mesh.group.posts import SignedPost
 from mesh.ids import Instant, VerifyKey
 from mesh.messenger.groups import group_inbox
@@ -192,3 +192,25 @@ def test_who_is_out_keeps_nobody_from_leaving(monkeypatch: Patch) -> None:
     # She would learn of it as well, if she were not looked at as one who reads her keys.
     monkeypatch.setattr(Group, "readers", readers_without_the_maker)
     assert hear_that_one_leaves() == ["Ann", "Cem", "Eve"]
+
+
+# --- How far back it goes --------------------------------------------------------------------
+
+
+def test_it_is_given_under_no_keys_older_than_some_that_who_asks_lacks() -> None:
+    ann, bob, _, dan = people = one_lost_and_one_came()
+    ann.ask(RemoveMember("Crew", member(ann, "Dan").member))
+    settle(*people)
+    group = inside(ann)
+    before, with_dan, in_use = group.epochs[-3:]
+    assert group.chosen() is in_use
+    assert group.outsiders(with_dan) == {inside(dan).me}
+
+    def shared(*lacks: HeldEpoch) -> list[HeldEpoch]:
+        held = [prefix_of(each.id) for each in group.epochs if each not in lacks]
+        return ann.wired.groups.keepers.epochs.shared_before(group, inside(bob).me, held)
+
+    assert before in shared()
+    assert with_dan not in shared()
+    for lacked in (in_use, with_dan, before):
+        assert before not in shared(lacked)
