@@ -173,8 +173,8 @@ class Messenger:
             self._vault.set_mark(_READ_MARK, mark)
 
     def write_read_mark(self) -> None:
-        """Write the same once more."""
-        self._vault.set_mark(_READ_MARK, self._read_mark)
+        """Write the same once more, so that the disk has to."""
+        self._vault.write_mark_anew(_READ_MARK, self._read_mark)
 
     def write_posted(self) -> None:
         """Tell the vault, in a transaction that has perhaps another reason."""

@@ -1,5 +1,7 @@
 """The rows of the vault: what is written is read, and a damaged row is said to be one."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -367,3 +369,20 @@ def test_of_what_was_written_before_it_was_kept_apart_it_is_told_whether_it_was_
     vault = Vault(connection)
     found = [int(vault.entries.message(number + 1).was_sealed) for number in range(len(former))]
     assert found == [was_sealed for *_, was_sealed in former]
+
+
+def test_a_mark_that_is_written_anew_reaches_the_disk(tmp_path: Path) -> None:
+    """Else a commit after a word about others' mail costs nothing, and one about ours an fsync."""
+    path = tmp_path / "vault.db"
+    connection = connect(path, bytes(32))
+    migrate_vault(connection)
+    vault = Vault(connection)
+    with transaction(connection):
+        vault.set_mark("read to arrival", 5)
+    log = path.with_name("vault.db-wal")
+    for _ in range(3):
+        before = log.stat().st_size
+        with transaction(connection):
+            vault.write_mark_anew("read to arrival", 5)
+        assert log.stat().st_size > before
+    assert vault.mark("read to arrival") == 5

@@ -196,12 +196,16 @@ export async function loadDetails(id) {
   const asked = {};
   detailsAsked.set(id, asked);
   const details = await get(`/v1/contacts/${id}`);
+  // An event may have told since that they are gone, or are called otherwise.
+  if (!detailsAsked.has(id)) return details;
+  if (asked.contact) details.contact = asked.contact;
   if (detailsAsked.get(id) === asked || !state.details.has(id)) state.details.set(id, details);
   return details;
 }
 
 const refreshDetails = (id) => soon(`details ${id}`, async () => {
-  state.contacts.set(id, (await loadDetails(id)).contact);
+  const { contact } = await loadDetails(id);
+  if (state.contacts.has(id)) state.contacts.set(id, contact);
 });
 
 function applyEvent(event) {
@@ -234,7 +238,7 @@ const appliers = {
   "contact-added": takeContact,
   "contact-changed": takeContact,
   "contact-noted": ({ contact }) => { takeContact({ contact }); if (detailsAsked.has(contact.id)) refreshDetails(contact.id); },
-  "contact-removed": ({ id }) => { state.contacts.delete(id); state.conversations.delete(id); state.streams.delete(id); state.details.delete(id); refreshStatus(); },
+  "contact-removed": ({ id }) => { state.contacts.delete(id); state.conversations.delete(id); state.streams.delete(id); state.details.delete(id); detailsAsked.delete(id); refreshStatus(); },
   "conversation-changed": ({ conversation }) => {
     state.conversations.set(conversation.number, conversation);
     // Another page may have written it; what is being typed here is newer.
@@ -329,6 +333,8 @@ function takeContact({ contact }) {
   state.contacts.set(contact.id, contact);
   const details = state.details.get(contact.id);
   if (details) details.contact = contact;
+  const asked = detailsAsked.get(contact.id);
+  if (asked) asked.contact = contact;
   if (!known || known.is_request !== contact.is_request || known.is_blocked !== contact.is_blocked || known.label !== contact.label) {
     refreshConversation(contact.id);
     refreshStatus();

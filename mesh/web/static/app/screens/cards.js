@@ -36,6 +36,8 @@ const isAdminOf = (each) => each.kind === "group" && isAtLeast(groupOf(each.numb
 
 const authorOf = (item, each) => (item.author.is_mine ? t("you.by") : item.author.label || each.title);
 const head = (glyph, title, line) => html`<div class="card-head">${icon(glyph, 20)}<div class="grow"><strong dir="auto">${body(title)}</strong><span class="small">${line}</span></div></div>`;
+/** Now by the time of the mesh, by which ends are meant: the clock of this computer may be wrong. */
+const meshSeconds = () => nowSeconds() + (state.status?.clock_offset_seconds ?? 0);
 const joined = (facts) => facts.filter(Boolean).join(" · ");
 
 // ---- Polls ----
@@ -89,7 +91,7 @@ function checkIn(each, item, isBoard = false) {
   const stands = named.map((person) => ({ person, stand: standOf(person, answers) })).sort((a, b) => STANDS.indexOf(a.stand) - STANDS.indexOf(b.stand));
   const counts = [["help", roll_up.help], ["none", roll_up.silent], ["way", roll_up.on_the_way], ["old", roll_up.old], ["fine", roll_up.fine]].filter(([, n]) => n);
   const me = people.find((person) => person.is_me);
-  const isOver = until && until < nowSeconds();
+  const isOver = until && until < meshSeconds();
   // A call for help does not end with the check-in: who called can say that it is over.
   const canSay = me && canChange(each) && (!isOver || standOf(me, answers) === "help");
   const silent = roll_up.silent - Number(Boolean(me) && standOf(me, answers) === "none");
@@ -145,7 +147,7 @@ const TASK_GLYPHS = { open: "square", doing: "square-pen", done: "square-check" 
 
 function task(each, item) {
   const { title, notes, until, state: now, by, at, others } = item.task;
-  const isLate = until && until < nowSeconds() && now !== "done";
+  const isLate = until && until < meshSeconds() && now !== "done";
   const set = (value) => tell(item, "change", { field: "state", value });
   return html`<div class="task ${now}"><button class="check" ?disabled=${!canChange(each)} aria-label=${t(now === "done" ? "task.reopen" : "task.finish")} title=${t(`task.${now}`)} @click=${doing(() => set(now === "done" ? "open" : "done"))}>${icon(TASK_GLYPHS[now], 22)}</button>
     <div class="grow"><span class="title" dir="auto">${body(title)}</span>${notes ? html`<span class="small" dir="auto">${body(notes)}</span>` : nothing}
@@ -162,7 +164,7 @@ function task(each, item) {
 // ---- Notices ----
 
 /** A page that stays open is not told of an end that comes by itself. */
-const isOver = ({ until, is_over }) => is_over || (until > 0 && until <= nowSeconds());
+const isOver = ({ until, is_over }) => is_over || (until > 0 && until <= meshSeconds());
 
 function notice(each, item) {
   return html`<div class="card-head ${item.notice.is_urgent ? "urgent" : ""}">${icon(item.notice.is_urgent ? "triangle-alert" : "pin", 20)}<div class="grow"><strong>${t(item.notice.is_urgent ? "notice.urgent" : "notice.title")}</strong><span class="what" dir="auto">${body(item.notice.text)}</span>
