@@ -309,7 +309,7 @@ def may_stand_under(
 ) -> bool:
     """Say whether we may write a post under an epoch.
 
-    `outsiders` are those of its recipients who are no members: they learn no names, no texts, no
+    `outsiders` are those of its readers who are no members: they learn no names, no texts, no
     ids of entries but those asked for, and no operation but their own removal.
     """
     match post:

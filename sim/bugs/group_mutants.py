@@ -108,7 +108,7 @@ def _no_outsiders(group: Group, epoch: HeldEpoch) -> frozenset[VerifyKey]:
 
 def _recipients_now(group: Group, epoch: HeldEpoch) -> frozenset[VerifyKey]:
     """A programmer may think: who was added in vain was never given any keys."""
-    return group.recipients(epoch)
+    return group.recipients(epoch) | {epoch.maker}
 
 
 def _read_by_none(membership: Membership, operation: Operation) -> bool:

@@ -272,21 +272,21 @@ class EpochsKeeper:
         self, group: Group, member: VerifyKey, held: Collection[bytes]
     ) -> list[HeldEpoch]:
         """The epochs beside the one in use that we share with a member, who says by their prefixes
-        which he holds, and that members alone can read; the newest first, up to one that he lacks:
-        what was said under that must not come under keys that were stolen before.
+        which he holds, and that members alone can read; the newest first, and none older than one
+        that he lacks, in use or not: what was said under that must not come under keys that were
+        stolen before.
         """
         assert group.membership is not None
         chosen = group.chosen()
-        before = [
+        if chosen is None or prefix_of(chosen.id) not in held:
+            return []
+        return [
             epoch
-            for epoch in reversed(group.epochs)
+            for epoch in takewhile(lambda each: prefix_of(each.id) in held, reversed(group.epochs))
             if epoch is not chosen
             and epoch.number > group.barred
             and not group.membership.graph.missing(epoch.heads)
             and not group.outsiders(epoch)
-        ]
-        return [
-            epoch
-            for epoch in takewhile(lambda each: prefix_of(each.id) in held, before)
-            if member in group.recipients(epoch) and self._chains.own(epoch, group.me) is not None
+            and member in group.recipients(epoch)
+            and self._chains.own(epoch, group.me) is not None
         ]

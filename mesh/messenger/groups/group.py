@@ -144,16 +144,18 @@ class Group:
         return (found or self._seen(epoch, self.membership)).recipients
 
     def readers(self, epoch: HeldEpoch) -> frozenset[VerifyKey]:
-        """Those who may read an epoch: its recipients, and who was one when it was made and was
-        added in vain, as it has turned out since.
+        """Those who may read an epoch: its recipients; who was one when it was made and was added
+        in vain, as it has turned out since; and its maker, who drew the seed, also one who was out
+        already and made it for the others alone.
         """
         seen = next((each for each in self.known if each.id == epoch.id), None)
         seen = seen or self._seen(epoch, self.membership)
+        readers = seen.recipients | {epoch.maker}
         if seen.members is None or self.membership is None:
-            return seen.recipients
+            return readers
         # As many count now as it was made for may be others than those.
         made_for = frozenset(self.membership.named(epoch.heads).members())
-        return seen.recipients | (made_for - seen.without)
+        return readers | (made_for - seen.without)
 
     def outsiders(self, epoch: HeldEpoch) -> frozenset[VerifyKey]:
         """Those of the readers of an epoch who are no members."""

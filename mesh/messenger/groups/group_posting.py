@@ -104,8 +104,16 @@ class GroupPosting:
             self._page(group, page.under, made.signed, page.wraps, told, now)
 
     def tell(self, group: Group, operations: Sequence[SignedPost], now: Instant) -> None:
-        """Post operations without an epoch: under the one in use, or the last that was."""
-        epoch = group.chosen() or (group.epochs[-1] if group.epochs else None)
+        """Post operations without an epoch: under the one in use, as long as there is one. Else
+        under the last of those whose readers may all learn them: by what somebody who is out made
+        last, nobody would hear that we leave.
+        """
+        fair = (
+            each
+            for each in reversed(group.epochs)
+            if len(operations_of_page(operations, group.outsiders(each))) == len(operations)
+        )
+        epoch = group.chosen() or next(fair, group.epochs[-1] if group.epochs else None)
         told: list[SignedPost] = []
         if epoch is not None:
             told = operations_of_page(operations, group.outsiders(epoch))
