@@ -28,6 +28,8 @@ from mesh.storage.vault.rows import OURSELVES, EntryRow
 from sim.bugs.injection import Bug
 from sim.patching import Patch
 
+_READERS: Final = Group.readers
+
 
 def _fit_if_all_read(epoch: KnownEpoch, members: frozenset[VerifyKey]) -> bool:
     """A programmer may think: what matters is that all members can read."""
@@ -106,6 +108,11 @@ def _no_outsiders(group: Group, epoch: HeldEpoch) -> frozenset[VerifyKey]:
     return frozenset()
 
 
+def _readers_but_the_maker(group: Group, epoch: HeldEpoch) -> frozenset[VerifyKey]:
+    """Who drew a seed was given no wrap of it."""
+    return _READERS(group, epoch) - {epoch.maker}
+
+
 def _recipients_now(group: Group, epoch: HeldEpoch) -> frozenset[VerifyKey]:
     """A programmer may think: who was added in vain was never given any keys."""
     return group.recipients(epoch) | {epoch.maker}
@@ -147,6 +154,7 @@ GROUP_MUTANTS: Final[Mapping[str, Bug]] = {
             Patch(choice, "order_of", _order_of_anybodys),
             Patch(needs, "order_of", _order_of_anybodys),
             Patch(choice, "within_turns", _all_turns),
+            Patch(Group, "readers", _readers_but_the_maker),
         ),
     ),
     "holes-unheeded": Bug(
