@@ -109,7 +109,7 @@ def _no_outsiders(group: Group, epoch: HeldEpoch) -> frozenset[VerifyKey]:
 
 
 def _readers_but_the_maker(group: Group, epoch: HeldEpoch) -> frozenset[VerifyKey]:
-    """Who drew a seed was given no wrap of it."""
+    """The maker of keys, who drew their seed, was given no wrap of it: so he does not count."""
     return _READERS(group, epoch) - {epoch.maker}
 
 
