@@ -71,6 +71,9 @@ API_HEARTBEAT_MS = 20_000
 API_CLIENT_SILENCE_MS = 45_000
 """Two heartbeats and a bit: the client opens its stream of events again."""
 
+API_CLIENT_KEPT_MS = 30_000
+"""A client keeps a connection for its next question so long: half the time that the node does."""
+
 API_CLIENT_BACK_MS = 10_000
 """How long a client waits for the next program of a node that was locked; on a busy machine it
 starts in two seconds."""
