@@ -172,7 +172,10 @@ class Exchange:
         """Write a piece of the answer; where its length is known, the first with the head."""
         if message["type"] == "http.response.start":
             status = message["status"]
-            self._head = h11.Response(status_code=status, headers=message["headers"])
+            # Who is told goes to the next program with what comes next.
+            closing = [(b"connection", b"close")] if self._stream.is_ending else []
+            headers = [*message["headers"], *closing]
+            self._head = h11.Response(status_code=status, headers=headers)
             self._is_bare = self._is_bare or status in NO_BODY
             if any(name == b"content-length" for name, _ in message["headers"]):
                 return

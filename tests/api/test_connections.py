@@ -5,6 +5,8 @@ import random
 import pytest
 import trio
 
+from mesh.commands.answer import Answer
+from mesh.commands.command import Command
 from mesh.limits.api import API_BODY_BYTES_MAX, API_BODY_TIMEOUT_MS, API_IDLE_TIMEOUT_MS
 from tests.api.conftest import Serving
 from tests.api.door import answered_in
@@ -122,3 +124,20 @@ async def test_whatever_comes_as_frames_ends_only_its_stream(
             await told_until_the_end(stream)
     assert statuses(await told(serving, LAST)) == [200]
     assert not caplog.records
+
+
+async def test_what_is_answered_while_the_daemon_stops_says_that_it_is_the_last(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = serving.node.ask
+
+    async def stop(command: Command) -> Answer:
+        serving.stopping.set()
+        # A vault that is locked is answered after its program has begun to end.
+        await trio.testing.wait_all_tasks_blocked()
+        return await ask(command)
+
+    monkeypatch.setattr(serving.node, "ask", stop)
+    head = (await told(serving, STATUS)).partition(b"\r\n\r\n")[0]
+    assert b"200" in head
+    assert b"connection: close" in head.lower()
