@@ -40,6 +40,9 @@ ASKS_PENDING_MAX = 256
 EVENTS_PER_SUBSCRIBER_MAX = 1_024
 """Events kept for a subscriber that does not read; one that falls further behind is let go."""
 
+EVENTS_PER_TURN = 16
+"""Read by a subscriber before others have their turn: a message tells two, a batch hundreds."""
+
 SUBSCRIBERS_MAX = 128
 """Listeners to events: pages, terminals and programs of one person."""
 

@@ -113,12 +113,15 @@ class Driver:
     async def run(self) -> None:
         """Drive; raises what the engine raises (StorageError, AssertionError)."""
         try:
+            await trio.lowlevel.checkpoint()
             while True:
                 await self._run_batch()
                 pause_s = self._seconds_to_deadline()
                 # What is due at once goes on before any other task: mail is on its way.
-                if pause_s > 0:
-                    await self._input_queue.wait(pause_s)
+                has_rested = pause_s > 0 and await self._input_queue.wait(pause_s)
+                if not has_rested:
+                    # Others have their turn even between batches that no thread runs.
+                    await trio.lowlevel.checkpoint()
         except StorageError as error:
             self._failure = str(error)
             raise
@@ -127,11 +130,7 @@ class Driver:
 
     async def ask(self, command: Command) -> Answer:
         """Ask the engine; raises UserError. A caller may be cancelled: the command still runs."""
-        async with self._asks_room:
-            [answer] = await self._answers([command])
-        if isinstance(answer, UserError):
-            raise answer
-        return answer
+        return await self._answer_of(partial(Asked, command=command))
 
     async def ask_all(self, commands: Sequence[Command]) -> list[Answer | UserError]:
         """Ask for several things in their order; each is answered or refused by itself.
@@ -139,18 +138,25 @@ class Driver:
         One caller at a time, so that what waits stays bounded however many have long lists.
         """
         async with self._lists_turn:
-            return await self._answers(commands)
+            return await self._answered(*(partial(Asked, command=each) for each in commands))
 
     async def carry_by_hand(self, command: CarryCommand) -> Answer:
         """Ask for a piece of a file that goes by hand; raises UserError."""
-        async with self._asks_room:
-            [answer] = await self._answered(lambda request: CarryAsked(request, command))
+        return await self._answer_of(partial(CarryAsked, command=command))
+
+    async def _answer_of(self, input_of: Callable[[RequestId], Asked | CarryAsked]) -> Answer:
+        try:
+            # As a rule there is room, and then nothing to wait for.
+            self._asks_room.acquire_nowait()
+        except trio.WouldBlock:
+            await self._asks_room.acquire()
+        try:
+            [answer] = await self._answered(input_of)
+        finally:
+            self._asks_room.release()
         if isinstance(answer, UserError):
             raise answer
         return answer
-
-    async def _answers(self, commands: Sequence[Command]) -> list[Answer | UserError]:
-        return await self._answered(*(partial(Asked, command=command) for command in commands))
 
     async def _answered(
         self, *inputs: Callable[[RequestId], Asked | CarryAsked]
@@ -186,8 +192,6 @@ class Driver:
         self._subscribers.publish(event)
 
     async def _run_batch(self) -> None:
-        # Others have their turn even between batches that no thread runs.
-        await trio.lowlevel.checkpoint()
         batch = self._input_queue.take()
         for effect in await self._handled(batch):
             match effect:

@@ -123,9 +123,14 @@ class InputQueue:
                 self._hints_count -= 1
         return batch
 
-    async def wait(self, timeout_s: float = math.inf) -> None:
-        """Return as soon as an input is there that is not a quiet one, or after the timeout."""
-        ends = trio.current_time() + timeout_s
+    async def wait(self, timeout_s: float = math.inf) -> bool:
+        """Return as soon as an input is there that is not a quiet one, or after the timeout.
+
+        True says that there was nothing to do for a while: whoever has come by now has come alone,
+        and all tasks have had their turn.
+        """
+        begun = trio.current_time()
+        ends = begun + timeout_s
         while not self._is_pressing:
             gathered = self._woken_at + GATHERED_MS / 1_000
             until = min(ends, gathered) if self._has_soon else ends
@@ -135,6 +140,7 @@ class InputQueue:
             with trio.move_on_at(until):
                 await self._arrived.wait()
         self._woken_at = trio.current_time()
+        return self._woken_at - begun >= GATHERED_MS / 1_000
 
     def _make_room(self, taken: BytesReceived) -> None:
         waiting = self._waiting[taken.link]

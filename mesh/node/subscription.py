@@ -1,5 +1,6 @@
 """Listening to events: each subscriber has a queue of its own, and a bound on it."""
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,7 +8,7 @@ import trio
 
 from mesh.errors import UserError
 from mesh.events import Event
-from mesh.limits.node import EVENTS_PER_SUBSCRIBER_MAX, SUBSCRIBERS_MAX
+from mesh.limits.node import EVENTS_PER_SUBSCRIBER_MAX, EVENTS_PER_TURN, SUBSCRIBERS_MAX
 
 
 class Subscription:
@@ -19,30 +20,42 @@ class Subscription:
     """
 
     def __init__(self) -> None:
-        self._sender, self._receiver = trio.open_memory_channel[Event](EVENTS_PER_SUBSCRIBER_MAX)
+        self._events: deque[Event] = deque()
+        self._arrived = trio.lowlevel.ParkingLot()
+        self._is_over = False
+        # Read since others had their turn: what happened at once is read at once.
+        self._read_count = 0
         self.has_fallen_behind = False
 
     def __aiter__(self) -> "Subscription":
         return self
 
     async def __anext__(self) -> Event:
-        try:
-            return await self._receiver.receive()
-        except trio.EndOfChannel:
-            raise StopAsyncIteration from None
+        if self._events and self._read_count >= EVENTS_PER_TURN:
+            self._read_count = 0
+            await trio.lowlevel.checkpoint()
+        while not self._events:
+            if self._is_over:
+                raise StopAsyncIteration
+            self._read_count = 0
+            await self._arrived.park()
+        self._read_count += 1
+        return self._events.popleft()
 
     def offer(self, event: Event) -> bool:
         """Queue one event; False if this subscriber has fallen behind and gets no more."""
-        try:
-            self._sender.send_nowait(event)
-        except trio.WouldBlock:
+        if len(self._events) >= EVENTS_PER_SUBSCRIBER_MAX:
             self.has_fallen_behind = True
             self.end()
-        return not self.has_fallen_behind
+            return False
+        self._events.append(event)
+        self._arrived.unpark_all()
+        return True
 
     def end(self) -> None:
         """Let the iteration end after what is queued."""
-        self._sender.close()
+        self._is_over = True
+        self._arrived.unpark_all()
 
 
 class Subscribers:

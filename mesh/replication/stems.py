@@ -221,6 +221,9 @@ class Stems:
 
     def deadline(self) -> Monotonic | None:
         """Return when `take_due` has something to give."""
+        # Most were heard of before their time; a timer for them would wake the node for nothing.
+        while self._queue and self._due_at.get(self._queue[0][2]) != self._queue[0][0]:
+            heappop(self._queue)
         return self._queue[0][0] if self._queue else None
 
     def take_due(self, now: Instant) -> list[tuple[EnvelopeId, bytes]]:

@@ -27,6 +27,7 @@ from mesh.inputs import (
 )
 from mesh.limits.node import (
     EVENTS_PER_SUBSCRIBER_MAX,
+    EVENTS_PER_TURN,
     INPUT_BYTES_PER_LINK_MAX,
     INPUTS_HERE_MAX,
     QUICK_BATCH_MS_MAX,
@@ -247,6 +248,32 @@ async def test_a_subscriber_that_does_not_read_is_let_go_after_an_unbroken_row()
         assert heard == [NoticeRaised(str(n)) for n in range(EVENTS_PER_SUBSCRIBER_MAX)]
         assert slow.has_fallen_behind
         assert not quick.has_fallen_behind
+
+
+async def test_what_happened_at_once_is_read_at_once_and_others_have_their_turn() -> None:
+    driver = driver_of(Echo())
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+
+    with driver.subscribe() as events:
+        for number in range(2 * EVENTS_PER_TURN + 1):
+            driver.publish(NoticeRaised(str(number)))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(take_turns)
+            await trio.lowlevel.checkpoint()
+            before = turns
+            for _ in range(EVENTS_PER_TURN):
+                await anext(events)
+            assert turns == before
+            for _ in range(EVENTS_PER_TURN + 1):
+                await anext(events)
+            assert turns > before
+            nursery.cancel_scope.cancel()
 
 
 class Failing(Echo):

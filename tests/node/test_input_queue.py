@@ -83,12 +83,12 @@ async def test_waiting_ends_with_an_input_or_with_the_timeout(
 ) -> None:
     input_queue = InputQueue()
     start = trio.current_time()
-    await input_queue.wait(7)
+    assert await input_queue.wait(7)
     assert trio.current_time() - start == pytest.approx(7)
     nursery.start_soon(input_queue.wait)
     await wait_all_tasks_blocked()
     input_queue.put(NetworkChanged())
-    await input_queue.wait()
+    assert not await input_queue.wait(), "it waits already, and perhaps not alone"
 
 
 async def test_a_quiet_input_wakes_nobody_and_goes_with_the_next_batch(
@@ -114,7 +114,7 @@ async def test_what_disks_answer_soon_after_a_batch_is_gathered_too(
     start = trio.current_time()
     input_queue.put_soon(BlocksWritten(b"name", (1,)))
     await input_queue.put_bytes(LINK, b"more")
-    await input_queue.wait(7)
+    assert await input_queue.wait(7)
     assert trio.current_time() - start == pytest.approx(GATHERED_MS / 1_000)
     assert len(input_queue.take()) == 2
 

@@ -67,7 +67,12 @@ def test_what_is_not_heard_of_spreads_after_an_exponential_time_longer_at_the_au
 def test_what_was_heard_of_is_not_waited_for() -> None:
     stems = with_links(3)
     step = stems.begin(an_id(1), a_key(1), ENVELOPES, START)
+    last = stems.begin(an_id(2), a_key(2), ENVELOPES, START, extra_mean_ms=10**9)
     assert list(stems.take(an_id(1))) == [step.next]
+    assert last.pause_ms is not None
+    assert stems.deadline() == last.pause_ms * 1000, "nobody is woken for the first"
+    assert list(stems.take(an_id(2))) == [last.next]
+    assert stems.deadline() is None
     assert not stems.take_due(later(STEM_PAUSE_MAX_MS))
     assert len(stems) == 0
 

@@ -114,7 +114,7 @@ class EnvelopeBuffer:
         # Up to here bodies were dropped for their age.
         self._aged_to = UnixSeconds(0)
         self._has_more_to_evict = False
-        self._note_totals()
+        self._note_totals(self.store.totals())
 
     def load(self, row: IndexRow) -> None:
         """Take an envelope of the store at start; nobody remembers who brought it."""
@@ -228,8 +228,7 @@ class EnvelopeBuffer:
             # An envelope that had to go may have come again, where another one expired meanwhile.
             if self._removed:
                 self.store.remove(self._removed)
-            if added:
-                self.store.add(added)
+            totals = self.store.add(added) if added else None
             if self._added_stubs:
                 self.store.add_stubs(list(self._added_stubs.values()))
             if self._unwanted_stubs:
@@ -243,8 +242,10 @@ class EnvelopeBuffer:
                 self.store.link_state.put_setting(name, value)
             if first_messages:
                 self.store.link_state.remember_first_messages(first_messages)
-            if self._added or stubs or self._removed:
-                self._note_totals()
+            if stubs or self._removed or (added and totals is None):
+                totals = self.store.totals()
+            if totals is not None:
+                self._note_totals(totals)
             evicted = self._drop_aged(expiry_now) if self._is_look_due else []
             evicted += self._evict(expiry_now)
         committed = Committed(added, tuple(self._retired), evicted)
@@ -260,7 +261,7 @@ class EnvelopeBuffer:
         """Forget what has outlived its lifetime."""
         with transaction(self._connection):
             expired = self.store.expire(expiry_now)
-        self._note_totals()
+        self._note_totals(self.store.totals())
         for row in expired:
             self._lose_body(row.id)
         return expired
@@ -297,11 +298,11 @@ class EnvelopeBuffer:
 
     # --- Below --------------------------------------------------------------------------------
 
-    def _note_totals(self) -> None:
+    def _note_totals(self, totals: tuple[int, int, int]) -> None:
         """Most batches write nothing, and ask for these all the same; only what enters or goes
         wholly changes them: no eviction, no retirement, no stem.
         """
-        self.last_arrival, _, envelopes_count = self.store.totals()
+        self.last_arrival, _, envelopes_count = totals
         self._stubs_bytes = envelopes_count * STUB_BYTES
 
     def _evict(self, expiry_now: UnixSeconds) -> list[EnvelopeId]:

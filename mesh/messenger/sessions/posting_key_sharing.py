@@ -122,10 +122,9 @@ class PostingKeySharing:
 
     def _has_further_keys(self, row: KeySharingRow | None, today: int) -> bool:
         """Say whether there is a further key of a day of which they know one."""
-        keys = self._posting_keys.to_tell(today)
-        return row is not None and any(
-            day <= row.until_day and one.number > row.newest for day, one in keys
-        )
+        if row is None:
+            return False
+        return self._posting_keys.has_newer(row.newest, today, row.until_day)
 
     def _is_due(self, contact: ContactId, row: KeySharingRow | None, today: int) -> bool:
         if row is None:

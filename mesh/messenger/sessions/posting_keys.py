@@ -213,6 +213,17 @@ class PostingKeys:
         days = range(today, today + POSTING_DAYS_TOLD)
         return [(day, signer) for day in days for signer in self._of(Audience.CONTACTS, day)]
 
+    def has_newer(self, number: int, today: int, until_day: int) -> bool:
+        """Say whether one of `to_tell`, of a day up to that one, was made after one of a number.
+
+        Asked for each message that is written, and most often in vain.
+        """
+        for day in range(today, min(today + POSTING_DAYS_TOLD, until_day + 1)):
+            for signer in self._of(Audience.CONTACTS, day):
+                if signer.number > number:
+                    return True
+        return False
+
     def stamped(self, minted: StampMinted) -> None:
         """A stamp is made; one for a key that is gone is of no use.
 

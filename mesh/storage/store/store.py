@@ -66,8 +66,11 @@ class Store:
 
     # --- Writing envelopes --------------------------------------------------------------------
 
-    def add(self, envelopes: Sequence[Envelope]) -> None:
-        """Store envelopes; one that is there stays, one that lacks its body gets it."""
+    def add(self, envelopes: Sequence[Envelope]) -> tuple[int, int, int] | None:
+        """Store envelopes; one that is there stays, one that lacks its body gets it.
+
+        Return what `totals` says after that; None if nothing was written.
+        """
         places = self._places([envelope.id for envelope in envelopes])
         bodiless = {id_: place for id_, place in places.items() if not place.has_body}
         fresh = {
@@ -76,11 +79,12 @@ class Store:
             if envelope.id not in places or envelope.id in bodiless
         }
         if not fresh:
-            return
+            return None
         self._delete(list(bodiless.values()))
-        first = self._count_new(
+        totals = self._count_new(
             len(fresh), sum(SIZE_BYTES[new.header.size_class] for new in fresh.values())
         )
+        first = totals[0] - len(fresh) + 1
         self._connection.executemany(
             _INSERT_ENVELOPE,
             [envelope_row(arrival, new) for arrival, new in enumerate(fresh.values(), first)],
@@ -89,6 +93,7 @@ class Store:
             "INSERT INTO bodies VALUES (?, ?)",
             [(arrival, new.body) for arrival, new in enumerate(fresh.values(), first)],
         )
+        return totals
 
     def add_stubs(self, stubs: Sequence[Stub], *, are_missed: bool = True) -> None:
         """Store envelopes without their bodies; one that is there stays as it is.
@@ -99,7 +104,8 @@ class Store:
         fresh = {stub.id: stub for stub in stubs if stub.id not in places}
         if not fresh:
             return
-        first = self._count_new(len(fresh), len(fresh) * STUB_BYTES)
+        last, _, _ = self._count_new(len(fresh), len(fresh) * STUB_BYTES)
+        first = last - len(fresh) + 1
         self._connection.executemany(
             _INSERT_ENVELOPE,
             [envelope_row(arrival, new) for arrival, new in enumerate(fresh.values(), first)],
@@ -248,15 +254,15 @@ class Store:
             for id_, arrival, size, has_body in rows
         }
 
-    def _count_new(self, count: int, stored_bytes: int) -> int:
-        """Count so many that are new; return the arrival number of the first."""
-        ((last,),) = self._connection.execute(
+    def _count_new(self, count: int, stored_bytes: int) -> tuple[int, int, int]:
+        """Count so many that are new, of which the last gets the last number; return the totals."""
+        ((last, bytes_, envelopes),) = self._connection.execute(
             "UPDATE totals SET last_arrival = last_arrival + ?1, "
             "envelopes_count = envelopes_count + ?1, stored_bytes = stored_bytes + ?2 "
-            "RETURNING last_arrival",
+            "RETURNING last_arrival, stored_bytes, envelopes_count",
             (count, stored_bytes),
         ).fetchall()
-        return integer(last) - count + 1
+        return integer(last), integer(bytes_), integer(envelopes)
 
     def _drop_bodies(self, places: Sequence[_Place]) -> None:
         dropped = [place for place in places if place.has_body]

@@ -354,7 +354,10 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(batch=st.lists(envelopes, max_size=6))
     def add(self, batch: list[Envelope]) -> None:
         with transaction(self.connection):
-            self.store.add(batch)
+            totals = self.store.add(batch)
+        assert totals in (None, self.store.totals())
+        is_new = any(one.id not in self.kept or not self.kept[one.id].has_body for one in batch)
+        assert (totals is not None) == is_new
         for envelope in batch:
             if envelope.id not in self.kept or not self.kept[envelope.id].has_body:
                 self.last_arrival += 1
