@@ -44,7 +44,7 @@ _execute: Final = SqlcipherConnection.execute
 
 @dataclass(frozen=True)
 class Pace:
-    """How long nodes take: after each batch, and for each commit, as measured quantiles."""
+    """The time that nodes take: after each batch, and for each commit, as measured quantiles."""
 
     thinking_ms: float
     commit_ms: tuple[float, ...] = ()
@@ -93,6 +93,7 @@ def _counted_pushed(intake: Intake, link: LinkId, push: Push | Stem, now: Instan
     else:
         way = "pushed"
     intake._counters.count(f"{'again' if is_known else 'first'}_{way}")
+    intake._counters.count(f"copies_of_{len(push.envelope)}", is_known)
     _pushed(intake, link, push, now)
 
 
@@ -159,7 +160,7 @@ def _total_changes(connection: SqlcipherConnection) -> int:
 
 
 def _queued_us() -> int:
-    """How long this thread could run and did not, since it began."""
+    """Return how long this thread could run and did not, since it began."""
     return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) // 1_000
 
 

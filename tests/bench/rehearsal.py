@@ -14,6 +14,7 @@ from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import UserError
 from mesh.ids import Instant
 from mesh.replication.stem_paths import StemPaths
+from mesh.wire.envelope import SIZE_BYTES
 from sim.kernel.trace import NOBODY, Trace
 from sim.network.cuts import Sides
 from sim.patching import Patch, patched
@@ -39,6 +40,7 @@ COUNTED: Final = (
     "bodies_received",
     "bodies_duplicate",
     *(f"again_{way}" for way in ("pushed", "pushed_after_stem", "asked", "as_stem")),
+    *(f"copies_of_{size_bytes}" for size_bytes in SIZE_BYTES),
     "stems_passed_on",
     "envelopes_stored",
     "batches",
