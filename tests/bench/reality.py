@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Final
 
 from mesh.api.stream import Happened
@@ -23,6 +24,8 @@ from mesh.commands.messages import MessageAnswer, SendMessage
 from mesh.errors import UserError
 from mesh.events import MessageReceived
 from mesh.limits.peering import LINKS_ACTIVE_MIN
+from tests.bench import counting
+from tests.bench.counting import Pace, pace_of
 from tests.bench.daemons import ARRIVES_WITHIN_S, SETTLES_S, start
 from tests.bench.rehearsal import (
     BEGINS_S,
@@ -43,8 +46,11 @@ from tests.integration.meshes import closed_config, node_of
 from tests.integration.networks import Desk
 from tests.integration.nodes import Node, befriend
 
-SIMULATED: Final = ((4.0, False), (30.0, False), (4.0, True))
-"""How long nodes think, and whether TCP backs off: the simulator's defaults first."""
+RUNS: Final = 3
+"""Of the simulator with nodes of the daemons' pace, each with other paths of stems."""
+
+DEFAULT: Final = Pace(4)
+"""The simulator's default: what is wanted done leaves before the time of a batch is over."""
 
 CONFIG: Final = "opened_delay_seconds = 0\nrelay_delay_seconds = 0\n"
 """As in the simulator: what was opened is told at once, so that it falls into the same seconds."""
@@ -69,6 +75,8 @@ class Follower:
             node_of(desk.laptop(self._whole), scratch, f"Person {number}", config=config)
             for number in range(NODES)
         ]
+        for node in self._nodes:
+            node.daemon_module = counting.__name__
         self._numbers = {letter.text: letter.number for letter in schedule.letters}
         self.asked_s: dict[int, float] = {}
         self.outcome = Outcome()
@@ -88,6 +96,8 @@ class Follower:
         for one, other in self._schedule.pairs:
             befriend(self._nodes[one], self._nodes[other], inviter_label=self._nodes[one].name)
         wait_for(self._are_contacts, "contacts")
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(pool.map(self._let_talk, self._schedule.pairs))
         # Nothing is waited for: so long links say what they say at their beginning.
         threading.Event().wait(SETTLES_S)
         for node in self._nodes:
@@ -110,6 +120,16 @@ class Follower:
             sum(not one.is_request for one in told.contacts)
             for told in (node.client.ask(AskContacts(), ContactsAnswer) for node in self._nodes)
         )
+
+    def _let_talk(self, pair: tuple[int, int]) -> None:
+        """Let two write to each other: a session's first letters are longer, and in the simulator
+        the users have had theirs.
+        """
+        one, other = (self._nodes[number] for number in pair)
+        for number, (writer, reader) in enumerate(((one, other), (other, one), (one, other))):
+            text = f"{one.name} {other.name} {number}"
+            writer.client.ask(SendMessage(contact=reader.name, text=text), MessageAnswer)
+            wait_for(partial(_has, reader, text), text)
 
     def _act(self) -> None:
         actions: list[tuple[float, int, Callable[[], object]]] = []
@@ -186,15 +206,13 @@ class Follower:
         assert is_listening.wait(ARRIVES_WITHIN_S)
 
 
+def _has(reader: Node, text: str) -> bool:
+    return text in reader.received_texts()
+
+
 def rows(scratch: Path) -> Iterator[Row]:
-    """The daemons first, then the simulator with each of its settings."""
-    rehearsed = {
-        (thinking_ms, backs_off): rehearse(thinking_ms, backs_off=backs_off)
-        for thinking_ms, backs_off in SIMULATED
-    }
-    schedule, _ = rehearsed[SIMULATED[0]]
-    for settings, (other, _) in rehearsed.items():
-        assert other.is_as(schedule), f"another schedule with {settings}"
+    """The daemons first, then the simulator: with nodes of their pace, and with its default."""
+    schedule, outcome = rehearse(DEFAULT)
     with ExitStack() as ends:
         desk = ends.enter_context(Desk())
         follower = Follower(desk, scratch, schedule)
@@ -202,47 +220,63 @@ def rows(scratch: Path) -> Iterator[Row]:
         follower.follow()
         missing = follower.missing()
     real, asked_s = follower.outcome, follower.asked_s
+    pace = pace_of(real.counts)
     yield Row("daemons", "letters that never came", len(missing), "")
-    yield from _rows("daemons", schedule, real, asked_s, real)
+    yield Row("daemons", "between two batches at least", pace.thinking_ms, "ms")
+    for share in SHARES:
+        value = pace.commit_ms[round(share * (len(pace.commit_ms) - 1))]
+        yield Row("daemons", f"a commit, p{share * 100:.0f}", value, "ms")
+    beside = _Beside(schedule, real, asked_s)
+    yield from beside.rows("daemons", [real], asked_s)
     due_s = {letter.number: letter.at_s for letter in schedule.letters}
-    for (thinking_ms, backs_off), (_, outcome) in rehearsed.items():
-        who = f"simulator, {thinking_ms:g} ms{', TCP backs off' if backs_off else ''}"
-        yield from _rows(who, schedule, outcome, due_s, real, asked_s)
+    rehearsed = {
+        f"simulator, of the same pace, {RUNS} runs": [
+            rehearse(pace, paths=number) for number in range(RUNS)
+        ],
+        "of the same pace, TCP backs off": [rehearse(pace, backs_off=True)],
+        "simulator, default": [(schedule, outcome)],
+    }
+    for who, runs in rehearsed.items():
+        assert all(other.is_as(schedule) for other, _ in runs), f"another schedule: {who}"
+        yield from beside.rows(who, [simulated for _, simulated in runs], due_s)
 
 
-def _rows(
-    who: str,
-    schedule: Schedule,
-    outcome: Outcome,
-    asked_s: dict[int, float],
-    real: Outcome,
-    really_asked_s: dict[int, float] | None = None,
-) -> Iterator[Row]:
-    for phase in sorted({letter.phase for letter in schedule.letters}):
-        here = _taken(schedule, phase, outcome, asked_s)
-        there = _taken(schedule, phase, real, really_asked_s or asked_s)
-        for share in SHARES:
-            value = percentile(here, share) * 1_000
-            beside = percentile(there, share) * 1_000
-            name = f"{phase}, p{share * 100:.0f} of {len(here)} letters"
-            yield Row(who, name, value, "ms", _beside(value, beside))
-    for name in COUNTED:
-        value, beside = outcome.counts.get(name, 0), real.counts.get(name, 0)
-        yield Row(who, name.replace("_", " "), value, "", _beside(value, beside))
-    yield Row(who, "links of a node at the end", outcome.links, "", "")
+class _Beside:
+    """Outcomes beside that of the daemons."""
 
+    def __init__(self, schedule: Schedule, real: Outcome, asked_s: dict[int, float]) -> None:
+        self._schedule = schedule
+        self._real = real
+        self._asked_s = asked_s
 
-def _taken(
-    schedule: Schedule, phase: str, outcome: Outcome, asked_s: dict[int, float]
-) -> Sequence[float]:
-    killed = {kill.node for kill in schedule.kills} if phase == "healed" else set()
-    return [
-        outcome.shown_s[letter.number] - asked_s[letter.number]
-        for letter in schedule.letters
-        if letter.phase == phase
-        and letter.number in outcome.shown_s
-        and not {letter.sender, letter.recipient} & killed
-    ]
+    def rows(
+        self, who: str, outcomes: Sequence[Outcome], asked_s: dict[int, float]
+    ) -> Iterator[Row]:
+        """Quantiles of all letters of these, and means of what was counted."""
+        for phase in sorted({letter.phase for letter in self._schedule.letters}):
+            here = [taken for one in outcomes for taken in self._taken(phase, one, asked_s)]
+            there = self._taken(phase, self._real, self._asked_s)
+            for share in SHARES:
+                value = percentile(here, share) * 1_000
+                name = f"{phase}, p{share * 100:.0f} of {len(here)} letters"
+                note = _beside(value, percentile(there, share) * 1_000)
+                yield Row(who, name, value, "ms", note)
+        for name in COUNTED:
+            value = fmean(one.counts.get(name, 0) for one in outcomes)
+            note = _beside(value, self._real.counts.get(name, 0))
+            yield Row(who, name.replace("_", " "), value, "", note)
+        links = fmean(one.links for one in outcomes)
+        yield Row(who, "links of a node at the end", links, "", "")
+
+    def _taken(self, phase: str, outcome: Outcome, asked_s: dict[int, float]) -> Sequence[float]:
+        killed = {kill.node for kill in self._schedule.kills} if phase == "healed" else set()
+        return [
+            outcome.shown_s[letter.number] - asked_s[letter.number]
+            for letter in self._schedule.letters
+            if letter.phase == phase
+            and letter.number in outcome.shown_s
+            and not {letter.sender, letter.recipient} & killed
+        ]
 
 
 def _beside(value: float, real: float) -> str:

@@ -12,10 +12,15 @@ from typing import Final
 from mesh.commands.answer import Answer
 from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import UserError
+from mesh.ids import Instant
+from mesh.replication.stem_paths import StemPaths
+from mesh.wire.envelope import SIZE_BYTES
 from sim.kernel.trace import NOBODY, Trace
 from sim.network.cuts import Sides
+from sim.patching import Patch, patched
 from sim.run.world import Options, World, opened_world
 from sim.schema.scenario import parse_scenario
+from tests.bench.counting import COUNTING, Pace
 
 NODES: Final = 12
 SEED: Final = 1
@@ -24,15 +29,33 @@ CUT_S: Final = 90
 HEALED_S: Final = 105
 ENDS_S: Final = 180
 SECOND_US: Final = 1_000_000
+_secret_of_day: Final = StemPaths._secret_of_day
 
 COUNTED: Final = (
     "bytes_sent",
     "frames_sent",
+    *(f"sent_{kind}" for kind in ("Push", "Stem", "IHave", "Held", "Retired", "StemRetired")),
+    *(f"sent_{kind}" for kind in ("IWant", "Graft", "Prune", "DoNotWant", "Vouches")),
+    *("sent_Push_bytes", "sent_Stem_bytes"),
     "bodies_received",
     "bodies_duplicate",
+    *(f"again_{way}" for way in ("pushed", "pushed_after_stem", "asked", "as_stem")),
+    *(f"copies_of_{size_bytes}" for size_bytes in SIZE_BYTES),
     "stems_passed_on",
+    "envelopes_stored",
+    "batches",
+    "reads",
     "links_opened",
 )
+
+SLOW_DISKS: Final = f"""
+[[faults]]
+kind = "slow-disks"
+between_s = [0, 0]
+for_s = [{ENDS_S}, {ENDS_S}]
+share = 1
+spikes = 0
+"""
 
 SCENARIO: Final = f"""
 schema = 1
@@ -159,12 +182,25 @@ class _Lives(Trace):
         return min(at for at, who in self.booted if who == node and at > after)
 
 
-def rehearse(thinking_ms: float, *, backs_off: bool) -> tuple[Schedule, Outcome]:
-    """Run the schedule in the simulator, with nodes that think so long."""
-    wire = f"[wire]\nbacks_off = {str(backs_off).lower()}"
-    scenario = parse_scenario(f"thinking_ms = {thinking_ms}\n{SCENARIO.replace('[wire]', wire)}")
+def rehearse(pace: Pace, *, backs_off: bool = False, paths: int = 0) -> tuple[Schedule, Outcome]:
+    """Run the schedule in the simulator, with nodes that take so long.
+
+    `paths`: another number lets stems go other ways, as they do in each run of daemons.
+    """
+    given = f"thinking_ms = {pace.thinking_ms}\n{SCENARIO}"
+    given = given.replace("[wire]", f"[wire]\nbacks_off = {str(backs_off).lower()}")
+    if pace.commit_ms:
+        law = f'{{ law = "empirical", ms = {list(pace.commit_ms)} }}'
+        given += f"{SLOW_DISKS}commit = {law}\n"
+    scenario = parse_scenario(given)
     lives, outcome = _Lives(), Outcome()
-    with opened_world(scenario, Options(SEED, is_crypto_real=False), lives) as world:
+    options = Options(SEED, is_crypto_real=False)
+
+    def secret_of_day(stem_paths: StemPaths, now: Instant) -> bytes:
+        return _secret_of_day(stem_paths, now) + bytes([paths])
+
+    other_paths = Patch(StemPaths, "_secret_of_day", secret_of_day)
+    with patched(*COUNTING, other_paths), opened_world(scenario, options, lives) as world:
         world.loop.at(BEGINS_S * SECOND_US, lambda: _ask(world, outcome, -1))
         world.loop.at(ENDS_S * SECOND_US - SECOND_US, lambda: _ask(world, outcome, 1))
         world.run_until(ENDS_S * SECOND_US)
