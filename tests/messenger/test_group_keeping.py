@@ -1,4 +1,4 @@
-"""What somebody wrote before they knew that they were removed: who did that may keep it."""
+"""Words of somebody who did not know yet that they were removed: who did that may keep them."""
 
 from collections.abc import Iterable
 
