@@ -20,6 +20,8 @@ def _deed(one: MembershipAnswer) -> str:
         case "created":
             names = [each.value for each in one.changes if each.setting == "name"]
             return f"made the group {names[0]}" if names else "made the group"
+        case _ if one.is_keeping:
+            return f"kept what came since of {whom}"
         case "role":
             is_own = (one.is_mine and one.is_about_me) or one.whom == [one.by]
             return f"stepped down: {one.role}" if is_own else f"made {whom} {one.role}"

@@ -53,6 +53,7 @@ from mesh.commands.groups import (
     ForgetGroup,
     InviteToGroup,
     JoinGroup,
+    KeepInGroup,
     LeaveGroup,
     MakeGroup,
     RemoveMember,
@@ -186,6 +187,7 @@ Command = (
     | SetMemberRole
     | ChangeGroup
     | RepeatInGroup
+    | KeepInGroup
     | LeaveGroup
     | RotateGroup
     | ForgetGroup

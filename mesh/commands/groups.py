@@ -193,8 +193,16 @@ class MembershipAnswer(Answer, frozen=True, kw_only=True):
     repeat: bool
     """It was ours and is void, and we may do the same again."""
 
+    keep: bool = False
+    """In the log: it is ours and cuts somebody off, and of what they wrote before they knew of it
+    some came since, does not count, and would if we kept it.
+    """
+
     is_closing: bool = False
     """A removal of who had left before: a node does that by itself, and nobody is thrown out."""
+
+    is_keeping: bool = False
+    """Another word on who was removed or lowered by the same before: what came since counts."""
 
 
 class MembershipsAnswer(Answer, frozen=True, kw_only=True):
@@ -359,6 +367,17 @@ class RepeatInGroup:
     """Do again what we did in a group and what does not count. Answer: GroupAnswer.
 
     `operation`: the `id` of a `MembershipAnswer` of which `repeat` is true.
+    """
+
+    group: Group
+    operation: OperationName
+
+
+@dataclass(frozen=True, slots=True)
+class KeepInGroup:
+    """Keep what came since of who was removed or lowered by us. Answer: GroupAnswer.
+
+    `operation`: the `id` of a `MembershipAnswer` of the log of which `keep` is true.
     """
 
     group: Group

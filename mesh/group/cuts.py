@@ -125,6 +125,16 @@ def joined(one: Sequence[RunHad], other: Sequence[RunHad]) -> tuple[RunHad, ...]
     return tuple(list(runs.values())[:HAD_RUNS_MAX])
 
 
+def shared(one: Sequence[RunHad], other: Sequence[RunHad]) -> tuple[RunHad, ...]:
+    """Return what both of two cuts cover."""
+    runs = {run.run: run.spans() for run in other}
+    return tuple(
+        _bounded(run.run, spans)
+        for run in one
+        if (spans := _overlaps(run.spans(), runs.get(run.run, [])))
+    )
+
+
 def lacks(one: Sequence[RunHad], other: Sequence[RunHad]) -> bool:
     """Say whether a cut covers something that another one does not."""
     runs = {run.run: run.spans() for run in other}
@@ -149,6 +159,13 @@ def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             merged.append((start, end))
     return merged
+
+
+def _overlaps(
+    one: Sequence[tuple[int, int]], other: Sequence[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    pairs = [(max(a, c), min(b, d)) for a, b in one for c, d in other]
+    return sorted((start, end) for start, end in pairs if start < end)
 
 
 def _bounded(run: int, spans: list[tuple[int, int]]) -> RunHad:

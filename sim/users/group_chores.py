@@ -24,6 +24,7 @@ from mesh.commands.groups import (
     GroupLinkAnswer,
     GroupsAnswer,
     JoinGroup,
+    KeepInGroup,
     KnocksAnswer,
     LeaveGroup,
     MakeGroup,
@@ -161,20 +162,53 @@ def hide(home: Home, user: User, chance: Chance) -> None:
 
 
 def lead(home: Home, user: User, chance: Chance) -> None:
-    """Set something in one's own group, and perhaps remove somebody."""
+    """Set something in one's own group, and perhaps remove somebody, who writes before they know of
+    it: that is kept a while later.
+    """
 
     def found(group: GroupAnswer) -> None:
         about = f"about {chance.below(1_000)}"
         user.ask(ChangeGroup(group.conversation, about=about), nothing)
-        user.ask(AskMembers(group.conversation), partial(seen, group.conversation))
+        user.ask(AskMembers(group.conversation), partial(seen, group))
 
-    def seen(group: int, answer: Answer) -> None:
+    def seen(group: GroupAnswer, answer: Answer) -> None:
         assert isinstance(answer, MembersAnswer)
         others = [member for member in answer.members if not member.is_me]
-        if others and chance.is_true(REMOVED_SHARE):
-            user.ask(RemoveMember(group, chance.pick(others).member), nothing)
+        if not others or not chance.is_true(REMOVED_SHARE):
+            return
+        whom = chance.pick(others)
+        friend = user.authors.get(whom.contact)
+        if friend is not None:
+            _begin_in(home.users.everybody[friend], group.gid)
+        user.ask(RemoveMember(group.conversation, whom.member), nothing)
+        home.later(user, chance, partial(_keep_all, user, group.conversation))
 
     _in_own_group(user, chance, found)
+
+
+def _begin_in(user: User, gid: str) -> None:
+    """Put something on the board of a group, if one is in it."""
+
+    def seen(answer: Answer) -> None:
+        assert isinstance(answer, GroupsAnswer)
+        for group in answer.groups:
+            if group.gid == gid and group.state == "in":
+                user.ask(WriteItem(group.conversation, "task", title="last task"), nothing)
+
+    if user.node.is_up and not user.is_gone:
+        user.ask(AskGroups(), seen)
+
+
+def _keep_all(user: User, group: int) -> None:
+    """Keep what came since of those whom one removed."""
+
+    def looked(answer: Answer) -> None:
+        assert isinstance(answer, MembershipsAnswer)
+        for one in answer.operations:
+            if one.keep:
+                user.ask(KeepInGroup(group, one.id), nothing)
+
+    user.ask(AskGroupLog(group), looked)
 
 
 def turn_down(home: Home, user: User, chance: Chance) -> None:

@@ -8,19 +8,26 @@ import pytest
 
 from mesh.commands.answer import Done
 from mesh.commands.groups import (
+    ActionName,
     AnswerKnock,
     AskGroup,
+    AskGroupLinks,
+    AskGroupLog,
     AskGroups,
     AskKnocks,
     AskMembers,
     CreateGroupLink,
     ForgetGroup,
     GroupLinkAnswer,
+    GroupLinksAnswer,
     GroupsAnswer,
+    KeepInGroup,
     KnocksAnswer,
     LeaveGroup,
     MemberAnswer,
     MembersAnswer,
+    MembershipAnswer,
+    MembershipsAnswer,
     RemoveMember,
     RoleName,
     SetMemberRole,
@@ -64,6 +71,7 @@ def crew(mesh: Mesh, node: Running) -> Running:
         LeaveGroup: group(state="left"),
         ForgetGroup: Done(),
         RemoveMember: ours,
+        AskGroupLinks: GroupLinksAnswer(links=[]),
         SetMemberRole: ours,
     }
     return node
@@ -128,18 +136,56 @@ def test_the_question_says_what_follows(
     assert asked == [question]
 
 
-def test_a_group_tells_by_whom_one_was_removed(mesh: Mesh, node: Running) -> None:
-    node.node.told[AskGroups] = GroupsAnswer(
-        groups=[group(state="removed", removed_by="An\x1bn"), group(state="left")]
+def operation(action: ActionName, **fields: object) -> MembershipAnswer:
+    made = MembershipAnswer(
+        id="ab" * 32,
+        at=NOW,
+        action=action,
+        by="Ada",
+        is_mine=True,
+        whom=["Bob"],
+        is_about_me=False,
+        role=None,
+        changes=[],
+        counts=True,
+        why="",
+        repeat=False,
     )
-    removed, left = mesh("group", "list").out.splitlines()
-    assert removed.endswith("you were removed by An<U+001B>n")
-    assert left.endswith("you left")
+    return msgspec.structs.replace(made, **fields)
 
 
-def test_a_link_into_a_group_whose_picture_the_disk_fails_is_told(
-    mesh: Mesh, node: Running, tmp_path: Path
+def test_what_came_since_of_who_was_removed_is_offered_and_kept(mesh: Mesh, crew: Running) -> None:
+    crew.node.told[AskGroupLog] = MembershipsAnswer(
+        operations=[operation("removed"), operation("removed", id="cd" * 32, keep=True)],
+        has_more=False,
+    )
+    assert "to keep it, mesh group keep Crew" in mesh("group", "log", "Crew").err
+    assert mesh("group", "keep", "Crew", "ab", "--json").problem == "not-found"
+    crew.node.told[KeepInGroup] = group(role="owner")
+    assert mesh("group", "keep", "Crew", "CD").err == "Kept: what came since of Bob\n"
+    assert mesh("group", "repeat", "Crew", "--json").problem == "not-found"
+    crew.node.told[AskGroupLog] = MembershipsAnswer(
+        operations=[operation("removed", is_keeping=True)], has_more=False
+    )
+    told = mesh("group", "log", "Crew")
+    assert told.out.endswith("you kept what came since of Bob\n")
+    assert "mesh group keep" not in told.err
+
+
+def test_who_removes_somebody_is_told_by_which_links_they_could_come_back(
+    mesh: Mesh, crew: Running
 ) -> None:
+    links = [
+        a_link(),
+        a_link(number=2, state="used up"),
+        a_link(number=3, needs_approval=True),
+    ]
+    crew.node.told[AskGroupLinks] = GroupLinksAnswer(links=links)
+    told = mesh("group", "remove", "Crew", "Bob").err.splitlines()
+    assert told[1:] == ["Link 1 lets in whoever has it, also Bob: mesh group link revoke 4 1"]
+
+
+def a_link(**fields: object) -> GroupLinkAnswer:
     made = GroupLinkAnswer(
         number=1,
         link="mesh:group/AAAA",
@@ -152,6 +198,22 @@ def test_a_link_into_a_group_whose_picture_the_disk_fails_is_told(
         needs_approval=False,
         state="open",
     )
+    return msgspec.structs.replace(made, **fields)
+
+
+def test_a_group_tells_by_whom_one_was_removed(mesh: Mesh, node: Running) -> None:
+    node.node.told[AskGroups] = GroupsAnswer(
+        groups=[group(state="removed", removed_by="An\x1bn"), group(state="left")]
+    )
+    removed, left = mesh("group", "list").out.splitlines()
+    assert removed.endswith("you were removed by An<U+001B>n")
+    assert left.endswith("you left")
+
+
+def test_a_link_into_a_group_whose_picture_the_disk_fails_is_told(
+    mesh: Mesh, node: Running, tmp_path: Path
+) -> None:
+    made = a_link()
     node.node.told[CreateGroupLink] = made
     # What is written goes by this name until it is whole.
     (tmp_path / "i.part").mkdir()

@@ -13,6 +13,7 @@ from mesh.group.cuts import (
     is_covered,
     joined,
     lacks,
+    shared,
 )
 from mesh.limits.groups import HAD_HOLES_MAX, HAD_RUNS_MAX
 
@@ -64,6 +65,13 @@ def test_the_more_of_two_cuts_covers_what_either_does(one: list[int], other: lis
     assert found == together[: len(found)]
     assert len(found) == len(together) or len(both[0].holes) == HAD_HOLES_MAX
     assert covered(both, 8) == [0]
+    common = shared(first, second)
+    check_had(common)
+    assert (
+        covered(common, 7)
+        == sorted({*covered(first, 7)} & {*covered(second, 7)})[: len(covered(common, 7))]
+    )
+    assert covered(common, 8) == []
     assert lacks(first, second) == (not {*covered(first, 7)} <= {*covered(second, 7)})
 
 

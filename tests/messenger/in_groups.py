@@ -69,12 +69,14 @@ def inside(person: Person, group: str = "Crew") -> Group:
     return found
 
 
-def crew(*names: str, clock: Clock | None = None) -> list[Person]:
-    """People who are all in one group, which the first of them made."""
-    people = acquainted_all(clock or Clock(), *names)
+def crew(*names: str, clock: Clock | None = None, others: tuple[str, ...] = ()) -> list[Person]:
+    """People who are all in one group, which the first of them made; and behind them `others`, who
+    know all of them and are in no group yet.
+    """
+    people = acquainted_all(clock or Clock(), *names, *others)
     people[0].ask(MakeGroup("Crew", names[1:]))
     settle(*people)
-    for person in people[1:]:
+    for person in people[1 : len(names)]:
         person.ask(AcceptGroup("Crew"))
         settle(*people)
     settle(*people)

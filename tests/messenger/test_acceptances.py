@@ -7,15 +7,14 @@ from mesh.commands.groups import (
     AcceptGroup,
     ChangeGroup,
     InviteToGroup,
-    MakeGroup,
     RemoveMember,
     SetMemberRole,
 )
 from mesh.group.operations import Add
 from mesh.messenger.groups import acceptances
 from mesh.wire.envelope import Envelope
-from tests.messenger.in_groups import acquainted_all, inside, member, names_of, settle, told
-from tests.messenger.people import Clock, Person
+from tests.messenger.in_groups import crew, inside, member, names_of, settle, told
+from tests.messenger.people import Person
 from tests.messenger.test_group_out_for_a_moment import accepts_of
 
 GUESTS = ("Bob", "Eve", "Fay")
@@ -25,13 +24,8 @@ def three_who_wait() -> tuple[list[Person], list[Envelope]]:
     """Dan asked three in, and is removed by Yan, whom Ann made no admin any more; and Ann's word,
     which is still to come to Dan.
     """
-    people = acquainted_all(Clock(), "Ann", "Yan", "Dan", *GUESTS)
+    people = crew("Ann", "Yan", "Dan", others=GUESTS)
     ann, yan, dan, *guests = people
-    ann.ask(MakeGroup("Crew", ("Yan", "Dan")))
-    settle(*people)
-    for one in (yan, dan):
-        one.ask(AcceptGroup("Crew"))
-        settle(*people)
     ann.ask(ChangeGroup("Crew", add="members"))
     ann.ask(SetMemberRole("Crew", member(ann, "Yan").member, "admin"))
     settle(*people)

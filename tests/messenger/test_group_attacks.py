@@ -9,7 +9,6 @@ from mesh.commands.groups import (
     AcceptGroup,
     InviteToGroup,
     LeaveGroup,
-    MakeGroup,
     RemoveMember,
     RotateGroup,
     SetMemberRole,
@@ -38,7 +37,6 @@ from mesh.wire.controls import GROUP_WELCOME
 from mesh.wire.envelope import Envelope, Header, sign_envelope
 from tests.messenger.doing import do, items_of
 from tests.messenger.in_groups import (
-    acquainted_all,
     crew,
     epoch_of,
     inside,
@@ -47,7 +45,7 @@ from tests.messenger.in_groups import (
     settle,
     told,
 )
-from tests.messenger.people import Clock, Person, Store, exchange
+from tests.messenger.people import Person, Store, exchange
 
 Patch = pytest.MonkeyPatch
 
@@ -201,13 +199,8 @@ def learn_of_a_newcomer() -> bool:
     """Bob was removed, and holds the epoch by which silent Cem is reached; say whether he learns
     who came after him.
     """
-    people = acquainted_all(Clock(), "Ann", "Bob", "Cem", "Dan")
+    people = crew("Ann", "Bob", "Cem", others=("Dan",))
     ann, bob, cem, dan = people
-    ann.ask(MakeGroup("Crew", ("Bob", "Cem")))
-    settle(*people)
-    for joiner in (bob, cem):
-        joiner.ask(AcceptGroup("Crew"))
-        settle(*people)
     ann.ask(RemoveMember("Crew", member(ann, "Bob").member))
     settle(*people)
     ann.ask(InviteToGroup("Crew", ("Dan",)))
@@ -259,12 +252,8 @@ def test_nobody_uses_up_the_numbers_of_another_by_a_post_that_he_signed(
 
 def test_a_welcome_by_somebody_else_opens_nothing() -> None:
     """Mallory, a contact and a member, welcomes Cem in Ann's place: only who asked may."""
-    people = acquainted_all(Clock(), "Ann", "Mal", "Cem")
+    people = crew("Ann", "Mal", others=("Cem",))
     ann, mal, cem = people
-    ann.ask(MakeGroup("Crew", ("Mal",)))
-    settle(*people)
-    mal.ask(AcceptGroup("Crew"))
-    settle(*people)
     ann.ask(InviteToGroup("Crew", ("Cem",)))
     exchange(*people)
     cem.ask(AcceptGroup("Crew"))

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from mesh.commands.conversations import ReadItems
-from mesh.commands.groups import AcceptGroup, ChangeGroup, InviteToGroup, MakeGroup, RemoveMember
+from mesh.commands.groups import AcceptGroup, ChangeGroup, InviteToGroup, RemoveMember
 from mesh.commands.item_commands import RetractItem
 from mesh.content.entry import Kind, OperationId
 from mesh.crypto.signing import SigningKey
@@ -52,13 +52,12 @@ from mesh.wire.controls import COMPARE_COMMIT, INTRODUCE_ASK, KEYS
 from tests.group.scenarios import Story, add, key_of, role
 from tests.messenger.doing import items_of
 from tests.messenger.in_groups import (
-    acquainted_all,
     crew,
     inside,
     member,
     settle,
 )
-from tests.messenger.people import Clock, Person, exchange
+from tests.messenger.people import Person, exchange
 from tests.messenger.sending_files import content as file_content
 from tests.messenger.test_entries_in_any_order import NOW
 from tests.messenger.test_group_attacks import old_entry, sealed_as
@@ -205,12 +204,8 @@ def test_who_has_two_words_with_one_number_gives_both_to_all(monkeypatch: Patch)
 
 def keep_words_that_were_taken_back() -> bool:
     """23: Mal hands what Ann took back to Dan, who came later; say whether Dan keeps it."""
-    people = acquainted_all(Clock(), "Ann", "Mal", "Dan")
+    people = crew("Ann", "Mal", others=("Dan",))
     ann, mal, dan = people
-    ann.ask(MakeGroup("Crew", ("Mal",)))
-    settle(*people)
-    mal.ask(AcceptGroup("Crew"))
-    settle(*people)
     said = say(ann, "Taken back")
     give(ann, mal)
     words = old_entry(mal, said)

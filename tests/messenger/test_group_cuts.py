@@ -8,7 +8,6 @@ from mesh.commands.groups import (
     ChangeGroup,
     InviteToGroup,
     LeaveGroup,
-    MakeGroup,
     MembershipAnswer,
     MembershipsAnswer,
     RemoveMember,
@@ -21,7 +20,6 @@ from mesh.messenger.conversations.group_rules import ops_of
 from mesh.storage.vault.vault import Vault
 from tests.messenger.doing import refused
 from tests.messenger.in_groups import (
-    acquainted_all,
     crew,
     epoch_of,
     inside,
@@ -30,7 +28,7 @@ from tests.messenger.in_groups import (
     settle,
     told,
 )
-from tests.messenger.people import Clock, Person, exchange
+from tests.messenger.people import Person, exchange
 from tests.messenger.test_group_needs import DAY_S, MINUTE_S, pass_by, say, texts_of
 
 Patch = pytest.MonkeyPatch
@@ -140,12 +138,8 @@ def test_what_is_void_is_told_and_done_again_by_one_word() -> None:
 
 
 def test_whom_somebody_added_in_vain_is_added_again_under_the_same_key() -> None:
-    people = acquainted_all(Clock(), "Ann", "Bob", "Cem")
+    people = crew("Ann", "Bob", others=("Cem",))
     ann, bob, cem = people
-    ann.ask(MakeGroup("Crew", ("Bob",)))
-    settle(*people)
-    bob.ask(AcceptGroup("Crew"))
-    settle(*people)
     ann.ask(SetMemberRole("Crew", member(ann, "Bob").member, "admin"))
     settle(*people)
     ann.ask(SetMemberRole("Crew", member(ann, "Bob").member, "member"))

@@ -291,13 +291,8 @@ def test_who_is_in_a_group_that_an_admin_filled_can_leave_it(
 
 
 def test_who_makes_more_sides_than_one_can_name_stops_nobody_who_lets_others_in() -> None:
-    people = acquainted_all(Clock(), "Ann", "Ada", "Mal", "Bob")
+    people = crew("Ann", "Ada", "Mal", others=("Bob",))
     ann, ada, mal, bob = people
-    ann.ask(MakeGroup("Crew", ("Ada", "Mal")))
-    settle(*people)
-    for person in (ada, mal):
-        person.ask(AcceptGroup("Crew"))
-        settle(*people)
     ann.ask(SetMemberRole("Crew", member(ann, "Mal").member, "admin"))
     settle(*people)
     # Mallory knows nothing of that Ada is raised.

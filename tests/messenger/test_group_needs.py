@@ -6,7 +6,6 @@ from mesh.commands.groups import (
     AcceptGroup,
     ChangeGroup,
     InviteToGroup,
-    MakeGroup,
     RemoveMember,
 )
 from mesh.commands.item_commands import RetractItem, WriteItem
@@ -19,8 +18,8 @@ from mesh.storage.vault.group_needs import GroupNeedRows
 from mesh.storage.vault.vault import Vault
 from mesh.wire.envelope import Envelope
 from tests.messenger.doing import do, items_of
-from tests.messenger.in_groups import acquainted_all, crew, inside, member, members_of, settle, told
-from tests.messenger.people import Clock, Person, exchange
+from tests.messenger.in_groups import crew, inside, member, members_of, settle, told
+from tests.messenger.people import Person, exchange
 from tests.messenger.test_welcomes import pass_days
 
 Patch = pytest.MonkeyPatch
@@ -188,12 +187,8 @@ def test_what_nobody_has_is_asked_for_four_times_and_then_a_gap() -> None:
 
 def crew_and_a_newcomer() -> list[Person]:
     """Ann and Bob, who talked before Dan came."""
-    people = acquainted_all(Clock(), "Ann", "Bob", "Dan")
+    people = crew("Ann", "Bob", others=("Dan",))
     ann, bob, dan = people
-    ann.ask(MakeGroup("Crew", ("Bob",)))
-    settle(*people)
-    bob.ask(AcceptGroup("Crew"))
-    settle(*people)
     say(bob, "Before Dan")
     exchange(*people)
     ann.ask(InviteToGroup("Crew", ("Dan",)))
@@ -222,12 +217,8 @@ def test_a_newcomer_is_given_nothing_that_is_from_before_him(monkeypatch: Patch)
 
 def read_under_an_epoch_with_a_newcomer() -> bool:
     """Bob asks for what he lost; say whether Dan, who came later, reads the answer."""
-    people = acquainted_all(Clock(), "Ann", "Bob", "Dan")
+    people = crew("Ann", "Bob", others=("Dan",))
     ann, bob, dan = people
-    ann.ask(MakeGroup("Crew", ("Bob",)))
-    settle(*people)
-    bob.ask(AcceptGroup("Crew"))
-    settle(*people)
     lost = say(ann, "Lost, and before Dan")
     ann.post()
     ann.ask(InviteToGroup("Crew", ("Dan",)))

@@ -6,7 +6,6 @@ from mesh.commands.groups import (
     AcceptGroup,
     InviteToGroup,
     LeaveGroup,
-    MakeGroup,
     RemoveMember,
 )
 from mesh.group.epochs import EpochId, prefix_of
@@ -18,7 +17,6 @@ from mesh.messenger.groups.group import Group, HeldEpoch
 from mesh.messenger.groups.group_posting import GroupPosting
 from mesh.storage.connection import transaction
 from tests.messenger.in_groups import (
-    acquainted_all,
     crew,
     epoch_of,
     inside,
@@ -27,7 +25,7 @@ from tests.messenger.in_groups import (
     settle,
     told,
 )
-from tests.messenger.people import Clock, Person
+from tests.messenger.people import Person
 from tests.messenger.test_group_needs import MINUTE_S, give, pass_by, say, texts_of
 
 Patch = pytest.MonkeyPatch
@@ -36,13 +34,8 @@ LOST = "Lost, and before Dan"
 
 def one_lost_and_one_came() -> list[Person]:
     """Cem says what comes to nobody, then Ann lets Dan in; all know the same keys."""
-    people = acquainted_all(Clock(), "Ann", "Bob", "Cem", "Dan")
-    ann, bob, cem, dan = people
-    ann.ask(MakeGroup("Crew", ("Bob", "Cem")))
-    settle(*people)
-    for person in (bob, cem):
-        person.ask(AcceptGroup("Crew"))
-        settle(*people)
+    people = crew("Ann", "Bob", "Cem", others=("Dan",))
+    ann, _, cem, dan = people
     say(cem, LOST)
     cem.post()
     ann.ask(InviteToGroup("Crew", ("Dan",)))
@@ -136,12 +129,7 @@ _READERS = Group.readers
 
 def read_by_who_made_keys_for_those_left() -> bool:
     """Say whether Eve, who is out, reads what Ann and Bob are given, by keys of her own."""
-    ann, bob, cem, eve, dan = people = acquainted_all(Clock(), "Ann", "Bob", "Cem", "Eve", "Dan")
-    ann.ask(MakeGroup("Crew", ("Bob", "Cem", "Eve")))
-    settle(*people)
-    for person in (bob, cem, eve):
-        person.ask(AcceptGroup("Crew"))
-        settle(*people)
+    ann, bob, cem, eve, dan = people = crew("Ann", "Bob", "Cem", "Eve", others=("Dan",))
     ann.ask(RemoveMember("Crew", member(ann, "Eve").member))
     settle(*people)
     make_keys_when_out(eve, ann, bob, cem)

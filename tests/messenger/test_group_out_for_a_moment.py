@@ -4,14 +4,13 @@ from mesh.commands.groups import (
     AcceptGroup,
     ChangeGroup,
     InviteToGroup,
-    MakeGroup,
     RemoveMember,
     SetMemberRole,
 )
 from mesh.messenger.sessions.tag_index import OfEntrance, Owner
 from mesh.wire.envelope import Envelope
 from tests.messenger.in_groups import (
-    acquainted_all,
+    crew,
     epoch_of,
     inside,
     member,
@@ -19,19 +18,15 @@ from tests.messenger.in_groups import (
     settle,
     told,
 )
-from tests.messenger.people import Clock, Person, exchange, exchange_tokens
+from tests.messenger.people import Person, exchange, exchange_tokens
 
 DAY_S = 86_400
 
 
 def crew_with_an_admin() -> list[Person]:
     """Ann, who made the group, and Yan, an admin; Bob knows both, and is asked by nobody yet."""
-    people = acquainted_all(Clock(), "Ann", "Yan", "Bob")
-    ann, yan, _ = people
-    ann.ask(MakeGroup("Crew", ("Yan",)))
-    settle(*people)
-    yan.ask(AcceptGroup("Crew"))
-    settle(*people)
+    people = crew("Ann", "Yan", others=("Bob",))
+    ann = people[0]
     ann.ask(SetMemberRole("Crew", member(ann, "Yan").member, "admin"))
     settle(*people)
     return people
@@ -113,13 +108,8 @@ def asked_by_who_is_removed_meanwhile() -> tuple[list[Person], list[Envelope]]:
     """Dan asked Bob in, and is removed by Yan, whom Ann made no admin any more; and Ann's word,
     which is still to come to Dan.
     """
-    people = acquainted_all(Clock(), "Ann", "Yan", "Dan", "Bob")
+    people = crew("Ann", "Yan", "Dan", others=("Bob",))
     ann, yan, dan, bob = people
-    ann.ask(MakeGroup("Crew", ("Yan", "Dan")))
-    settle(*people)
-    for one in (yan, dan):
-        one.ask(AcceptGroup("Crew"))
-        settle(*people)
     ann.ask(ChangeGroup("Crew", add="members"))
     ann.ask(SetMemberRole("Crew", member(ann, "Yan").member, "admin"))
     settle(*people)

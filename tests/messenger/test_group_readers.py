@@ -5,13 +5,11 @@ import pytest
 from mesh.commands.groups import (
     AcceptGroup,
     InviteToGroup,
-    MakeGroup,
     RemoveMember,
     SetMemberRole,
 )
 from mesh.messenger.groups.group import Group
-from tests.messenger.in_groups import acquainted_all, inside, member, settle
-from tests.messenger.people import Clock
+from tests.messenger.in_groups import crew, inside, member, settle
 
 Patch = pytest.MonkeyPatch
 
@@ -21,12 +19,7 @@ def guest_learns_of_the_removal(*, is_another_removed: bool = False) -> bool:
 
     With another one, whom Bob removed, as many are in the group before and after.
     """
-    ann, bob, cem, eve, dan = people = acquainted_all(Clock(), "Ann", "Bob", "Cem", "Eve", "Dan")
-    ann.ask(MakeGroup("Crew", ("Bob", "Cem", "Eve")))
-    settle(*people)
-    for joiner in (bob, cem, eve):
-        joiner.ask(AcceptGroup("Crew"))
-        settle(*people)
+    ann, bob, _, _, dan = people = crew("Ann", "Bob", "Cem", "Eve", others=("Dan",))
     ann.ask(SetMemberRole("Crew", member(ann, "Bob").member, "admin"))
     settle(*people)
     ann.clock.pass_by(60)

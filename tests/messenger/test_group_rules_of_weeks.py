@@ -4,15 +4,15 @@ without it somebody is left outside.
 
 import pytest
 
-from mesh.commands.groups import AcceptGroup, MakeGroup, RotateGroup
+from mesh.commands.groups import RotateGroup
 from mesh.group import leaves
 from mesh.limits.group_keys import WINDOWS
 from mesh.messenger.groups import membership_keeper, needs
 from mesh.messenger.groups.hands import Hands
 from mesh.messenger.groups.leaves_keeper import LeavesKeeper
 from mesh.storage.connection import transaction
-from tests.messenger.in_groups import acquainted_all, crew, epoch_of, settle, told
-from tests.messenger.people import DAY_S, Clock, Person, exchange
+from tests.messenger.in_groups import crew, epoch_of, settle, told
+from tests.messenger.people import DAY_S, Person, exchange
 from tests.messenger.test_group_needs import MINUTE_S, pass_by, say
 from tests.messenger.test_welcomes import joined_in_vain, pass_days
 
@@ -100,11 +100,7 @@ def test_who_was_silent_is_wrapped_for_by_his_long_leaf(monkeypatch: Patch) -> N
 
 
 def opens_the_next_keys_at_once() -> bool:
-    ann, bob = people = acquainted_all(Clock(), "Ann", "Bob")
-    ann.ask(MakeGroup("Crew", ("Bob",)))
-    settle(*people)
-    bob.ask(AcceptGroup("Crew"))
-    settle(*people)
+    ann, bob = people = crew("Ann", "Bob")
     say(bob, "Here")
     exchange(*people)
     ann.ask(RotateGroup("Crew"))

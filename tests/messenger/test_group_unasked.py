@@ -4,7 +4,7 @@ supplies such words makes nobody post much.
 
 import pytest
 
-from mesh.commands.groups import AcceptGroup, ChangeGroup, InviteToGroup, MakeGroup, SetMemberRole
+from mesh.commands.groups import AcceptGroup, ChangeGroup, InviteToGroup, SetMemberRole
 from mesh.commands.item_commands import HideItem, RetractItem
 from mesh.commands.items import ItemAnswer
 from mesh.group.epochs import EpochId
@@ -16,8 +16,8 @@ from mesh.messenger.groups.supplies import Source
 from mesh.storage.connection import transaction
 from mesh.storage.vault.vault import Vault
 from tests.messenger.doing import items_of
-from tests.messenger.in_groups import acquainted_all, crew, inside, member, settle
-from tests.messenger.people import Clock, Person
+from tests.messenger.in_groups import crew, inside, member, settle
+from tests.messenger.people import Person
 from tests.messenger.test_group_attacks import old_entry
 from tests.messenger.test_group_attacks_on_words import words_by
 from tests.messenger.test_group_hostile_posts import pass_on
@@ -26,12 +26,8 @@ from tests.messenger.test_group_needs import MINUTE_S, give, pass_by, posted_cou
 
 def two_and_words(*, is_admin: bool = False) -> tuple[list[Person], ItemAnswer, SignedEntry]:
     """Ann and Mal are in a group, Dan not yet. Ann says something, which Mal keeps."""
-    people = acquainted_all(Clock(), "Ann", "Mal", "Dan")
+    people = crew("Ann", "Mal", others=("Dan",))
     ann, mal, _ = people
-    ann.ask(MakeGroup("Crew", ("Mal",)))
-    settle(*people)
-    mal.ask(AcceptGroup("Crew"))
-    settle(*people)
     if is_admin:
         ann.ask(SetMemberRole("Crew", member(ann, "Mal").member, "admin"))
         settle(*people)

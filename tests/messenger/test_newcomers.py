@@ -31,7 +31,7 @@ from mesh.messenger.groups.membership_keeper import MembershipKeeper
 from mesh.storage.connection import transaction
 from mesh.storage.vault.vault import Vault
 from tests.messenger.doing import conversation, do, items_of
-from tests.messenger.in_groups import acquainted_all, inside, member, settle, told
+from tests.messenger.in_groups import acquainted_all, crew, inside, member, settle, told
 from tests.messenger.people import Clock, Person
 
 Patch = pytest.MonkeyPatch
@@ -39,13 +39,7 @@ Patch = pytest.MonkeyPatch
 
 def three() -> list[Person]:
     """Ann and Bob are in, Cem is not."""
-    people = acquainted_all(Clock(), "Ann", "Bob", "Cem")
-    ann, bob, _ = people
-    ann.ask(MakeGroup("Crew", ("Bob",)))
-    settle(*people)
-    bob.ask(AcceptGroup("Crew"))
-    settle(*people)
-    return people
+    return crew("Ann", "Bob", others=("Cem",))
 
 
 def come(people: list[Person]) -> None:

@@ -32,11 +32,7 @@ from tests.messenger.test_welcomes import pass_days
 
 def crew_and_guest() -> list[Person]:
     """Ann, who made the group, Bob, who may ask people in, and Cem, who is in nothing yet."""
-    people = ann, bob, _ = acquainted_all(Clock(), "Ann", "Bob", "Cem")
-    ann.ask(MakeGroup("Crew", ("Bob",)))
-    settle(*people)
-    bob.ask(AcceptGroup("Crew"))
-    settle(*people)
+    people = ann, _, _ = crew("Ann", "Bob", others=("Cem",))
     ann.ask(ChangeGroup("Crew", add="members"))
     settle(*people)
     return people
@@ -237,11 +233,7 @@ def test_an_invite_by_anybody_does_not_keep_out_whose_removal_is_void() -> None:
 
 
 def test_who_answered_an_invite_and_was_removed_is_not_asked_in_anew_by_it() -> None:
-    people = ann, bob = acquainted_all(Clock(), "Ann", "Bob")
-    ann.ask(MakeGroup("Crew", ("Bob",)))
-    settle(*people)
-    bob.ask(AcceptGroup("Crew"))
-    settle(*people)
+    people = ann, bob = crew("Ann", "Bob")
     # No token comes by which it would show that he opened it.
     ann.ask(RemoveMember("Crew", member(ann, "Bob").member))
     settle(*people)

@@ -13,8 +13,13 @@ pytestmark = [pytest.mark.world, pytest.mark.slow]
 
 
 # More than 250 expect the fewest numbers of each other, and renew their keys more rarely.
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("nodes", [40, pytest.param(251, marks=only_in_search)])
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        pytest.param(40, marks=pytest.mark.timeout(900)),
+        pytest.param(251, marks=[only_in_search, pytest.mark.timeout(4 * 3600)]),
+    ],
+)
 def test_all_come_into_one_group_by_one_link_and_read_each_other(nodes: int) -> None:
     settings: dict[str, Value] = {"nodes": nodes}
     settings |= {f"workload.groups.members.{end}": nodes for end in (0, 1)}

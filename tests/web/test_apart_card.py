@@ -1,6 +1,7 @@
 """The card of a stretch of a group's stream that does not count, as the page draws it."""
 
 import pytest
+from playwright.sync_api import Route, expect
 
 from tests.integration.nodes import Node
 from tests.web.chromium import Laptops
@@ -92,6 +93,44 @@ def test_what_does_not_count_is_one_card(alone: Node, laptops: Laptops) -> None:
     # For the keyboard it is one of the messages, and what stands in it is reached from it.
     before, within = page.evaluate(STOPS, stretch)
     assert [before, within] == [["section"], ["section", "button", "a"]]
+
+
+def test_what_came_since_is_kept_by_one_press(alone: Node, laptops: Laptops) -> None:
+    """The log offers it where the node does, and asks for nothing else."""
+    alone.run("group", "create", "Crew")
+    page = laptops.beside(alone).page()
+    removal = {
+        "id": "ab" * 32,
+        "at": 1_800_000_000,
+        "action": "removed",
+        "by": "alone",
+        "is_mine": True,
+        "whom": ["<b>Cem</b>"],
+        "counts": True,
+        "keep": True,
+    }
+    kept = {**removal, "id": "cd" * 32, "keep": False, "is_keeping": True}
+    told = [removal]
+    posted: list[str] = []
+
+    def log(route: Route) -> None:
+        if route.request.method == "GET":
+            route.fulfill(json={"operations": told, "has_more": False})
+            return
+        posted.append(route.request.url.rpartition("/log/")[2])
+        told[:] = [{**removal, "keep": False}, kept]
+        route.fulfill(json=group)
+
+    number = int(alone.run("group", "list").split()[0])
+    group = page.evaluate(f"() => fetch('/v1/groups/{number}').then((answer) => answer.json())")
+    page.route("**/v1/groups/*/log**", log)
+    page.evaluate(f"location.hash = '#/c/{number}/group'")
+    notes = page.locator(".notes")
+    expect(notes).to_contain_text("<b>Cem</b> wrote before they knew of it, and it does not count.")
+    notes.get_by_role("button", name="Let it count").click()
+    expect(notes).to_contain_text("You kept what came since of <b>Cem</b>")
+    expect(notes.get_by_role("button")).to_have_count(0)
+    assert posted == [f"{'ab' * 32}/keep"]
 
 
 LINE = """async (item) => {

@@ -141,7 +141,7 @@ def test_a_group_from_its_making_to_a_removal_by_the_keyboard(
     faults += look(ada, "a group")
     _decide(ada, bob)
     faults += _details(bob)
-    _remove(ada)
+    _remove(ada, crew[0])
     expect(cem.get_by_text("You were removed from this group")).to_be_visible(
         timeout=JOINS_WITHIN_MS
     )
@@ -279,8 +279,9 @@ def _details(bob: Page) -> list[str]:
     return faults
 
 
-def _remove(ada: Page) -> None:
+def _remove(ada: Page, node: Node) -> None:
     """Cem becomes an admin, and is removed; what that cannot undo is said before."""
+    node.run("group", "link", "create", "Crew", "--no-qr")
     press(ada, "Group$", back=True)
     # Else the way leads on to the chat with Cem, which is called so too.
     expect(ada.locator(".members li", has_text="Cem")).to_be_visible()
@@ -299,7 +300,15 @@ def _remove(ada: Page) -> None:
     dialog = ada.get_by_role("dialog")
     expect(dialog).to_contain_text("What Cem had before stays there.")
     expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    # By the link that asks nobody he would be in again; by the other one somebody lets him in.
+    closing = dialog.get_by_role("checkbox", name="Also close the link by which anybody comes in")
+    expect(closing).to_be_checked()
     press(ada, "Remove$")
     expect(row).to_have_count(0)
+    links = node.run("group", "link", "list", "Crew").splitlines()
+    assert [("revoked" in line, "you admit each" in line) for line in links[1:]] == [
+        (True, False),
+        (False, True),
+    ]
     # The focus is on a row that is left, and not at the beginning of the page.
     expect(ada.locator(".members button.row:focus")).to_have_count(1)

@@ -3,9 +3,9 @@
 import time
 
 import click
-import msgspec
 
 from mesh.cli.commands.chat_settings import archive, mute
+from mesh.cli.commands.group_again import keep, repeat
 from mesh.cli.commands.group_links import admit, join, knocks, link, refuse
 from mesh.cli.commands.group_local import code, code_line, copy, known, receipts
 from mesh.cli.completing import complete_chat, complete_contact
@@ -29,6 +29,7 @@ from mesh.cli.terminal import Terminal
 from mesh.commands.groups import (
     AcceptGroup,
     AskGroup,
+    AskGroupLinks,
     AskGroupLog,
     AskGroups,
     AskMembers,
@@ -36,6 +37,7 @@ from mesh.commands.groups import (
     DeclineGroup,
     ForgetGroup,
     GroupAnswer,
+    GroupLinksAnswer,
     GroupsAnswer,
     InviteToGroup,
     LeaveGroup,
@@ -43,14 +45,12 @@ from mesh.commands.groups import (
     MembersAnswer,
     MembershipsAnswer,
     RemoveMember,
-    RepeatInGroup,
     RoleName,
     RotateGroup,
     SetMemberRole,
 )
 from mesh.errors import UserError
 
-_LOG_LIMIT = 1_000
 _SWITCHES = ("yes", "no")
 _NUMBERS = ("history", "lifetime")
 _WORDS = dict.fromkeys(("add", "write", "pin", "timer"), ("members", "admins")) | {
@@ -242,6 +242,7 @@ def remove(choices: Choices, group: str, who: str, undo_since: str | None) -> No
             f"{when(since)}?"
         )
     do(choices, RemoveMember(number, found.member, since))
+    _warn_of_links(choices, number, found.label)
 
 
 @group.command(
@@ -379,45 +380,11 @@ def log(choices: Choices, group: str, limit: int) -> None:
         terminal.result(f"{when(one.at)}  {clean_line(sentence(one))}")
     if any(one.repeat for one in answer.operations):
         terminal.say(f"Do again what does not count: mesh group repeat {clean_line(group)}")
-
-
-@group.command(
-    help="""\
-Do again what you did and what does not count.
-
-After the two sides of a cut meet, what somebody did who was removed on the other side is void. Once
-you may again, this does it anew: all of it, or one operation by the beginning of its id.
-
-\b
-Examples:
-  mesh group repeat Crew
-  mesh group repeat Crew 3fa9c1
-"""
-)
-@click.argument("group", shell_complete=complete_chat)
-@click.argument("operation", default="")
-@shared_options
-@click.pass_obj
-def repeat(choices: Choices, group: str, operation: str) -> None:
-    terminal, client = Terminal(choices), client_of(choices)
-    done = 0
-    while True:
-        # Each may change what is left to be done.
-        log = client.ask(AskGroupLog(group, limit=_LOG_LIMIT), MembershipsAnswer)
-        wanted = [
-            one for one in log.operations if one.repeat and one.id.startswith(operation.lower())
-        ]
-        if not wanted:
-            break
-        answer = client.ask(RepeatInGroup(group, wanted[0].id), GroupAnswer)
-        done += 1
-        if terminal.is_json:
-            terminal.json(answer)
-        else:
-            again = sentence(msgspec.structs.replace(wanted[0], counts=True))
-            terminal.say(f"Again: {clean_line(again)}")
-    if not done:
-        raise UserError("not-found", "There is nothing to repeat.")
+    if any(one.keep for one in answer.operations):
+        terminal.say(
+            "Somebody wrote before they knew that you removed or lowered them, and it does not "
+            f"count: to keep it, mesh group keep {clean_line(group)}"
+        )
 
 
 # --- Parts ----------------------------------------------------------------------------------------
@@ -447,6 +414,17 @@ def changed(group: str, settings: tuple[str, ...]) -> ChangeGroup:
     return ChangeGroup(**given)  # type: ignore[arg-type]  # the API says of each whether it may be
 
 
+def _warn_of_links(choices: Choices, number: int, who: str) -> None:
+    """Say by which links of ours anybody comes in: whoever was removed may have one."""
+    links = client_of(choices).ask(AskGroupLinks(number), GroupLinksAnswer).links
+    for one in links:
+        if one.state == "open" and not one.needs_approval:
+            Terminal(choices).say(
+                f"Link {one.number} lets in whoever has it, also {clean_line(who)}: "
+                f"mesh group link revoke {number} {one.number}"
+            )
+
+
 def _list(choices: Choices) -> None:
     terminal = Terminal(choices)
     answer = client_of(choices).ask(AskGroups(), GroupsAnswer)
@@ -459,5 +437,7 @@ def _list(choices: Choices) -> None:
         terminal.result(line_of(one))
 
 
-for each in (link, join, knocks, admit, refuse, code, known, receipts, copy, mute, archive):
+for each in (link, join, knocks, admit, refuse, repeat, keep):
+    group.add_command(each)
+for each in (code, known, receipts, copy, mute, archive):
     group.add_command(each)

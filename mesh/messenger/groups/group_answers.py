@@ -17,6 +17,7 @@ from mesh.commands.groups import (
 from mesh.content.entry import OperationId
 from mesh.crypto.hashing import blake2b_256
 from mesh.group.graph import Graph
+from mesh.group.keeping import is_keeping
 from mesh.group.membership import Membership, remover
 from mesh.group.operations import (
     Add,
@@ -152,6 +153,7 @@ class GroupAnswers:
             why="" if counts else self._why(group, membership, operation),
             repeat=operation.author == group.me and repeated(membership, operation) is not None,
             is_closing=_is_closing(membership, operation),
+            is_keeping=is_keeping(membership, operation),
         )
 
     def label(self, group: Group, key: VerifyKey) -> str:

@@ -19,6 +19,7 @@ from mesh.commands.groups import (
     GroupAnswer,
     GroupsAnswer,
     InviteToGroup,
+    KeepInGroup,
     LeaveGroup,
     MakeGroup,
     MembersAnswer,
@@ -32,8 +33,10 @@ from mesh.content.fields import InvalidContentError
 from mesh.crypto.signing import SigningKey
 from mesh.errors import UserError
 from mesh.group.cuts import KnownEntry, RunHad, had_since
+from mesh.group.keeping import kept
 from mesh.group.operations import (
     RULES,
+    Action,
     Add,
     Create,
     Leave,
@@ -123,6 +126,7 @@ class GroupCommands:
                 command(SetMemberRole, self._set_role),
                 command(ChangeGroup, self._change),
                 command(RepeatInGroup, self._repeat),
+                command(KeepInGroup, self._keep),
                 command(LeaveGroup, self._leave),
                 command(RotateGroup, self._rotate),
                 command(ForgetGroup, self._forget),
@@ -140,7 +144,15 @@ class GroupCommands:
         return self._answers.group(self._which.group(asked.group))
 
     def _ask_log(self, asked: AskGroupLog, now: Instant) -> MembershipsAnswer:
-        return self._answers.log(self._which.group(asked.group), asked.before, asked.limit)
+        group = self._which.group(asked.group)
+        told = self._answers.log(group, asked.before, asked.limit)
+        if not group.is_in:
+            return told
+        operations = [
+            msgspec.structs.replace(one, keep=one.is_mine and self._kept(group, one.id) is not None)
+            for one in told.operations
+        ]
+        return msgspec.structs.replace(told, operations=operations)
 
     def _ask_members(self, asked: AskMembers, now: Instant) -> MembersAnswer:
         return self._answers.members(self._which.group(asked.group))
@@ -290,6 +302,26 @@ class GroupCommands:
             case _:
                 self._changes.do(group, action, now)
         return self._answers.group(group)
+
+    def _keep(self, asked: KeepInGroup, now: Instant) -> GroupAnswer:
+        group = self._which.member_of(asked.group)
+        action = self._kept(group, asked.operation)
+        if action is None:
+            raise UserError(
+                "decided",
+                "There is nothing to keep: nobody is cut off by that, or nothing came since.",
+            )
+        self._changes.do(group, action, now)
+        return self._answers.group(group)
+
+    def _kept(self, group: Group, name: str) -> Action | None:
+        """Return what keeps all that came since of those whom an operation of ours cuts off."""
+        membership = group.membership
+        assert membership is not None
+        operation = find_operation(membership, name)
+        if operation is None or operation.author != group.me:
+            return None
+        return kept(membership, operation, lambda key: self._had(group, key))
 
     def _leave(self, asked: LeaveGroup, now: Instant) -> GroupAnswer:
         group = self._which.member_of(asked.group)

@@ -8,9 +8,10 @@ export const isLine = ({ kind }) => kind === "membership" || kind === "timer";
 export const GLYPHS = { created: "users-round", added: "user-plus", removed: "user-minus", left: "log-out", role: "shield-user", set: "settings" };
 
 /** The key of the sentence, and what stands in it. */
-function sentence({ action, by, whom, role = null, changes = [], is_mine = false, is_about_me = false, is_closing = false }) {
+function sentence({ action, by, whom, role = null, changes = [], is_mine = false, is_about_me = false, is_closing = false, is_keeping = false }) {
   const names = whom.length === 1 && is_about_me ? t(is_mine ? "you" : "you.by") : whom.join(", ");
   const values = { by: is_mine ? t("you") : by, whom: names };
+  if (is_keeping) return ["group.did.kept", values];
   if (action === "role" && role) return [is_mine && is_about_me ? `group.did.down.${role}` : `group.did.role.${role}`, values];
   if (is_closing) return ["group.did.noted", values];
   if (action === "removed" && is_about_me) return ["group.did.removed.you", values];

@@ -234,7 +234,7 @@ function memberMenu(group, member) {
     isOwner && member.role === "member" ? set("admin") : null,
     isOwner && member.role !== "owner" ? set("owner") : null,
     isOwner && member.role === "admin" ? set("member") : null,
-    isAbove(group, member) ? ["user-minus", t("group.remove"), () => askRemove(group, member), "danger"] : null,
+    isAbove(group, member) ? ["user-minus", t("group.remove"), doing(() => askRemove(group, member)), "danger"] : null,
   ];
 }
 
@@ -245,17 +245,23 @@ async function setRole(group, member, role) {
 }
 
 /** Removing names what it cannot undo. */
-function askRemove(group, member) {
+async function askRemove(group, member) {
   const name = { name: member.label };
+  // By these they would be in again as somebody new.
+  const open = may(group, "add") ? (await get(`/v1/groups/${group.conversation}/links`)).links.filter((link) => link.state === "open" && !link.needs_approval) : [];
+  let isClosing = true;
   const place = [...membersOf(group.conversation).keys()].indexOf(member.key);
   let hours = 0;
   openDialog({
     title: t("group.remove.ask", name), safe: t("cancel"), danger: true, acts: t("group.remove"),
     body: () => html`<ul class="facts"><li>${icon("lock", 18)}<span>${rich("group.remove.goes", name)}</span></li><li>${icon("history", 18)}<span>${rich("group.remove.stays", name)}</span></li><li>${icon("unplug", 18)}<span>${rich("group.remove.late", name)}</span></li></ul>
-      <div class="field"><label for="group-undo">${t("group.undo", name)}</label><select id="group-undo" @change=${(event) => { hours = Number(event.target.value); }}>${[[0, t("group.undo.no")], [1, t("group.undo.since", { time: lasts(3600) })], [24, t("group.undo.since", { time: lasts(86_400) })], [168, t("group.undo.since", { time: lasts(604_800) })]].map(([value, words]) => html`<option value=${value}>${words}</option>`)}</select><span class="hint">${t("group.undo.means")}</span></div>`,
+      <div class="field"><label for="group-undo">${t("group.undo", name)}</label><select id="group-undo" @change=${(event) => { hours = Number(event.target.value); }}>${[[0, t("group.undo.no")], [1, t("group.undo.since", { time: lasts(3600) })], [24, t("group.undo.since", { time: lasts(86_400) })], [168, t("group.undo.since", { time: lasts(604_800) })]].map(([value, words]) => html`<option value=${value}>${words}</option>`)}</select><span class="hint">${t("group.undo.means")}</span></div>
+      ${open.length ? html`<label class="pick"><input type="checkbox" .checked=${isClosing} @change=${(event) => { isClosing = event.target.checked; }}><span>${t("group.remove.links", { n: open.length })}</span></label><p class="small">${rich("group.remove.links.means", name)}</p>` : nothing}`,
     act: async () => {
       const isHere = here();
       changed(await remove(`/v1/groups/${group.conversation}/members/${member.member}`, { undo_since: hours ? nowSeconds() - hours * 3600 : undefined }));
+      if (isClosing) for (const link of open) await remove(`/v1/groups/${group.conversation}/links/${link.number}`);
+      part("group_links")?.linksChanged(group.conversation);
       isHere();
       toast(t("group.removed", name));
       membersOf(group.conversation).delete(member.key);
@@ -312,8 +318,17 @@ async function forget(group) {
 
 // ---- What was done ----
 
+/** Do something about one of what was done, and look at what counts then. */
+async function anew(conversation, id, what) {
+  changed(await post(`/v1/groups/${conversation}/log/${id}/${what}`));
+  logChanged(conversation);
+}
+
+/** Keep what came since of whom one removed or lowered. */
+const keepButton = (conversation, { id, whom }) => html`<span class="care-line">${rich("group.keep.what", { names: whom.join(", ") })} <button class="link" title=${t("group.keep.means")} @click=${doing(() => anew(conversation, id, "keep"))}>${t("group.keep")}</button></span>`;
+
 /** Do again what one did and what does not count. */
-const againButton = (conversation, { id }) => html` <button class="link" @click=${doing(async () => changed(await post(`/v1/groups/${conversation}/log/${id}/repeat`)))}>${t("group.void.again")}</button>`;
+const againButton = (conversation, { id }) => html` <button class="link" @click=${doing(() => anew(conversation, id, "repeat"))}>${t("group.void.again")}</button>`;
 
 function logView(conversation) {
   const log = logs.get(conversation);
@@ -321,7 +336,7 @@ function logView(conversation) {
   if (log.problem) return failure(log.problem, () => { logs.delete(conversation); change(); });
   if (!log.operations.length) return nothing;
   return html`<h3 class="label">${t("group.log")}</h3><ul class="notes">${[...log.operations].reverse().map((operation) => html`<li class=${operation.counts ? "" : "void"}><span class="mark ${operation.counts ? "" : "care"}">${icon(operation.counts ? GLYPHS[operation.action] ?? "info" : "circle-x", 17)}</span>
-      <span>${did(operation)} <time title=${day(operation.at)}>${timeOfDay(operation.at)}</time>${operation.counts ? nothing : html`<span class="care-line">${rich("group.void", { why: operation.why })}${operation.repeat ? againButton(conversation, operation) : nothing}</span>`}</span></li>`)}</ul>
+      <span>${did(operation)} <time title=${day(operation.at)}>${timeOfDay(operation.at)}</time>${operation.counts ? nothing : html`<span class="care-line">${rich("group.void", { why: operation.why })}${operation.repeat ? againButton(conversation, operation) : nothing}</span>`}${operation.keep ? keepButton(conversation, operation) : nothing}</span></li>`)}</ul>
     ${log.hasMore ? html`<button class="button plain" @click=${doing(() => askLog(conversation, log.operations.length))}>${t("group.log.more")}</button>` : nothing}`;
 }
 
@@ -331,6 +346,7 @@ const WHO = ["members", "admins"];
 const HISTORY_DAYS = [0, 1, 7, 30];
 const LIFETIMES = [0, 1, 2];
 const ACKS = ["auto", "on", "off"];
+const BOARD = ["on", "off"];
 const TELLS = ["nothing", "held", "read"];
 
 function settingsView(group) {
@@ -349,6 +365,6 @@ function settingsView(group) {
   return html`<h3 class="label">${t("group.settings")}</h3><div class="card">
     ${isAdmin ? html`${text("name", group.name, NAME_BYTES_MAX)}${text("about", group.about, 400)}` : nothing}
     ${["add", "write", "pin", "timer"].map((name) => row(name, who))}
-    ${row("history", days)}${row("lifetime", lives)}${row("acks", ACKS.map((each) => [each, t(`group.acks.${each}`)]))}
+    ${row("board", BOARD.map((each) => [each, t(`group.board.${each}`)]))}${row("history", days)}${row("lifetime", lives)}${row("acks", ACKS.map((each) => [each, t(`group.acks.${each}`)]))}
     ${isAdmin ? switchRow({ id: "group-closed", title: t("group.set.closed"), line: t("group.set.closed.line"), on: settings.closed, set: (on) => set({ closed: on }) }) : nothing}</div>`;
 }
