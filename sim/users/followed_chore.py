@@ -22,7 +22,7 @@ DONE_BY: Final[Mapping[ChoreKind, str]] = {
     "compare": "Compare",
     "introduce": "Introduce",
     "follow": "ReplaceIdentity",
-    "peers": "RemovePeer",
+    "peers": "AddPeer",
     "nearby": "SetNearby",
     "look": "AskItems",
     "note": "WriteItem",
@@ -30,11 +30,11 @@ DONE_BY: Final[Mapping[ChoreKind, str]] = {
     "read": "ReadItems",
     "write-later": "ScheduleText",
     "remind": "RemindOfCheckIn",
-    "rewrite": "RetractItem",
+    "rewrite": "WriteItem",
     "withdraw": "WithdrawMessage",
-    "decide": "ClosePoll",
-    "picture": "FetchFile",
-    "link": "RevokeGroupLink",
+    "decide": "Vote",
+    "picture": "WriteItem",
+    "link": "CreateGroupLink",
     "choose-receipts": "SetGroupReceipts",
     "be-known": "BeKnownInGroup",
     "copy": "CopyGroup",
@@ -44,7 +44,10 @@ DONE_BY: Final[Mapping[ChoreKind, str]] = {
     "give-up": "ForgetGroup",
     "repeat": "AskGroupLog",
 }
-"""The command that a chore is there for: where it is answered, and not refused, it was done."""
+"""The command that a chore is there for: where it is answered, and not refused, it was done.
+
+Steps that people take later are left out where their computer is off then.
+"""
 
 ALSO_DONE_BY: Final[Mapping[ChoreKind, str]] = {"set-up": "SetTimer"}
 """What one of them does in some worlds instead."""
