@@ -43,11 +43,11 @@ SIGNS: Final[Mapping[Outcome, str]] = {
     "not-reached": "?",
     "broken": "X",
 }
-"""How the table shows what came of a pair; the worst of its seeds stands there."""
+"""The sign of each in the table; the worst of its seeds stands there."""
 
 
 class PairRun(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one pair with one seed."""
+    """The outcome of one pair with one seed."""
 
     chore: str
     fault: str

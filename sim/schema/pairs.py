@@ -135,8 +135,9 @@ FOR_S: Final = (LASTS_S, LASTS_S)
 
 MIDDLES: Final[Mapping[PairFault, Middle]] = {
     # The batch that carries out the commands, the one after it, and what lies between.
-    "crash-in-transaction": _crash(-BEFORE_S, "crash-within-vault", statements=(1, 12)),
-    "crash-in-store": _crash(0, "crash-within-store", statements=(1, 3)),
+    "crash-in-transaction": _crash(-BEFORE_S, "crash-within-vault", statements=(4, 9)),
+    # What was made is read from the vault, and a transaction of the store begins, before these.
+    "crash-in-store": _crash(0, "crash-within-store", statements=(3, 4)),
     "crash-before-answer": Middle("doer", _before_answer, "crash-before-effects", 0.2),
     "crash-after-answer": _crash(2 * BEFORE_S, "crashes"),
     "crash-between-steps": _crash(0.7, "crash-without-a-word", share=1),
@@ -337,7 +338,7 @@ WITHOUT: Final[Mapping[str, str]] = {
 BEFORE: Final[Mapping[ChoreKind, Sequence[ChoreKind]]] = {
     "turn-down": ("copy",),
 }
-"""What all others do just before, so that there is something to do."""
+"""The chores that all others do just before, so that there is something to do."""
 
 IN_GROUPS: Final[tuple[ChoreKind, ...]] = (
     "link",
@@ -375,7 +376,7 @@ FOLLOWS_AFTER_S: Final = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What the table `pair` of a scenario stands for with one seed and so many nodes."""
+    """The chores and faults that a table `pair` stands for with one seed and so many nodes."""
 
     pair: Pair
     seed: int

@@ -29,7 +29,7 @@ SOON_US: Final = (500_000, 4_000_000)
 
 
 class Clock(Protocol):
-    """What chores plan by: the loop of a world, or what follows one of them."""
+    """The clock that chores plan by: the loop of a world, or what follows one of them."""
 
     @property
     def now(self) -> int:
