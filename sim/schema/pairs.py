@@ -135,7 +135,7 @@ FOR_S: Final = (LASTS_S, LASTS_S)
 
 MIDDLES: Final[Mapping[PairFault, Middle]] = {
     # The batch that carries out the commands, the one after it, and what lies between.
-    "crash-in-transaction": _crash(-BEFORE_S, "crash-within-vault", statements=(4, 9)),
+    "crash-in-transaction": _crash(-BEFORE_S, "crash-within-vault", statements=(3, 9)),
     # What was made is read from the vault, and a transaction of the store begins, before these.
     "crash-in-store": _crash(0, "crash-within-store", statements=(3, 4)),
     "crash-before-answer": Middle("doer", _before_answer, "crash-before-effects", 0.2),
@@ -482,9 +482,24 @@ class Drawn:
 READS_ONLY: Final[tuple[ChoreKind, ...]] = ("look", "repeat")
 """They write nothing, so no transaction can fail in them."""
 
+SENDS_NOTHING_AT_ONCE: Final[tuple[ChoreKind, ...]] = (
+    "rename",
+    "verify",
+    "call-oneself",
+    "note",
+    "set-up",
+    "write-later",
+    "choose-receipts",
+    "turn-down",
+    "give-up",
+)
+"""What they change is the vault's alone, or is told to others later with something else."""
+
 
 def why_not_reached(chore: ChoreKind, fault: PairFault) -> str | None:
     """Return why a fault may not fall in the middle of a chore, or the chore may not be done."""
     if chore in READS_ONLY and fault in ("crash-in-transaction", "crash-in-store"):
         return "It only reads."
+    if chore in SENDS_NOTHING_AT_ONCE and fault == "crash-in-store":
+        return "It gives the store nothing at once."
     return None

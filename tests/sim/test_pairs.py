@@ -28,6 +28,7 @@ PAIRS: Final = load_scenario("pairs")
 
 SLICE: Final[Mapping[tuple[ChoreKind, PairFault], str]] = {
     ("rewrite", "crash-in-transaction"): "within",
+    ("withdraw", "crash-in-store"): "within",
     ("withdraw", "crash-before-answer"): "within",
     ("compare", "lock-between"): "within",
     ("read", "vault-back"): "behind",
