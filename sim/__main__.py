@@ -30,6 +30,7 @@ COMMANDS: Final[Commands] = {
     "report": ("sim.commands.report", "report_command", "Make the page of a run"),
     "trace": ("sim.commands.trace", "trace_command", "Show what happened in a run, by record"),
     "sweep": ("sim.commands.sweep", "sweep_command", "Run many seeds and settings"),
+    "pairs": ("sim.commands.pairs", "pairs_command", "Do each chore with each fault in its middle"),
     "export": ("sim.commands.export", "export_command", "Write runs as tables: CSV or Parquet"),
     "survival": (
         "sim.commands.survival",

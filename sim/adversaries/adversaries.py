@@ -37,6 +37,7 @@ from sim.adversaries.floods import (
     Replay,
 )
 from sim.adversaries.outsiders import MalformedHandshakes, SlowLoris
+from sim.adversaries.reviving import Reviving
 from sim.adversaries.withholding import (
     BlackHole,
     Eclipse,
@@ -65,6 +66,7 @@ BEHAVIOURS: Final[Mapping[Kind, type[Behaviour]]] = {
     "garbage": Garbage,
     "bad-signatures": BadSignatures,
     "replay": Replay,
+    "revives": Reviving,
     "forged-author": ForgedAuthor,
     "equivocation": Equivocation,
     "forged-retirements": ForgedRetirements,

@@ -11,7 +11,7 @@ from functools import partial
 from sim.faults.contact_changes import ContactChanges
 from sim.faults.cut_faults import CutFaults, cut_spans
 from sim.faults.disk_faults import DiskFaults
-from sim.faults.laptops import STATEMENTS_BEFORE_CRASH_MAX, Laptops
+from sim.faults.laptops import Laptops
 from sim.faults.lost_disks import LostDisks
 from sim.faults.node_faults import NodeFaults
 from sim.faults.stragglers import StragglerFaults
@@ -237,7 +237,7 @@ class Faults:
         down_us = chance.between(*map(_us, fault.down_s))
         is_silent = chance.is_true(fault.silent_share)
         is_within = chance.is_true(fault.within_batch_share)
-        statements = 1 + chance.below(STATEMENTS_BEFORE_CRASH_MAX) if is_within else None
+        statements = chance.between(*fault.statements) if is_within else None
         self.targets.loop.at(when, partial(self.strike, node, is_silent, statements, down_us))
 
     def strike(

@@ -8,10 +8,8 @@ from typing import Final
 from sim.faults.targets import Targets
 from sim.hosts.virtual_node import VirtualNode
 from sim.kernel.entropy import Chance
+from sim.schema.fault_tables import STATEMENTS_BEFORE_CRASH_MAX
 from sim.topology.topology import Layout, Session
-
-STATEMENTS_BEFORE_CRASH_MAX: Final = 12
-"""A batch runs about so many statements on its databases; a crash within falls before one."""
 
 STARTED_AGAIN_US: Final = (1_000_000, 120_000_000)
 """How long after its node was killed somebody starts it again."""

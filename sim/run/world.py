@@ -466,7 +466,14 @@ def _chores(world: World) -> Chores:
         message_log=world.message_log,
         sent_files=world.mail_workload.sent_files,
     )
-    return Chores(seed=world.options.seed, home=home, scenario=world.scenario, kinds=CHORES)
+    return Chores(
+        seed=world.options.seed,
+        loop=world.loop,
+        home=home,
+        scenario=world.scenario,
+        kinds=CHORES,
+        reach=world.observers.coverage.reach,
+    )
 
 
 def _layout(scenario: Scenario, cloned: list[int], seed: int) -> Layout:

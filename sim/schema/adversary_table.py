@@ -18,6 +18,7 @@ Kind = Literal[
     "garbage",
     "bad-signatures",
     "replay",
+    "revives",
     "forged-author",
     "equivocation",
     "forged-retirements",

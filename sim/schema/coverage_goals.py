@@ -42,6 +42,9 @@ SITUATIONS: Final[Mapping[str, str]] = {
     "asked-while-locked": "A person asked for what a locked vault cannot answer.",
     "message-expired": "A message was told as expired.",
     "withdrawn-too-late": "A message was taken back and had been delivered.",
+    # Chores.
+    "chore-done": "What a chore is there for was answered, and not refused.",
+    "struck-within-chore": "A fault fell in the middle of a chore that had steps to go.",
     # Spreading.
     "author-away": "A message arrived while its author's node was off: others carried it.",
     "want-moved-on": "What was asked of one neighbour did not come, and others were asked.",

@@ -3,7 +3,7 @@
 Who has one, when exactly and how hard is drawn from the seed, for each node by itself.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -16,6 +16,12 @@ Span = Annotated[float, msgspec.Meta(ge=0.1, le=1e9)]
 """A time after which something comes again: never at once, or it would never end."""
 
 NodesCount = Annotated[int, msgspec.Meta(ge=2, le=10_000)]
+
+
+StatementCount = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
+
+STATEMENTS_BEFORE_CRASH_MAX: Final = 12
+"""A batch runs about so many statements on its databases; a crash within falls before one."""
 
 
 class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -78,6 +84,8 @@ class Crashes(Stopping, frozen=True, kw_only=True, tag_field="kind", tag="crashe
 
     silent_share: Share = 0.5
     within_batch_share: Share = 0.5
+    statements: tuple[StatementCount, StatementCount] = (1, STATEMENTS_BEFORE_CRASH_MAX)
+    """Before which statement the power fails, of those that the node runs next."""
 
 
 class Absences(Lasting, frozen=True, kw_only=True, tag_field="kind", tag="absences"):

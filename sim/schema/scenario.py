@@ -33,6 +33,8 @@ from sim.schema.fault_tables import (
 )
 from sim.schema.group_table import GroupTable
 from sim.schema.installed_table import Installed
+from sim.schema.pair_table import OneChore, Pair
+from sim.schema.pairs import Drawn
 from sim.schema.swarm import AnyFault, Swarm, drawn_adversaries, drawn_faults
 from sim.schema.topology_tables import (
     DEFAULT_KIND,
@@ -127,6 +129,8 @@ class Workload(Strict, frozen=True, kw_only=True):
     """So many of the users look for others nearby, and begin to compare with somebody."""
     chores_per_second: Annotated[float, msgspec.Meta(ge=0, le=1_000)] = 0
     """So often somebody does one of the chores of everyday life, each kind in its turn."""
+    chores: tuple[OneChore, ...] = ()
+    """Those that are done at a time of their own."""
     groups: GroupTable | None = None
     """None: there are none."""
 
@@ -200,6 +204,8 @@ class Scenario(Strict, frozen=True, kw_only=True):
     faults: tuple[AnyFault, ...] = ()
     swarm: Swarm | None = None
     """Faults that are drawn from the seed, beside those that are named."""
+    pair: Pair | None = None
+    """One chore and one fault in its middle, beside what is named."""
     installed: tuple[Installed, ...] = ()
     """The additions of installed packages."""
     expect: Expect = Expect()
@@ -308,7 +314,11 @@ def scenario_from(tables: object) -> Scenario:
 
 
 def as_drawn(scenario: Scenario, seed: int) -> Scenario:
-    """The scenario of one seed: what a swarm leaves to chance stands among its faults."""
+    """The scenario of one seed: what a swarm leaves to chance, and what a pair stands for, is
+    among its faults.
+    """
+    if scenario.pair is not None:
+        scenario = _as_paired(scenario, Drawn(scenario.pair, seed, scenario.nodes))
     if scenario.swarm is None:
         return scenario
     faults = (*scenario.faults, *drawn_faults(scenario.swarm, seed))
@@ -316,9 +326,31 @@ def as_drawn(scenario: Scenario, seed: int) -> Scenario:
     return msgspec.structs.replace(scenario, swarm=None, faults=faults, hostile=hostile)
 
 
+def _as_paired(scenario: Scenario, drawn: Drawn) -> Scenario:
+    """The scenario with its pair among its chores and faults, and nothing that it does not need."""
+    replace, workload = msgspec.structs.replace, scenario.workload
+    return replace(
+        scenario,
+        pair=None,
+        workload=replace(
+            workload,
+            chores=(*workload.chores, *drawn.chores),
+            groups=workload.groups if drawn.has_groups else None,
+        ),
+        faults=drawn.faults,
+        only=replace(scenario.only, strikes=drawn.strikes),
+        topology=drawn.topology(scenario.topology),
+        lasts_s=max(scenario.lasts_s, drawn.lasts_s),
+        probe_s=scenario.probe_s if drawn.is_harsh else 0,
+        renew_after_probes=scenario.renew_after_probes if drawn.is_harsh else 0,
+    )
+
+
 def _find_contradiction(scenario: Scenario) -> str | None:
     """Return what is wrong between values that are all right by themselves."""
     topology, versions = scenario.topology, scenario.versions
+    if scenario.pair and (scenario.faults or scenario.swarm or scenario.only.strikes is not None):
+        return "pair: it goes with no faults, swarm or only.strikes"
     hostile_share = sum(table.share for table in scenario.hostile)
     if hostile_share >= 1:
         return f"the shares of all hostile tables must be less than 1, and are {hostile_share:g}"

@@ -7,9 +7,9 @@ not whether it may be done.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from mesh.commands.answer import Answer
 from mesh.commands.items import ItemAnswer
@@ -17,8 +17,10 @@ from mesh.commands.messages import MessageAnswer
 from sim.invariants.files import SentFiles
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance
-from sim.kernel.loop import Loop
+from sim.kernel.loop import Action, Loop
+from sim.schema.pair_table import OneChore
 from sim.schema.scenario import Scenario
+from sim.users.followed_chore import FollowedChore
 from sim.users.user import User
 from sim.users.users import Users
 
@@ -26,11 +28,25 @@ SOON_US: Final = (500_000, 4_000_000)
 """After so long somebody goes on with what they began."""
 
 
+class Clock(Protocol):
+    """The clock that chores plan by: the loop of a world, or what follows one of them."""
+
+    @property
+    def now(self) -> int:
+        """Return the time."""
+
+    def at(self, when: int, action: Action) -> None:
+        """Plan a step."""
+
+    def after(self, delay_us: int, action: Action) -> None:
+        """Plan a step so long from now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Home:
     """The things that all chores of a world use."""
 
-    loop: Loop
+    loop: Clock
     users: Users
     message_log: MessageLog
     sent_files: SentFiles
@@ -65,13 +81,25 @@ Chore = Callable[[Home, User, Chance], None]
 
 
 class Chores:
-    """All chores of one world; none where `chores_per_second` is zero."""
+    """All chores of one world: in turn where `chores_per_second` is not zero, and those that have
+    a time of their own.
+    """
 
     def __init__(
-        self, *, seed: int, home: Home, scenario: Scenario, kinds: Mapping[str, Chore]
+        self,
+        *,
+        seed: int,
+        loop: Loop,
+        home: Home,
+        scenario: Scenario,
+        kinds: Mapping[str, Chore],
+        reach: Callable[[str], None],
     ) -> None:
         self._seed = seed
+        self._loop = loop
         self._home = home
+        self._reach = reach
+        self._single = scenario.workload.chores
         self._only = scenario.only
         self._per_second = scenario.workload.chores_per_second
         begin_s, end_s = scenario.workload.write_between_s
@@ -82,6 +110,8 @@ class Chores:
 
     def plan(self) -> None:
         """Plan all that is done."""
+        for place, one in enumerate(self._single):
+            self._loop.at(round(one.at_s * 1_000_000), partial(self._begin_one, place, one))
         if not self._per_second:
             return
         chance = Chance(self._seed, "chores")
@@ -89,9 +119,28 @@ class Chores:
         names, number = list(self._kinds), 0
         when += chance.exponential(1_000_000 / self._per_second)
         while when < end:
-            self._home.loop.at(when, partial(self._begin, number, names[number % len(names)]))
+            self._loop.at(when, partial(self._begin, number, names[number % len(names)]))
             when += chance.exponential(1_000_000 / self._per_second)
             number += 1
+
+    def _begin_one(self, place: int, one: OneChore) -> None:
+        user = self._home.users.everybody[one.by]
+        if not (user.node.is_up and user.contacts and self._only.has_node(one.by)):
+            return
+        self.begun_counts[one.kind] = self.begun_counts.get(one.kind, 0) + 1
+        home, chance = self._home, Chance(self._seed, "one chore", place)
+        if one.struck_at_s is None:
+            self._kinds[one.kind](home, user, chance)
+            return
+        followed = FollowedChore(
+            one.kind,
+            self._loop,
+            home.users.everybody,
+            self._reach,
+            struck_at=round(one.struck_at_s * 1_000_000),
+        )
+        home = replace(home, loop=followed)
+        followed.do(partial(self._kinds[one.kind], home, user, chance))
 
     def _begin(self, number: int, name: str) -> None:
         chance = Chance(self._seed, "chore", number)

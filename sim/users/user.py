@@ -23,6 +23,11 @@ Then = Callable[[Answer], None]
 Refused = Callable[[Command, UserError], None]
 
 
+def _as_it_is(_: Command, then: Then) -> Then:
+    """Nobody listens."""
+    return then
+
+
 @dataclass(frozen=True, slots=True)
 class _Question:
     """Something asked that a crash may leave without an answer."""
@@ -57,6 +62,9 @@ class User:
     is_gone: bool = False
     """Whether their computer failed for ever: they ask nothing any more."""
 
+    heard: Callable[[Command, Then], Then] = _as_it_is
+    """Told of what they ask and what follows from the answer, and returns that."""
+
     _open: dict[int, _Question] = field(default_factory=dict)
     _count: int = 0
 
@@ -74,6 +82,7 @@ class User:
         """Ask the node, or keep the question until it runs."""
         if self.is_gone:
             return
+        then = self.heard(command, then)
         number = self._count
         self._count += 1
         self._open[number] = _Question(command, then)

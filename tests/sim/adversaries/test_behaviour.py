@@ -1,15 +1,18 @@
 """Small worlds with hostile nodes of each kind: they pass handshakes, do harm, and stop nothing."""
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import pytest
 
 from mesh.commands.answer import Answer
 from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import UserError
+from mesh.ids import Instant, LinkId
 from mesh.storage.store.rows import blob, integer
 from mesh.wire.envelope import SIZE_BYTES, Header, Stub, decode_stub
+from sim.adversaries.adversaries import BEHAVIOURS
+from sim.adversaries.reviving import Reviving
 from sim.adversaries.withholding import SHIFT_SECONDS
 from sim.invariants.invariants import BrokenInvariant
 from sim.run.coverage import coverage_of
@@ -79,7 +82,7 @@ def faults_of(world: World) -> dict[str, int]:
     "kind",
     [
         *("black-hole", "selective", "swallows-stems", "lying-digests", "id-spam", "later-version"),
-        *("time-lies", "time-shifts", "sybil", "empty-wants", "over-quota"),
+        *("time-lies", "time-shifts", "sybil", "empty-wants", "over-quota", "revives"),
     ],
 )
 def test_who_keeps_mail_to_itself_is_held_at_no_fault_and_stops_nothing(kind: str) -> None:
@@ -110,6 +113,26 @@ def test_what_is_played_again_forged_or_sent_without_end_stops_nothing(kind: str
     totals = ran(kind).adversaries.totals()
     assert totals["links"] > 0
     assert totals["bytes_sent"] > 10_000
+
+
+def test_mail_that_was_opened_is_given_again_and_stays_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stood: list[Reviving] = []
+
+    class Seen(Reviving):
+        def opened(self, link: LinkId, now: Instant) -> None:
+            if self not in stood:
+                stood.append(self)
+
+    monkeypatch.setitem(cast(dict[str, type[Reviving]], BEHAVIOURS), "revives", Seen)
+    world = run(WORLD.format(kind="revives"))
+    revived = {id_: None for one in stood for id_ in one.revived}
+    assert len(revived) > 5
+    for node in world.nodes:
+        store = world.hosts[node.index].store
+        rows = store.execute("SELECT id FROM envelopes JOIN bodies USING (arrival)").fetchall()
+        assert [id_ for (id_,) in rows if blob(id_) in revived] == []
 
 
 class Said(NamedTuple):
