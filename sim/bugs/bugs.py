@@ -31,6 +31,7 @@ from mesh.storage.vault.sessions import SessionRows
 from mesh.wire.envelope import TOKEN_BYTES, Header, envelope_id_of
 from mesh.wire.frames import Frame, NegClose, NegMessage, NegOpen, Push, Root
 from mesh.wire.retirement import Retirement
+from sim.bugs.discreet import DISCREET
 from sim.bugs.felt import FELT
 from sim.bugs.group_mutants import GROUP_MUTANTS
 from sim.bugs.injection import Bug, ChangedEffects
@@ -136,6 +137,7 @@ NO_BUG: Final = Bug("The engine as it is.")
 BUGS: Final[Mapping[str, Bug]] = {
     **MUTANTS,
     **GROUP_MUTANTS,
+    **DISCREET,
     **FELT,
     "no-anti-entropy": Bug(
         "Nodes never compare what they hold.",

@@ -307,10 +307,11 @@ class Faults:
             self.targets.message_log.trouble_between(
                 node.index, other, _us(self.targets.scenario.quiet_at_s)
             )
-            self.targets.users.block(user, other, is_blocked=True)
-            self.targets.loop.at(
-                end, partial(self.targets.users.block, user, other, is_blocked=False)
-            )
+            blocks, key = self.targets.users.blocks, user.contacts[other]
+            middle = (self.targets.loop.now + end) // 2
+            blocks.block(user, key)
+            self.targets.loop.at(middle, partial(blocks.look, user, key))
+            self.targets.loop.at(end, partial(blocks.unblock, user, key))
 
     def _plan_clock(self, fault: Clocks, node: VirtualNode, chance: Chance, when: int) -> None:
         is_frozen = chance.is_true(fault.frozen_share)

@@ -66,6 +66,17 @@ S24: Final = Invariant(
 S25: Final = Invariant(
     "S25", "What is shown of conversations, in lists and as counts is what was done and is there."
 )
+S26: Final = Invariant(
+    "S26",
+    "Nothing of whom a person blocked is shown, of what came meanwhile either, and nothing is "
+    "sealed for them.",
+)
+S27: Final = Invariant(
+    "S27", "What was taken back before it left its author's node is shown to nobody."
+)
+S28: Final = Invariant(
+    "S28", "What tells that something came leaves no earlier than it may, and where it may."
+)
 L1: Final = Invariant("L1", "Everything that was written arrives after the mesh has healed.")
 L2: Final = Invariant("L2", "At rest all nodes know the same envelopes and retirements.")
 L3: Final = Invariant("L3", "At rest traffic falls to what keeps links alive.")
@@ -119,6 +130,9 @@ INVARIANTS: Final = (
         S23,
         S24,
         S25,
+        S26,
+        S27,
+        S28,
     ),
     *(L1, L2, L3, L4, L5, L6, L7, L8, L9, L10, L11, L12, L13),
     E1,

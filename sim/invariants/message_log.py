@@ -11,7 +11,7 @@ missing for it. Every other invariant holds all the same.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sim.invariants.invariants import L1, L10, S2, S3, S4, S7, S13, BrokenInvariant
+from sim.invariants.invariants import L1, L10, S2, S3, S4, S7, S13, S27, BrokenInvariant
 
 
 @dataclass(slots=True)
@@ -38,6 +38,9 @@ class LoggedMessage:
 
     is_withdrawn: bool = False
     """Whether its author asked to take it back."""
+
+    is_taken_back_here: bool = False
+    """Whether its author's node said that it is withdrawn before anybody else could have it."""
 
     is_retracted: bool = False
     """Whether its author asked to delete it everywhere."""
@@ -73,6 +76,10 @@ def _never(message: LoggedMessage) -> bool:
     return False
 
 
+def _always(node: int, message: int) -> bool:
+    return True
+
+
 @dataclass(slots=True)
 class MessageLog:
     """Everything that was written, and everything that was shown."""
@@ -86,6 +93,12 @@ class MessageLog:
 
     is_past_saving: Callable[[LoggedMessage], bool] = _never
     """Says whether a message is kept no longer and could never come."""
+
+    may_have_left: Callable[[int, int], bool] = _always
+    """(node, message) -> whether anybody but its author's node may have it."""
+
+    taken_back_count: int = 0
+    """Messages that were taken back before they left."""
 
     _drafts: dict[tuple[int, int], tuple[str, int]] = field(default_factory=dict)
     """(node, conversation) -> what its user has begun to write, and since when it is kept."""
@@ -131,6 +144,9 @@ class MessageLog:
                 f"the message {message.number} was sent, and its author was told that it is not"
             )
             raise BrokenInvariant(S13, detail, message.sender)
+        if message.is_taken_back_here and not self.is_in_trouble(message.sender, node):
+            detail = f"the message {message.number} is shown, and was taken back before it left"
+            raise BrokenInvariant(S27, detail, node)
         if is_clone:
             message.is_seen_by_clone = True
             return message
@@ -151,13 +167,22 @@ class MessageLog:
                 message.is_shown = False
             if message.sender == node and (message.confirmed_at or 0) >= since:
                 message.is_held = False
-            if message.sender == node and (message.called_off_at or 0) >= since:
-                message.called_off_at = None
+            if message.sender == node:
+                message.is_taken_back_here = False
+                if (message.called_off_at or 0) >= since:
+                    message.called_off_at = None
         self._drafts = {
             place: (text, at)
             for place, (text, at) in self._drafts.items()
             if place[0] != node or at < since
         }
+
+    def withdrawn(self, message: LoggedMessage, state: str) -> None:
+        """The author's node says so of a message that they have asked it to take back."""
+        is_here = not self.may_have_left(message.sender, message.number_there)
+        if state == "withdrawn" and is_here and message.delivered_at is None:
+            message.is_taken_back_here = True
+            self.taken_back_count += 1
 
     def keep_draft(self, node: int, conversation: int, text: str, now: int) -> None:
         """A node says that it keeps what its user has begun to write."""

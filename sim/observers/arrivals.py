@@ -34,7 +34,7 @@ class Arrivals:
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
         self._nodes: dict[EnvelopeId, dict[int, int]] = {}
-        self._bodies: dict[EnvelopeId, dict[int, None]] = {}
+        self._bodies: dict[EnvelopeId, dict[int, int]] = {}
 
     def forget(self) -> None:
         """Begin anew."""
@@ -44,6 +44,10 @@ class Arrivals:
     def has_had_body(self, node: int, envelope: EnvelopeId) -> bool:
         """Say whether a node has ever stored the body of an envelope."""
         return node in self._bodies.get(envelope, ())
+
+    def body_came_at(self, node: int, envelope: EnvelopeId) -> int | None:
+        """Return when a node stored the body of an envelope first."""
+        return self._bodies.get(envelope, {}).get(node)
 
     @property
     def by_envelope(self) -> Mapping[EnvelopeId, Mapping[int, int]]:
@@ -93,4 +97,4 @@ class Arrivals:
         if node is None or PURITY_GUARDS.is_double:
             return
         for id_ in ids:
-            self._bodies.setdefault(id_, {})[node] = None
+            self._bodies.setdefault(id_, {}).setdefault(node, self._now())

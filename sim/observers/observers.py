@@ -56,6 +56,7 @@ from sim.network.virtual_network import VirtualNetwork
 from sim.observers.arrivals import Arrivals
 from sim.observers.ciphers import observing_cipher
 from sim.observers.coverage import Coverage
+from sim.observers.discretion import Discretion
 from sim.observers.group_sealings import GroupSealings
 from sim.observers.inboxes import observing_inboxes
 from sim.observers.message_states import MessageStates
@@ -141,6 +142,14 @@ class Observers:
             links_count=lambda: len(network.streams.links()),
         )
         self.arrivals = Arrivals(lambda: loop.now)
+        self.discretion = Discretion(
+            marker=message_log.marker,
+            now=lambda: loop.now,
+            working=_working,
+            body_came_at=self.arrivals.body_came_at,
+            token_delay_us=round(scenario.retire_delay_s[0] * 1_000_000),
+        )
+        message_log.may_have_left = self.discretion.taken_back.may_have_left
         self.together = Together(
             lambda: loop.now,
             network.reach,
@@ -178,6 +187,7 @@ class Observers:
             self.frames.observing(),
             self.arrivals.observing(),
             self.coverage.observing(),
+            self.discretion.observing(),
             PURITY_GUARDS.laid(),
         ):
             yield
@@ -250,6 +260,7 @@ class Observers:
     def _encoding(self, frame: Frame) -> None:
         self.lifetimes.sent(frame)
         self.repair_cost.sent(frame)
+        self.discretion.sent(frame)
 
     def _running(self) -> dict[int, Engine]:
         return {
@@ -301,6 +312,7 @@ class Observers:
     def before_loss(self, node: int) -> None:
         """A node's disk is about to be put back, lost or copied."""
         self.group_log.forget(node)
+        self.discretion.forget(node)
         self._may_have_lost[node] = None
         self._search(node)
         self.nonce_reuse.learn_links(host.vault for host in self._hosts.values())

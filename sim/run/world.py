@@ -384,6 +384,7 @@ class World:
                 told=self.observers.states.told,
                 shown=self._shown,
                 reach=self.observers.coverage.reach,
+                blocking=self.observers.discretion.blocking,
             ),
         )
         mail_workload = MailWorkload(
@@ -465,6 +466,7 @@ def _chores(world: World) -> Chores:
         users=world.users,
         message_log=world.message_log,
         sent_files=world.mail_workload.sent_files,
+        tokens=world.observers.discretion.tokens,
     )
     return Chores(
         seed=world.options.seed,

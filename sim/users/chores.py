@@ -16,6 +16,7 @@ from mesh.commands.items import ItemAnswer
 from mesh.commands.messages import MessageAnswer
 from sim.invariants.files import SentFiles
 from sim.invariants.message_log import LoggedMessage, MessageLog
+from sim.invariants.tokens import Tokens
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Action, Loop
 from sim.schema.pair_table import OneChore
@@ -50,6 +51,7 @@ class Home:
     users: Users
     message_log: MessageLog
     sent_files: SentFiles
+    tokens: Tokens
 
     def confirmed(self, logged: LoggedMessage, answer: Answer) -> None:
         """The author's node answers that it has a message."""

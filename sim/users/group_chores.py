@@ -120,8 +120,13 @@ def choose_receipts(home: Home, user: User, chance: Chance) -> None:
 
     def found(group: GroupAnswer) -> None:
         number = group.conversation
-        user.ask(SetGroupReceipts(number, chance.pick(TELLS)), nothing)
+        tells = chance.pick(TELLS)
+        user.ask(SetGroupReceipts(number, tells), partial(chosen, tells))
         user.ask(AskItems(number), partial(seen, number))
+
+    def chosen(tells: str, answer: Answer) -> None:
+        assert isinstance(answer, GroupAnswer)
+        home.tokens.chose(user.node.index, bytes.fromhex(answer.gid), tells)
 
     def seen(number: int, answer: Answer) -> None:
         assert isinstance(answer, ItemsAnswer)

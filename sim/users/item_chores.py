@@ -295,7 +295,11 @@ def withdraw(home: Home, user: User, chance: Chance) -> None:
         assert isinstance(answer, MessageAnswer)
         home.confirmed(logged, answer)
         logged.is_withdrawn = True
-        user.ask(WithdrawMessage(answer.number), nothing)
+        user.ask(WithdrawMessage(answer.number), withdrawn)
+
+    def withdrawn(answer: Answer) -> None:
+        assert isinstance(answer, MessageAnswer)
+        home.message_log.withdrawn(logged, answer.state)
 
     command = SendMessage(key, logged.text, idempotency_key=f"withdrawn {logged.number}")
     user.ask(command, written)

@@ -204,10 +204,12 @@ class MailWorkload:
         # After a vault was put back the number may be another message's.
         if logged.is_held and user.node.is_up:
             logged.is_withdrawn = True
-            user.ask(WithdrawMessage(number), partial(self._withdrawn, user))
+            user.ask(WithdrawMessage(number), partial(self._withdrawn, user, logged))
 
-    def _withdrawn(self, user: User, answer: Answer) -> None:
+    def _withdrawn(self, user: User, logged: LoggedMessage, answer: Answer) -> None:
         assert isinstance(answer, MessageAnswer)
+        if not user.is_clone:
+            self._message_log.withdrawn(logged, answer.state)
         self._told(user, answer)
 
     # --- Probes -----------------------------------------------------------------------------------

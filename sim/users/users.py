@@ -13,7 +13,6 @@ from mesh.commands.command import Command
 from mesh.commands.contacts import (
     AcceptRequest,
     AskContacts,
-    BlockContact,
     ContactAnswer,
     ContactsAnswer,
     SetReadReceipts,
@@ -26,17 +25,20 @@ from mesh.events import (
     ContactAdded,
     ContactChanged,
     Event,
+    ItemAdded,
     MessageReceived,
     MessageStateChanged,
     NoticeRaised,
 )
 from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
 from sim.hosts.virtual_node import VirtualNode
+from sim.invariants.blocking import Blocking
 from sim.invariants.exclusion import Exclusion
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.schema.scenario import Scenario
+from sim.users.blocks import Blocks
 from sim.users.friendships import Friendships
 from sim.users.user import User
 
@@ -52,6 +54,9 @@ class Listeners:
     shown: Callable[[User, LoggedMessage], None]
     reach: Callable[[str], None]
     """Told of the coverage goals that users reach."""
+
+    blocking: Blocking
+    """Told of whom they block."""
 
 
 def _nobody(_: Answer) -> None:
@@ -85,6 +90,7 @@ class Users:
         self._nodes_by_key: dict[str, int] = {}
         self.refusals: dict[str, int] = {}
         self.exclusion = Exclusion()
+        self.blocks = Blocks(listeners.blocking)
         self.met_before: list[tuple[int, int]] = []
         """Pairs that are contacts when the world begins, once all is planned."""
 
@@ -185,12 +191,6 @@ class Users:
         user.leave()
         self.present = [other for other in self.present if other is not user]
 
-    def block(self, user: User, other: int, *, is_blocked: bool) -> None:
-        """A user blocks a contact, or no longer does."""
-        key = user.contacts.get(other)
-        if key is not None:
-            user.ask(BlockContact(key, is_blocked), _nobody)
-
     def look_around(self, user: User) -> None:
         """Ask whom this node knows."""
         user.ask(AskContacts(), partial(self._know_all, user))
@@ -202,7 +202,10 @@ class Users:
         user = self._by_node[node]
         match event:
             case MessageReceived(message=message):
+                self._listeners.blocking.require_silent(node, message.contact, "a message")
                 self._show(user, message)
+            case ItemAdded(item=item) if not item.author.is_mine:
+                self._listeners.blocking.require_silent(node, item.conversation, "an item")
             case MessageStateChanged(message=message):
                 self._listeners.told(user, message)
             case ContactAdded(contact=contact):
@@ -224,6 +227,9 @@ class Users:
         now = self._loop.now
         logged = self._message_log.show(
             user.index, author, message.text, now, is_clone=user.is_clone
+        )
+        self._listeners.blocking.require_not_meanwhile(
+            user.node.index, message.contact, logged.number
         )
         if author is not None and not self.everybody[author].node.is_up:
             self._listeners.reach("author-away")

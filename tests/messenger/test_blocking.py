@@ -78,6 +78,23 @@ def test_what_came_during_a_block_stays_sealed_until_it_is_asked_for(count: int)
     assert one_contact(ann, "Bob").sealed_count == 0
 
 
+def test_what_came_during_a_block_stays_sealed_when_the_store_is_looked_through_again() -> None:
+    """So it is after a crash: the vault's mark may stand before what came, as if that were new."""
+    ann, bob = acquainted(Clock())
+    ann.ask(BlockContact("Bob"))
+    bob.send("Ann", "meanwhile")
+    came = bob.post()
+    ann.receive(came)
+    ann.restart()
+    ann.ask(BlockContact("Bob", is_blocked=False))
+    ann.receive(came)
+    assert ann.texts("Bob") == []
+    assert one_contact(ann, "Bob").sealed_count == 1
+    ann.ask(BlockContact("Bob", is_blocked=False, opens_sealed=True))
+    ann.receive([])
+    assert ann.texts("Bob") == ["meanwhile"]
+
+
 def test_what_is_sealed_is_told_as_long_as_it_is_here() -> None:
     ann, _ = blocked_meanwhile(3)
     ann.clock.pass_by(8 * 86_400)

@@ -58,6 +58,9 @@ class SealedMail:
         """
         if contact.is_blocked:
             raise PeerError("mail of somebody who is blocked")
+        if self._rows.is_kept(contact.id, tag):
+            # After a crash the store is looked through once more from where the vault had read it.
+            raise PeerError("mail that came before and stays sealed")
         if not contact.is_request:
             self._check_day(contact.id, tag, now, size=size)
             return

@@ -82,6 +82,11 @@ class SealedRows:
             self._connection.execute(f"DELETE FROM sealed_mail WHERE {due}", waiting)  # noqa: S608 (ours)
         return found
 
+    def is_kept(self, contact: ContactId, tag: Tag) -> bool:
+        """Say whether something of a contact stays sealed under a tag."""
+        query = "SELECT 1 FROM sealed_mail WHERE contact = ? AND tag = ?"
+        return self._connection.execute(query, (contact, tag)).fetchone() is not None
+
     def count(self, contact: ContactId) -> int:
         return integer(
             self._connection.execute(

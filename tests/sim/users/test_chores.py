@@ -42,6 +42,7 @@ def begun_world() -> tuple[World, Home]:
         users=world.users,
         message_log=world.message_log,
         sent_files=world.mail_workload.sent_files,
+        tokens=world.observers.discretion.tokens,
     )
     return world, home
 
