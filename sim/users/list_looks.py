@@ -54,7 +54,7 @@ class ListLooks:
                 listed = Listed(before, conversation, board, pins, unread, after)
                 node = user.node.index
                 self.looked_count += require_true_lists(node, listed)
-                self.message_log.hold_draft(node, conversation.number, conversation.draft)
+                self.message_log.choices.hold(node, conversation)
             case _:
                 # One of them was refused: the contact is gone.
                 pass
