@@ -32,6 +32,7 @@ from mesh.wire.envelope import TOKEN_BYTES, Header, envelope_id_of
 from mesh.wire.frames import Frame, NegClose, NegMessage, NegOpen, Push, Root
 from mesh.wire.retirement import Retirement
 from sim.bugs.felt import FELT
+from sim.bugs.felt_choices import CHOICES
 from sim.bugs.group_mutants import GROUP_MUTANTS
 from sim.bugs.injection import Bug, ChangedEffects
 from sim.bugs.mutants import MUTANTS
@@ -137,6 +138,7 @@ BUGS: Final[Mapping[str, Bug]] = {
     **MUTANTS,
     **GROUP_MUTANTS,
     **FELT,
+    **CHOICES,
     "no-anti-entropy": Bug(
         "Nodes never compare what they hold.",
         patches=(Patch(Replicator, "received", _without_anti_entropy),),

@@ -4,17 +4,23 @@ A node has confirmed each choice. What it shows of the conversation later must b
 person chooses otherwise, or loses the disk on which it stood.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from mesh.commands.conversations import ConversationAnswer
 from mesh.commands.introductions import IntroductionAnswer
+from mesh.commands.items import ItemAnswer
+from mesh.ids import UnixSeconds
 from sim.invariants.invariants import S13, S25, BrokenInvariant
 
 KEPT: Final = ("title", "draft", "draft_reply", "is_pinned", "muted_until")
 """The choices that nobody changes but the person. The title is what they call a contact; of what a
 draft answers to it is the number.
 """
+
+ROUNDED_S: Final = 1
+"""Dates are of whole seconds."""
 
 _NO_NEWS: Final = ("membership", "timer")
 """Kinds of items that nobody wrote to be read."""
@@ -31,7 +37,7 @@ class Choices:
     """The choices that nodes have confirmed. Times are virtual microseconds."""
 
     _kept: dict[tuple[int, int, str], _Kept] = field(default_factory=dict)
-    """By node, conversation and name. Of one in the archive: what was its last item then."""
+    """By node, conversation and name. Of one in the archive: the date on which it came there."""
 
     _declined: dict[tuple[int, str], int] = field(default_factory=dict)
     """When an introduction was declined, by node and which it is."""
@@ -44,13 +50,16 @@ class Choices:
         assert name in KEPT
         self._kept[node, conversation, name] = _Kept(value, now)
 
-    def archive(self, node: int, conversation: ConversationAnswer, now: int) -> None:
-        """A node says that a conversation lies in the archive from now on, or no longer."""
+    def archive(
+        self, node: int, conversation: ConversationAnswer, now: int, date: UnixSeconds
+    ) -> None:
+        """A node says that a conversation lies in the archive from now on, or no longer. `date`:
+        by the node's own clock.
+        """
         place = node, conversation.number, "is_archived"
         self._kept.pop(place, None)
-        if conversation.is_archived and not conversation.muted_until:
-            last = conversation.last_item
-            self._kept[place] = _Kept(0 if last is None else last.number, now)
+        if conversation.is_archived:
+            self._kept[place] = _Kept(date, now)
 
     def forget(self, node: int, since: int) -> None:
         """A node lost what its vault had learned since then."""
@@ -87,22 +96,25 @@ class Choices:
         """Say whether of what was written at a time nothing is told as read."""
         return at > self._hushed.get((node, other), at)
 
-    def hold(self, node: int, shown: ConversationAnswer) -> None:
-        """Hold what a node shows of a conversation against what its user chose last."""
+    def hold(self, node: int, shown: ConversationAnswer, items: Sequence[ItemAnswer] = ()) -> None:
+        """Hold what a node shows of a conversation, and its items, against what its user chose."""
         for name in KEPT:
             kept, value = self._kept.get((node, shown.number, name)), _shown(shown, name)
             # A draft answers to nothing any more when the words of that are gone.
             if kept is not None and value is not None and value != kept.value:
                 detail = f"the {name} {kept.value!r} of a conversation is shown as {value!r}"
                 raise BrokenInvariant(S13, detail, node)
-        since, last = self._kept.get((node, shown.number, "is_archived")), shown.last_item
-        if since is None or last is None or shown.muted_until or not shown.is_archived:
+        since = self._kept.get((node, shown.number, "is_archived"))
+        if since is None or not shown.is_archived:
             return
         assert isinstance(since.value, int)
-        is_news = last.number > since.value and last.kind not in _NO_NEWS
-        if is_news and not last.author.is_mine:
-            detail = f"the item {last.number} came, and its conversation stays in the archive"
-            raise BrokenInvariant(S25, detail, node)
+        # While it was muted news left it where it lay.
+        quiet_to = max(since.value, shown.muted_until) + ROUNDED_S
+        for item in items:
+            is_news = item.kind not in _NO_NEWS and not item.author.is_mine
+            if is_news and item.received > quiet_to:
+                detail = f"the item {item.number} came, and its conversation stays in the archive"
+                raise BrokenInvariant(S25, detail, node)
 
 
 def _named(introduction: IntroductionAnswer) -> str:

@@ -69,6 +69,7 @@ from mesh.commands.scheduled import (
 )
 from mesh.commands.search import HitsAnswer, Search
 from mesh.commands.status import AskStatus
+from mesh.ids import UnixSeconds
 from mesh.limits.files import FILE_BLOCK_BYTES
 from sim.invariants.lists import (
     require_read,
@@ -216,7 +217,8 @@ def set_up(home: Home, user: User, chance: Chance) -> None:
             if (chosen := getattr(change, name)) is not None:
                 choices.keep(node, answer.number, name, chosen, home.loop.now)
         if change.is_archived is not None:
-            choices.archive(node, answer, home.loop.now)
+            date = UnixSeconds(home.mesh_seconds(user))
+            choices.archive(node, answer, home.loop.now, date)
         if change.draft is not None and answer.last_item is not None:
             user.ask(ChangeConversation(key, draft_reply=answer.last_item.number), answers)
 
@@ -363,7 +365,10 @@ def decide(home: Home, user: User, chance: Chance) -> None:
 
     def polled(answer: Answer) -> None:
         assert isinstance(answer, ItemAnswer)
-        user.ask(Vote(answer.number, (chance.below(2),)), nothing)
+        votes = Vote(answer.number, (chance.below(2),)), Vote(answer.number, ())
+        # Of every other poll the vote is taken back.
+        for vote in votes[: 1 + number % 2]:
+            user.ask(vote, partial(require_shown, user.node.index, vote))
         home.later(user, chance, partial(user.ask, ClosePoll(answer.number), nothing))
 
     def planned(answer: Answer) -> None:

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from mesh.commands.conversations import ConversationAnswer
 from mesh.commands.introductions import IntroductionAnswer
 from mesh.commands.items import ItemAnswer, ReplyAnswer
+from mesh.ids import UnixSeconds
 from sim.invariants.choices import Choices
 from sim.invariants.invariants import S13, S25, Invariant
 from tests.sim.invariants.test_folding import item
@@ -50,36 +51,33 @@ def test_a_draft_answers_to_what_was_chosen_or_to_nothing() -> None:
             assert broken_by(choices.hold, 1, shown) is wanted
 
 
-def listed(
-    *, last: ItemAnswer, is_archived: bool = True, muted_until: int = 0
-) -> ConversationAnswer:
-    return replace(SHOWN, last_item=last, is_archived=is_archived, muted_until=muted_until)
-
-
-OLD = replace(item(is_mine=False, reacted=False), number=3)
-NEWS = replace(OLD, number=4)
+ARCHIVED = replace(SHOWN, is_archived=True)
+NEWS = replace(item(is_mine=False, reacted=False), received=12)
 
 
 @pytest.mark.parametrize(
-    "shown, wanted",
+    "shown, last, wanted",
     [
-        (listed(last=NEWS), S25),
-        (listed(last=NEWS, is_archived=False), None),
-        (listed(last=NEWS, muted_until=9), None),
-        (listed(last=OLD), None),
-        (listed(last=replace(NEWS, kind="timer")), None),
-        (listed(last=replace(item(is_mine=True, reacted=False), number=4)), None),
+        (ARCHIVED, NEWS, S25),
+        (SHOWN, NEWS, None),
+        (replace(ARCHIVED, muted_until=9), NEWS, S25),
+        (replace(ARCHIVED, muted_until=11), NEWS, None),
+        (ARCHIVED, replace(NEWS, received=11), None),
+        (ARCHIVED, replace(NEWS, kind="timer"), None),
+        (ARCHIVED, replace(item(is_mine=True, reacted=False), received=12), None),
     ],
 )
-def test_news_in_the_archive_break_s25(shown: ConversationAnswer, wanted: Invariant | None) -> None:
+def test_news_in_the_archive_break_s25(
+    shown: ConversationAnswer, last: ItemAnswer, wanted: Invariant | None
+) -> None:
     choices = Choices()
-    choices.archive(1, listed(last=OLD), 10)
+    choices.archive(1, ARCHIVED, 1, UnixSeconds(10))
     if wanted is None:
-        choices.hold(1, shown)
+        choices.hold(1, shown, [last])
     else:
-        assert broken_by(choices.hold, 1, shown) is wanted
-    choices.archive(1, listed(last=OLD, is_archived=False), 20)
-    choices.hold(1, shown)
+        assert broken_by(choices.hold, 1, shown, [last]) is wanted
+    choices.archive(1, SHOWN, 2, UnixSeconds(11))
+    choices.hold(1, shown, [last])
 
 
 def test_a_declined_introduction_that_waits_again_breaks_s25() -> None:
