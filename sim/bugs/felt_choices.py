@@ -63,7 +63,7 @@ def _by_news_alone(answer: ConversationAnswer) -> tuple[bool, int, int]:
 
 
 def _left_there(pages: MessagePages, number: ConversationId) -> None:
-    """What lies in the archive lies there."""
+    """A programmer may think: the archive is left by hand."""
 
 
 def _at_the_time_of_before(rows: ScheduledRows, row: ScheduledRow) -> None:
