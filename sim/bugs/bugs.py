@@ -33,6 +33,7 @@ from mesh.wire.frames import Frame, NegClose, NegMessage, NegOpen, Push, Root
 from mesh.wire.retirement import Retirement
 from sim.bugs.discreet import DISCREET
 from sim.bugs.felt import FELT
+from sim.bugs.felt_choices import CHOICES
 from sim.bugs.group_mutants import GROUP_MUTANTS
 from sim.bugs.injection import Bug, ChangedEffects
 from sim.bugs.mutants import MUTANTS
@@ -139,6 +140,7 @@ BUGS: Final[Mapping[str, Bug]] = {
     **GROUP_MUTANTS,
     **DISCREET,
     **FELT,
+    **CHOICES,
     "no-anti-entropy": Bug(
         "Nodes never compare what they hold.",
         patches=(Patch(Replicator, "received", _without_anti_entropy),),

@@ -259,31 +259,37 @@ def require_true_devices(
     vaults: Mapping[int, Connection],
     may_have_lost: Collection[int],
 ) -> None:
-    """L9: on so many devices as a node tells of something of ours, it is."""
+    """L9: on so many devices as a node tells of something of ours, it is, and so many read it."""
     for item in items:
-        told = None if item.devices is None else item.devices.told
-        if not told:
-            continue
-        have = [
-            other
-            for other, vault in vaults.items()
-            if other != node and (other in may_have_lost or _may_have(vault, group, item.id))
-        ]
-        if told > len(have):
-            detail = f"something in a group is told to be on {told} devices, and {len(have)}"
-            raise BrokenInvariant(L9, f"{detail} can have it", node)
+        told = 0 if item.devices is None else item.devices.told or 0
+        read = 0 if item.devices is None else item.devices.read or 0
+        for count, is_read in ((told, False), (read, True)):
+            if not count:
+                continue
+            have = [
+                other
+                for other, vault in vaults.items()
+                if other != node
+                and (other in may_have_lost or _may_have(vault, group, item.id, is_read=is_read))
+            ]
+            if count > len(have):
+                how = "read on" if is_read else "on"
+                detail = (
+                    f"something in a group is told to be {how} {count} devices, and {len(have)}"
+                )
+                raise BrokenInvariant(L9, f"{detail} can have it so", node)
 
 
-def _may_have(vault: Connection, group: str, entry: str) -> bool:
-    """Say whether an entry is in a vault, or was and was deleted with its group."""
+def _may_have(vault: Connection, group: str, entry: str, *, is_read: bool) -> bool:
+    """Say whether an entry is in a vault, and read there, or was and was deleted with its group."""
     query = "SELECT 1 FROM groups WHERE id = ? AND state NOT IN ('invited', 'joining')"
     is_in = vault.execute(query, (bytes.fromhex(group),)).fetchall()
-    return not is_in or _has(vault, entry)
+    return not is_in or _has(vault, entry, is_read=is_read)
 
 
-def _has(vault: Connection, entry: str) -> bool:
-    query = "SELECT 1 FROM entries WHERE id = ?"
-    return bool(vault.execute(query, (bytes.fromhex(entry),)).fetchall())
+def _has(vault: Connection, entry: str, *, is_read: bool = False) -> bool:
+    query = "SELECT 1 FROM entries WHERE id = ? AND is_read >= ?"
+    return bool(vault.execute(query, (bytes.fromhex(entry), is_read)).fetchall())
 
 
 def require_apart(

@@ -4,7 +4,7 @@ At the end each node is asked at one instant for the items of each conversation,
 lists of it. What came between two of these answers is told by asking for the items again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +19,14 @@ from mesh.commands.item_commands import (
     ReactToItem,
     Vote,
 )
-from mesh.commands.items import BoardAnswer, CheckInAnswer, ItemAnswer, ItemsAnswer
+from mesh.commands.items import (
+    BoardAnswer,
+    CheckInAnswer,
+    ItemAnswer,
+    ItemsAnswer,
+    PollAnswer,
+)
+from mesh.commands.search import HitsAnswer
 from sim.invariants.invariants import S25, BrokenInvariant
 
 
@@ -59,6 +66,8 @@ def _is_shown(command: Command, item: ItemAnswer) -> bool:
             return mine == sorted(options)
         case ChangeTask(field="state", value=state) if item.task is not None:
             return item.task.state == state
+        case ChangeTask(field="title", value=title) if item.task is not None:
+            return (item.task.title, item.text) == (title, title)
         case AnswerCheckIn() if item.check_in is not None:
             return _is_said(command, item.check_in)
         case _:
@@ -92,6 +101,31 @@ def require_read(node: int, last: int, unread: Sequence[ItemAnswer]) -> None:
         raise BrokenInvariant(S25, f"the item {last} was read and is told as unread", node)
 
 
+def require_true_order(node: int, conversations: Sequence[ConversationAnswer]) -> None:
+    """Pinned conversations are listed first and archived ones last, and among these whichever has
+    something newer stands above.
+    """
+    ranks = [
+        (one.is_archived, not one.is_pinned, -(one.last_item.number if one.last_item else 0))
+        for one in conversations
+    ]
+    if ranks != sorted(ranks):
+        raise BrokenInvariant(S25, f"conversations are listed in another order: {ranks}", node)
+
+
+def require_true_hits(node: int, words: str, hits: HitsAnswer, apart: Collection[int]) -> None:
+    """A search finds what shows the words. `apart`: the conversations with people who are blocked
+    or wait to be let in, of whom nothing is found.
+    """
+    for item in (hit.item for hit in hits.hits):
+        if item.gone or words.casefold() not in item.text.casefold():
+            detail = f"a search for {words!r} finds the {item.kind} {item.number}: {item.text!r}"
+            raise BrokenInvariant(S25, detail, node)
+        if item.conversation in apart:
+            detail = f"a search finds the {item.kind} {item.number} of somebody who is kept apart"
+            raise BrokenInvariant(S25, detail, node)
+
+
 def require_true_lists(node: int, listed: Listed) -> bool:
     """Hold the lists of a conversation against its items; return whether they could be."""
     items, conversation = listed.before.items, listed.conversation
@@ -105,6 +139,13 @@ def require_true_lists(node: int, listed: Listed) -> bool:
         if conversation.unread_count != count:
             detail = f"{conversation.unread_count} items are counted as unread, and {count} are"
             raise BrokenInvariant(S25, detail, node)
+    for item in listed.unread.items:
+        if item.disappears:
+            detail = f"the time of the {item.kind} {item.number} runs, and nobody has read it"
+            raise BrokenInvariant(S25, detail, node)
+    for item in items:
+        if item.poll is not None:
+            _require_true_count(node, item.poll)
     known = {item.number: item for item in items}
     pinned = {number for number, item in known.items() if item.is_pinned}
     _require_same(node, "pinned", pinned, known, listed.pins)
@@ -112,6 +153,15 @@ def require_true_lists(node: int, listed: Listed) -> bool:
     of_kinds = {number: item for number, item in known.items() if _is_of_board(item)}
     _require_same(node, "open", opened, of_kinds, listed.board)
     return True
+
+
+def _require_true_count(node: int, poll: PollAnswer) -> None:
+    """As many voted as chose something."""
+    chosen = [option.count for option in poll.options]
+    least = max(chosen) if poll.is_several else sum(chosen)
+    if not least <= poll.voters_count <= sum(chosen):
+        detail = f"{poll.voters_count} are counted as voters of a poll whose options have {chosen}"
+        raise BrokenInvariant(S25, detail, node)
 
 
 def _require_same(

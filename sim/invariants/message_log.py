@@ -10,8 +10,13 @@ missing for it. Every other invariant holds all the same.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
-from sim.invariants.invariants import L1, L10, S2, S3, S4, S7, S13, S27, BrokenInvariant
+from sim.invariants.choices import Choices
+from sim.invariants.invariants import L1, L10, S2, S3, S4, S7, S13, S25, S27, BrokenInvariant
+
+LATER_TOLERANCE_US: Final = 2_000_000
+"""Seconds of a date are whole ones, and a node's clock is set by such steps."""
 
 
 @dataclass(slots=True)
@@ -60,6 +65,9 @@ class LoggedMessage:
     is_for_later: bool = False
     """Whether its author's node is to send it later: it is confirmed when that tells of it."""
 
+    not_before_us: int = 0
+    """When its author's node said last that it is to be sent, of one that was to be sent later."""
+
     called_off_at: int | None = None
     """When its author's node said that it is not sent, of one that was to be sent later."""
 
@@ -100,8 +108,8 @@ class MessageLog:
     taken_back_count: int = 0
     """Messages that were taken back before they left."""
 
-    _drafts: dict[tuple[int, int], tuple[str, int]] = field(default_factory=dict)
-    """(node, conversation) -> what its user has begun to write, and since when it is kept."""
+    choices: Choices = field(default_factory=Choices)
+    """What users chose of conversations, which stands on the same disks."""
 
     _troubles: dict[int, int] = field(default_factory=dict)
     _troubles_between: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -160,6 +168,14 @@ class MessageLog:
             self.delivered_count += 1
         return message
 
+    def sent(self, node: int, text: str, now: int) -> None:
+        """A node says that it sends a text of its user: one for later not before its time."""
+        message = self.message_of(node, text)
+        if now + LATER_TOLERANCE_US < message.not_before_us:
+            early_s = (message.not_before_us - now) // 1_000_000
+            detail = f"the message {message.number} is sent {early_s} s before it was to be"
+            raise BrokenInvariant(S25, detail, node)
+
     def forget(self, node: int, since: int) -> None:
         """A node lost what its vault had learned since then: it may be shown again, or never."""
         for message in self.messages:
@@ -169,13 +185,10 @@ class MessageLog:
                 message.is_held = False
             if message.sender == node:
                 message.is_taken_back_here = False
+                message.not_before_us = 0
                 if (message.called_off_at or 0) >= since:
                     message.called_off_at = None
-        self._drafts = {
-            place: (text, at)
-            for place, (text, at) in self._drafts.items()
-            if place[0] != node or at < since
-        }
+        self.choices.forget(node, since)
 
     def withdrawn(self, message: LoggedMessage, state: str) -> None:
         """The author's node says so of a message that they have asked it to take back."""
@@ -183,17 +196,6 @@ class MessageLog:
         if state == "withdrawn" and is_here and message.delivered_at is None:
             message.is_taken_back_here = True
             self.taken_back_count += 1
-
-    def keep_draft(self, node: int, conversation: int, text: str, now: int) -> None:
-        """A node says that it keeps what its user has begun to write."""
-        self._drafts[node, conversation] = text, now
-
-    def hold_draft(self, node: int, conversation: int, text: str) -> None:
-        """Hold what a node shows of a draft against what it said to keep last."""
-        kept = self._drafts.get((node, conversation))
-        if kept is not None and kept[0] != text:
-            detail = f"the draft {kept[0]!r} is shown as {text!r}"
-            raise BrokenInvariant(S13, detail, node)
 
     def trouble(self, node: int, until: int) -> None:
         """Note that what was written to or by a node before `until` may be lost."""

@@ -78,7 +78,11 @@ class MessageStates:
         if message.state == "read" and not is_seen:
             detail = f"the message {logged.number} is shown as read and nobody looked at it"
             raise BrokenInvariant(L9, detail, node)
-        if message.state == "read" and not self.tells_reads(logged.recipient):
+        is_hushed = self.message_log.choices.is_hushed(
+            logged.recipient, logged.sender, logged.asked_at
+        )
+        is_told = self.tells_reads(logged.recipient) and not is_hushed
+        if message.state == "read" and not is_told:
             detail = f"the message {logged.number} is shown as read, and its reader tells nobody"
             raise BrokenInvariant(L9, detail, node)
         if message.state == "expired":

@@ -8,10 +8,12 @@ from mesh.commands.answer import Answer
 from mesh.commands.contacts import (
     AskContact,
     AskContacts,
+    ContactAnswer,
     ContactsAnswer,
     RenameContact,
     RenewSession,
     ReplaceIdentity,
+    SetReadReceipts,
     VerifyContact,
 )
 from mesh.commands.identity import AskIdentity, ChangeIdentity
@@ -19,6 +21,7 @@ from mesh.commands.introductions import (
     AnswerIntroduction,
     AskIntroductions,
     Introduce,
+    IntroductionAnswer,
     IntroductionsAnswer,
 )
 from mesh.commands.invites import (
@@ -45,6 +48,7 @@ EQUAL_SHARE: Final = 0.8
 """So often two who compare say that they see the same."""
 
 ACCEPTED_SHARE: Final = 0.8
+HUSHED_SHARE: Final = 0.3
 UNUSED_ADDRESS: Final = "203.0.113.7:7000"
 """An address at which nobody is, of the block for documents (RFC 5737)."""
 
@@ -52,14 +56,27 @@ UNUSED_ADDRESS: Final = "203.0.113.7:7000"
 def rename(home: Home, user: User, chance: Chance) -> None:
     """Give a contact another label, and look at them."""
     key = chance.pick(list(user.contacts.values()))
-    user.ask(RenameContact(key, f"friend {chance.below(1_000_000)}"), nothing)
+    label = f"friend {chance.below(1_000_000)}"
+
+    def renamed(answer: Answer) -> None:
+        assert isinstance(answer, ContactAnswer)
+        # The number of a contact is that of the conversation with them.
+        choices = home.message_log.choices
+        choices.keep(user.node.index, answer.id, "title", label, home.loop.now)
+
+    user.ask(RenameContact(key, label), renamed)
     user.ask(AskContact(key), nothing)
 
 
 def verify(home: Home, user: User, chance: Chance) -> None:
-    """Say that a safety number was compared, or take it back."""
-    key = chance.pick(list(user.contacts.values()))
+    """Say that a safety number was compared, or take it back; perhaps tell them no longer what is
+    read of theirs.
+    """
+    node, key = chance.pick(list(user.contacts.items()))
     user.ask(VerifyContact(key, chance.is_true(0.7)), nothing)
+    if chance.is_true(HUSHED_SHARE):
+        hush = home.message_log.choices.hush
+        user.ask(SetReadReceipts(key, is_on=False), lambda _: hush(user.index, node, home.loop.now))
 
 
 def renew(home: Home, user: User, chance: Chance) -> None:
@@ -114,13 +131,20 @@ def introduce(home: Home, user: User, chance: Chance) -> None:
 
 
 def _answer_introductions(home: Home, user: User, is_accepted: bool) -> None:
+    choices = home.message_log.choices
+
+    def answered(answer: Answer) -> None:
+        assert isinstance(answer, IntroductionAnswer)
+        choices.decline(user.index, answer, home.loop.now)
+
     def seen(answer: Answer) -> None:
         assert isinstance(answer, IntroductionsAnswer)
         for one in answer.introductions:
             # Whom somebody removed they do not let in again.
             is_wanted = is_accepted and not home.users.exclusion.is_out(user.index, one.key)
             if one.state == "waiting":
-                user.ask(AnswerIntroduction(one.id, is_wanted), nothing)
+                choices.require_new(user.index, one)
+                user.ask(AnswerIntroduction(one.id, is_wanted), answered)
 
     if user.node.is_up and not user.is_gone:
         user.ask(AskIntroductions(), seen)
@@ -141,6 +165,8 @@ def follow(home: Home, user: User, chance: Chance) -> None:
             former = [key for key in keys if key != now]
             if now in keys and former:
                 user.ask(ReplaceIdentity(former[0], now), nothing)
+                # From now on it holds what was set for the former one.
+                home.message_log.choices.speak(user.index, node)
 
     user.ask(AskContacts(), seen)
 

@@ -144,7 +144,9 @@ def about(item: ItemAnswer, chance: Chance) -> Command | None:
     if item.poll is not None:
         if item.author.is_mine and chance.is_true(0.2):
             return ClosePoll(number)
-        return Vote(number, (chance.below(len(item.poll.options)),))
+        # Now and then somebody takes a vote back.
+        place = chance.below(len(item.poll.options))
+        return Vote(number, () if chance.is_true(0.2) else (place,))
     if item.check_in is not None:
         note = f"note {chance.below(100)}"
         return AnswerCheckIn(number, chance.below(len(LEVELS)), note)

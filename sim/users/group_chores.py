@@ -40,6 +40,7 @@ from mesh.commands.item_commands import AskItems, HideItem, WriteItem
 from mesh.commands.items import ItemAnswer, ItemsAnswer
 from sim.kernel.entropy import Chance
 from sim.users.chores import Chore, Home, nothing
+from sim.users.group_doings import declined
 from sim.users.user import User
 
 ADMITTED_SHARE: Final = 0.8
@@ -224,6 +225,7 @@ def turn_down(home: Home, user: User, chance: Chance) -> None:
         for group in answer.groups:
             if group.state == "invited":
                 user.ask(DeclineGroup(group.conversation), nothing)
+                user.ask(AskGroups(), partial(declined, user, group))
 
     user.ask(AskGroups(), seen)
 

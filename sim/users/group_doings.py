@@ -12,6 +12,7 @@ from typing import Final
 
 from mesh.commands.answer import Answer
 from mesh.commands.command import Command
+from mesh.commands.contacts import AskContacts, ContactAnswer, ContactsAnswer
 from mesh.commands.groups import (
     AcceptGroup,
     AskGroup,
@@ -50,6 +51,7 @@ from mesh.commands.item_commands import (
 from mesh.commands.items import ItemAnswer, ItemsAnswer
 from mesh.limits.messages import MESSAGES_PER_PAGE_MAX as PAGE
 from sim.invariants.group_log import GroupLog, GroupText
+from sim.invariants.group_news import OUT, require_declined, require_labels
 from sim.invariants.groups import GroupView
 from sim.invariants.invariants import S24, BrokenInvariant
 from sim.kernel.entropy import Chance
@@ -73,7 +75,6 @@ MEMBERS_SHARE: Final = 0.9
 
 ASKED_MAX: Final = 8
 ROLES: Final[tuple[RoleName, ...]] = ("member", "admin", "admin", "owner")
-OUT: Final = ("left", "removed")
 IN: Final = ("in", "waiting-for-keys")
 
 
@@ -111,6 +112,7 @@ class GroupDoings:
         self.counts: dict[str, int] = {}
         """How often each kind of command was answered."""
 
+        self.news = users.group_news
         self.views: dict[tuple[int, str], GroupView] = {}
         """(who, which group) -> what the node shows at the end."""
 
@@ -177,6 +179,7 @@ class GroupDoings:
 
     def _choose(self, user: User, chance: Chance, answer: Answer) -> None:
         assert isinstance(answer, GroupsAnswer)
+        self.news.seen(user.node.index, user.node.incarnation, answer.groups)
         if not answer.groups:
             return
         invites = [group for group in answer.groups if group.state == "invited"]
@@ -185,6 +188,8 @@ class GroupDoings:
         if group.state == "invited":
             is_wanted = chance.is_true(ACCEPTED_SHARE)
             self._ask(user, AcceptGroup(number) if is_wanted else DeclineGroup(number))
+            if not is_wanted:
+                user.ask(AskGroups(), partial(declined, user, group))
         elif group.state in OUT and chance.is_true(FORGOTTEN_SHARE):
             self._ask(user, ForgetGroup(number))
         elif group.state in IN:
@@ -372,17 +377,32 @@ class GroupDoings:
         """Ask each node for all that it shows of its groups."""
         if self._table is not None:
             for user in self._users.present:
-                user.ask(AskGroups(), partial(self._look_at_all, user))
+                self._look_at_all(user)
 
-    def _look_at_all(self, user: User, answer: Answer) -> None:
-        assert isinstance(answer, GroupsAnswer)
-        for group in answer.groups:
-            if group.code:
-                user.ask(AskMembers(group.conversation), partial(self._saw_members, user, group))
+    def _look_at_all(self, user: User) -> None:
+        contacts: list[ContactAnswer] = []
 
-    def _saw_members(self, user: User, group: GroupAnswer, answer: Answer) -> None:
+        def known(answer: Answer) -> None:
+            assert isinstance(answer, ContactsAnswer)
+            contacts.extend(answer.contacts)
+
+        def listed(answer: Answer) -> None:
+            assert isinstance(answer, GroupsAnswer)
+            self.news.require_told(user.node.index, user.node.incarnation, answer.groups)
+            for group in answer.groups:
+                if group.code:
+                    saw = partial(self._saw_members, user, contacts, group)
+                    user.ask(AskMembers(group.conversation), saw)
+
+        user.ask(AskContacts(), known)
+        user.ask(AskGroups(), listed)
+
+    def _saw_members(
+        self, user: User, contacts: Sequence[ContactAnswer], group: GroupAnswer, answer: Answer
+    ) -> None:
         assert isinstance(answer, MembersAnswer)
         members = answer.members
+        require_labels(user.node.index, members, contacts)
 
         def whole_log(log: list[MembershipAnswer], answer: Answer) -> None:
             assert isinstance(answer, MembershipsAnswer)
@@ -413,6 +433,12 @@ class GroupDoings:
 
     def _count(self, name: str) -> None:
         self.counts[name] = self.counts.get(name, 0) + 1
+
+
+def declined(user: User, before: GroupAnswer, answer: Answer) -> None:
+    """Somebody has declined an invite, and looks at their groups."""
+    assert isinstance(answer, GroupsAnswer)
+    require_declined(user.node.index, before, answer.groups)
 
 
 def _drawn(keys: list[str], most: int, chance: Chance) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from mesh.commands.conversations import (
     AskRoom,
     ChangeConversation,
     ConversationAnswer,
+    ConversationsAnswer,
     DeleteItems,
     ReadItems,
     SetTimer,
@@ -66,10 +67,16 @@ from mesh.commands.scheduled import (
     ScheduledAnswer,
     ScheduleText,
 )
-from mesh.commands.search import Search
+from mesh.commands.search import HitsAnswer, Search
 from mesh.commands.status import AskStatus
+from mesh.ids import UnixSeconds
 from mesh.limits.files import FILE_BLOCK_BYTES
-from sim.invariants.lists import require_read
+from sim.invariants.lists import (
+    require_read,
+    require_shown,
+    require_true_hits,
+    require_true_order,
+)
 from sim.kernel.entropy import Chance
 from sim.users.chores import Chore, Home, a_friend, names_of, nothing
 from sim.users.doings import EMOJI, LEVELS
@@ -85,6 +92,9 @@ LOOKED_EVERY_US: Final = 2_000_000
 """A picture is looked at while it comes, and when it should be here."""
 
 LATER_S: Final = (5, 30)
+PUT_OFF_S: Final = 4
+"""So long after its time a text for later is sent that its author put off."""
+
 KEPT_SHARE: Final = 0.4
 """So many of the texts for later are left as they are; others are changed or cancelled."""
 
@@ -104,7 +114,6 @@ def look(home: Home, user: User, chance: Chance) -> None:
     """Look at all that a node shows of a conversation and of some items in it."""
     key = chance.pick(list(user.contacts.values()))
     for reading in (
-        AskConversations(),
         AskConversation(key),
         AskRoom(),
         AskItemsByArrival(),
@@ -114,10 +123,10 @@ def look(home: Home, user: User, chance: Chance) -> None:
         AskScheduled(),
         AskMailFor(key),
         AskMessages(contact=key, unread_only=True),
-        Search("person"),
         AskStatus(),
     ):
         user.ask(reading, nothing)
+    search(user, home.message_log.marker)
 
     def seen(answer: Answer) -> None:
         assert isinstance(answer, ItemsAnswer)
@@ -130,12 +139,39 @@ def look(home: Home, user: User, chance: Chance) -> None:
         for text in texts[-1:]:
             user.ask(AskMessage(text.number), nothing)
             user.ask(AskVersions(text.number), nothing)
-            user.ask(Search(text.text[:7]), nothing)
+            search(user, text.text[:7])
         for one in here:
             for file in one.files[:1]:
                 user.ask(AskFile(file.number), nothing)
 
     user.ask(AskItems(key), seen)
+
+
+def search(user: User, words: str) -> None:
+    """Search all that is here, and look before and after it who is kept apart."""
+    lists: list[Sequence[ConversationAnswer]] = []
+    found: list[HitsAnswer] = []
+
+    def listed(answer: Answer) -> None:
+        assert isinstance(answer, ConversationsAnswer)
+        lists.append(answer.conversations)
+        require_true_order(user.node.index, answer.conversations)
+        if found:
+            before, after = ([one.number for one in each if _is_apart(one)] for each in lists)
+            apart = [number for number in before if number in after]
+            require_true_hits(user.node.index, words, found[0], apart)
+
+    def hit(answer: Answer) -> None:
+        assert isinstance(answer, HitsAnswer)
+        found.append(answer)
+
+    user.ask(AskConversations(), listed)
+    user.ask(Search(words), hit)
+    user.ask(AskConversations(), listed)
+
+
+def _is_apart(conversation: ConversationAnswer) -> bool:
+    return conversation.is_blocked or conversation.is_request
 
 
 def note(home: Home, user: User, chance: Chance) -> None:
@@ -176,8 +212,23 @@ def set_up(home: Home, user: User, chance: Chance) -> None:
 
     def changed(answer: Answer) -> None:
         assert isinstance(answer, ConversationAnswer)
-        if change.draft is not None:
-            home.message_log.keep_draft(user.node.index, answer.number, change.draft, home.loop.now)
+        node, choices = user.node.index, home.message_log.choices
+        for name in ("muted_until", "is_pinned", "draft"):
+            if (chosen := getattr(change, name)) is not None:
+                choices.keep(node, answer.number, name, chosen, home.loop.now)
+        if change.is_archived is not None:
+            date = UnixSeconds(home.mesh_seconds(user))
+            choices.archive(node, answer, home.loop.now, date)
+        if change.draft is not None and answer.last_item is not None:
+            user.ask(ChangeConversation(key, draft_reply=answer.last_item.number), answers)
+
+    def answers(answer: Answer) -> None:
+        assert isinstance(answer, ConversationAnswer)
+        if answer.draft_reply is not None:
+            reply = answer.draft_reply.number
+            home.message_log.choices.keep(
+                user.node.index, answer.number, "draft_reply", reply, home.loop.now
+            )
 
     user.ask(change, changed)
 
@@ -220,13 +271,19 @@ def write_later(home: Home, user: User, chance: Chance) -> None:
 
     def planned(answer: Answer) -> None:
         assert isinstance(answer, ScheduledAnswer)
+        kept(answer)
         if is_kept:
             return
         if is_cancelled:
             logged.is_withdrawn = True
             user.ask(CancelScheduled(answer.number), called_off)
         else:
-            user.ask(ChangeScheduled(answer.number, at=at + 2, text=logged.edited()), nothing)
+            later = at + PUT_OFF_S
+            user.ask(ChangeScheduled(answer.number, at=later, text=logged.edited()), kept)
+
+    def kept(answer: Answer) -> None:
+        assert isinstance(answer, ScheduledAnswer)
+        logged.not_before_us = home.loop.now + (answer.at - home.mesh_seconds(user)) * 1_000_000
 
     def called_off(_: Answer) -> None:
         logged.called_off_at = home.loop.now
@@ -312,12 +369,19 @@ def decide(home: Home, user: User, chance: Chance) -> None:
 
     def polled(answer: Answer) -> None:
         assert isinstance(answer, ItemAnswer)
-        user.ask(Vote(answer.number, (chance.below(2),)), nothing)
+        votes = Vote(answer.number, (chance.below(2),)), Vote(answer.number, ())
+        # Of every other poll the vote is taken back.
+        for vote in votes[: 1 + number % 2]:
+            user.ask(vote, partial(require_shown, user.node.index, vote))
         home.later(user, chance, partial(user.ask, ClosePoll(answer.number), nothing))
 
     def planned(answer: Answer) -> None:
         assert isinstance(answer, ItemAnswer)
-        user.ask(ChangeTask(answer.number, "state", "doing"), nothing)
+        for change in (
+            ChangeTask(answer.number, "state", "doing"),
+            ChangeTask(answer.number, "title", f"other task {number}"),
+        ):
+            user.ask(change, partial(require_shown, user.node.index, change))
         home.later(user, chance, partial(done, answer.number))
 
     def done(task: int) -> None:

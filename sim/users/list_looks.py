@@ -6,11 +6,16 @@ from functools import partial
 
 from mesh.commands.answer import Answer
 from mesh.commands.command import Command
-from mesh.commands.conversations import AskConversation, ConversationAnswer
+from mesh.commands.conversations import (
+    AskConversation,
+    AskConversations,
+    ConversationAnswer,
+    ConversationsAnswer,
+)
 from mesh.commands.item_commands import AskBoard, AskItems, AskItemsByArrival, AskPins
 from mesh.commands.items import BoardAnswer, ItemsAnswer
 from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
-from sim.invariants.lists import Listed, require_true_lists
+from sim.invariants.lists import Listed, require_true_lists, require_true_order
 from sim.invariants.message_log import MessageLog
 from sim.users.user import User
 
@@ -41,6 +46,15 @@ class ListLooks:
             is_last = place == len(asked) - 1
             user.ask(command, partial(_came, answers, whole if is_last else None))
 
+    def look_at_all(self, user: User) -> None:
+        """Look at the list of all conversations."""
+
+        def listed(answer: Answer) -> None:
+            assert isinstance(answer, ConversationsAnswer)
+            require_true_order(user.node.index, answer.conversations)
+
+        user.ask(AskConversations(), listed)
+
     def _looked(self, user: User, answers: list[Answer]) -> None:
         match answers:
             case [
@@ -54,7 +68,7 @@ class ListLooks:
                 listed = Listed(before, conversation, board, pins, unread, after)
                 node = user.node.index
                 self.looked_count += require_true_lists(node, listed)
-                self.message_log.hold_draft(node, conversation.number, conversation.draft)
+                self.message_log.choices.hold(node, conversation, before.items)
             case _:
                 # One of them was refused: the contact is gone.
                 pass

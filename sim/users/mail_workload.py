@@ -133,6 +133,8 @@ class MailWorkload:
                 self.doings.look_at_the_end(user, friend, key)
                 if self._workload.doings_share or self._workload.chores_per_second:
                     self.list_looks.look(user, key)
+            if self._workload.doings_share or self._workload.chores_per_second:
+                self.list_looks.look_at_all(user)
 
     # --- Writing ----------------------------------------------------------------------------------
 

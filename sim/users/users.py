@@ -25,8 +25,10 @@ from mesh.events import (
     ContactAdded,
     ContactChanged,
     Event,
+    GroupLeft,
     ItemAdded,
     MessageReceived,
+    MessageSent,
     MessageStateChanged,
     NoticeRaised,
 )
@@ -34,6 +36,7 @@ from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
 from sim.hosts.virtual_node import VirtualNode
 from sim.invariants.blocking import Blocking
 from sim.invariants.exclusion import Exclusion
+from sim.invariants.group_news import GroupNews
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
@@ -91,6 +94,7 @@ class Users:
         self.refusals: dict[str, int] = {}
         self.exclusion = Exclusion()
         self.blocks = Blocks(listeners.blocking)
+        self.group_news = GroupNews()
         self.met_before: list[tuple[int, int]] = []
         """Pairs that are contacts when the world begins, once all is planned."""
 
@@ -206,6 +210,8 @@ class Users:
                 self._show(user, message)
             case ItemAdded(item=item) if not item.author.is_mine:
                 self._listeners.blocking.require_silent(node, item.conversation, "an item")
+            case MessageSent(message=message):
+                self._message_log.sent(user.index, message.text, self._loop.now)
             case MessageStateChanged(message=message):
                 self._listeners.told(user, message)
             case ContactAdded(contact=contact):
@@ -213,6 +219,8 @@ class Users:
                     self.exclusion.require_out(user.index, contact.key)
                 self._know(user, contact)
                 self._welcome(user, contact)
+            case GroupLeft(group=group):
+                self.group_news.told_out(node, group.gid)
             case ContactChanged(contact=contact):
                 self._know(user, contact)
             case NoticeRaised(sentence=sentence) if "clock" in sentence:
@@ -271,6 +279,7 @@ class Users:
             user.ask(AcceptRequest(contact.key), _nobody)
         if user.is_reader:
             user.ask(SetReadReceipts(contact.key, is_on=True), _nobody)
+            self._message_log.choices.speak(user.index, self._nodes_by_key.get(contact.key, -1))
         if self._workload.verify_share and self._habits.is_true(self._workload.verify_share):
             user.ask(VerifyContact(contact.key), _nobody)
 

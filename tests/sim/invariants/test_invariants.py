@@ -12,6 +12,7 @@ from sim.invariants.invariants import (
     S4,
     S7,
     S13,
+    S25,
     BrokenInvariant,
     Invariant,
     require_joined,
@@ -203,15 +204,14 @@ def test_what_was_called_off_and_is_shown_breaks_s13() -> None:
     assert message_log.show(2, 1, message.text, 30) is message
 
 
-def test_a_draft_that_is_shown_otherwise_breaks_s13() -> None:
+def test_a_text_for_later_that_is_sent_before_its_time_breaks_s25() -> None:
     message_log = MessageLog()
-    message_log.keep_draft(1, 7, "dear", 10)
-    message_log.keep_draft(1, 7, "dear all", 20)
-    message_log.hold_draft(1, 7, "dear all")
-    message_log.hold_draft(1, 8, "")
-    assert broken_by(message_log.hold_draft, 1, 7, "dear") is S13
-    message_log.forget(1, 15)
-    message_log.hold_draft(1, 7, "")
+    message = message_log.ask(1, 2, "later", 10)
+    message.not_before_us = 9_000_000
+    message_log.sent(1, message.text, 8_000_000)
+    assert broken_by(message_log.sent, 1, message.text, 6_000_000) is S25
+    message_log.forget(1, 0)
+    message_log.sent(1, message.text, 6_000_000)
 
 
 def test_nodes_that_stand_apart_break_l4() -> None:

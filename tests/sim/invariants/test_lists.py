@@ -29,13 +29,16 @@ from mesh.commands.items import (
     TaskState,
     WordAnswer,
 )
+from mesh.commands.search import HitAnswer, HitsAnswer
 from sim.invariants.invariants import S25, BrokenInvariant
 from sim.invariants.lists import (
     Listed,
     require_read,
     require_shown,
+    require_true_hits,
     require_true_links,
     require_true_lists,
+    require_true_order,
 )
 from sim.run.runner import run_scenario
 from sim.run.world import Options
@@ -108,6 +111,7 @@ def check_in(*calls: WordAnswer, own: WordAnswer | None = None) -> ItemAnswer:
         (ReactToItem(1, ("👍",)), TEXT, item(is_mine=True, reacted=False)),
         (Vote(3, (1,)), poll(1), poll(2)),
         (ChangeTask(2, "state", "done"), task("done"), task("open")),
+        (ChangeTask(2, "title", "t"), replace(task("open"), text="t"), task("open")),
         (AnswerCheckIn(4, 2, subject=OTHER), check_in(word(ONE, 2)), check_in(own=word(OTHER, 0))),
     ],
 )
@@ -172,6 +176,63 @@ def test_a_list_that_says_something_else_breaks_s25(changed: Listed) -> None:
     assert broken(require_true_lists, 0, changed)
     # Something came meanwhile: nothing can be held against it.
     assert not require_true_lists(0, replace_in(changed, after=replace(ITEMS, items=[TEXT])))
+
+
+def test_the_time_of_what_nobody_read_that_runs_breaks_s25() -> None:
+    unread = replace(ITEMS, items=[replace(TEXT, timer=9)])
+    assert not broken(require_true_lists, 0, replace_in(LISTED, unread=unread))
+    unread = replace(ITEMS, items=[replace(TEXT, timer=9, disappears=99)])
+    assert broken(require_true_lists, 0, replace_in(LISTED, unread=unread))
+
+
+@pytest.mark.parametrize(
+    "voters_count, is_several, is_broken",
+    [(3, False, False), (2, False, True), (4, False, True), (1, True, False), (4, True, True)],
+)
+def test_voters_of_a_poll_that_chose_nothing_break_s25(
+    voters_count: int, is_several: bool, is_broken: bool
+) -> None:
+    asked = poll(1).poll
+    assert asked is not None
+    counted = replace(asked, voters_count=voters_count, is_several=is_several)
+    item = replace(poll(1), poll=counted, number=1, id=TEXT.id)
+    items = replace(ITEMS, items=[item, task("open")])
+    board = BoardAnswer(items=[item, task("open")])
+    listed = replace_in(LISTED, before=items, after=items, board=board)
+    assert broken(require_true_lists, 0, listed) is is_broken
+
+
+def chat(number: int, last: int, **set_: bool) -> ConversationAnswer:
+    return replace(LISTED.conversation, number=number, last_item=replace(TEXT, number=last), **set_)
+
+
+def test_conversations_in_another_order_break_s25() -> None:
+    pinned, newer, older = chat(1, 1, is_pinned=True), chat(2, 5), chat(3, 4)
+    archived = chat(4, 9, is_archived=True, is_pinned=True)
+    assert not broken(require_true_order, 0, [pinned, newer, older, archived])
+    for order in (
+        [newer, pinned, older, archived],
+        [pinned, older, newer, archived],
+        [archived, pinned, newer, older],
+    ):
+        assert broken(require_true_order, 0, order)
+
+
+@pytest.mark.parametrize(
+    "found, is_broken",
+    [
+        (TEXT, False),
+        (replace(TEXT, text="Hello all"), False),
+        (replace(TEXT, text="something else"), True),
+        (replace(TEXT, gone="retracted"), True),
+        (replace(TEXT, conversation=2), True),
+    ],
+)
+def test_a_hit_that_shows_no_such_words_or_is_of_who_is_apart_breaks_s25(
+    found: ItemAnswer, is_broken: bool
+) -> None:
+    hits = HitsAnswer(hits=[HitAnswer(item=found, spans=[])], has_more=False)
+    assert broken(require_true_hits, 0, "hello", hits, [2]) is is_broken
 
 
 def test_a_done_task_on_the_board_breaks_s25() -> None:

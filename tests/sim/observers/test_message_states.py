@@ -112,6 +112,16 @@ def test_of_who_lets_nobody_know_nothing_is_told_as_read() -> None:
     lie(lambda: post.tell("read"))
 
 
+def test_of_what_was_written_after_its_reader_fell_silent_nothing_is_told_as_read() -> None:
+    post = Post()
+    post.message_log.show(1, 0, post.written.text, 5)
+    post.written.is_read = True
+    post.message_log.choices.hush(1, 0, post.written.asked_at)
+    post.tell("read")
+    post.message_log.choices.hush(1, 0, post.written.asked_at - 1)
+    lie(lambda: post.tell("read"))
+
+
 def test_a_page_that_a_crash_took_may_have_been_read() -> None:
     post = Post()
     post.message_log.show(1, 0, post.written.text, 5)
