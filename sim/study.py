@@ -112,7 +112,7 @@ class World:
         """
         _require_scenario(scenario)
         _require_plain(seed, duration_s, settings, crypto)
-        if bug is not None and (not isinstance(bug, str) or bug not in BUGS):
+        if bug is not None and bug not in list(BUGS):
             raise UserError("not-found", f"There is no bug {bug!r}: `meshsim list` shows them.")
         self._settings = dict(settings or {})
         if nodes is not None:
