@@ -14,7 +14,7 @@ from sim.schema.node_tables import Leases
 
 @dataclass(frozen=True, slots=True)
 class _Renewal:
-    """What was drawn of one node."""
+    """The draws of one node."""
 
     node: VirtualNode
     is_reusing: bool

@@ -16,7 +16,7 @@ FIRST_FRESH: Final = 1 << 16
 
 
 class AddressBook:
-    """Who has which address. `networks` lists for each node those on which it stands at first."""
+    """The addresses of all nodes. `networks` lists for each node those on which it stands at first."""
 
     def __init__(self, networks: Mapping[int, tuple[int, ...]]) -> None:
         self._of: dict[tuple[int, int], Address] = {}
@@ -30,15 +30,15 @@ class AddressBook:
                 self._give(node, network, address_of(node, network))
 
     def of(self, node: int, network: int) -> Address:
-        """Where a node listens on a network on which it stands."""
+        """Return where a node listens on a network on which it stands."""
         return self._of[node, network]
 
     def place(self, host: str) -> tuple[int, int] | None:
-        """Whose address it is, and on which network; None if it is nobody's."""
+        """Return whose address it is, and on which network; None if it is nobody's."""
         return self._places.get(host)
 
     def calling(self, node: int, network: int) -> Address:
-        """From where a node dials; each time from another port."""
+        """Return from where a node dials; each time from another port."""
         port = self._calling_ports.get(node, FIRST_CALLING_PORT)
         self._calling_ports[node] = port + 1 if port < 65_535 else FIRST_CALLING_PORT
         return Address(self._of[node, network].host, port)

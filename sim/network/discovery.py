@@ -45,7 +45,7 @@ _Leases = tuple[tuple[int, Address], ...]
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """What was heard of one node last: its name, at which addresses, and when."""
+    """The last announcement that was heard of one node: its name and addresses, and when."""
 
     instance: str
     leases: _Leases
