@@ -16,7 +16,7 @@ FIRST_FRESH: Final = 1 << 16
 
 
 class AddressBook:
-    """The addresses of all nodes. `networks` lists for each node those on which it stands at first."""
+    """The addresses of all nodes. `networks` lists those on which each of them stands at first."""
 
     def __init__(self, networks: Mapping[int, tuple[int, ...]]) -> None:
         self._of: dict[tuple[int, int], Address] = {}
