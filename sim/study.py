@@ -110,8 +110,9 @@ class World:
         `settings` are dotted paths and their values, as `--set` has them. UserError says in a
         sentence what cannot be.
         """
+        _require_scenario(scenario)
         _require_plain(seed, duration_s, settings, crypto)
-        if bug is not None and bug not in BUGS:
+        if bug is not None and bug not in list(BUGS):
             raise UserError("not-found", f"There is no bug {bug!r}: `meshsim list` shows them.")
         self._settings = dict(settings or {})
         if nodes is not None:
@@ -177,6 +178,18 @@ class World:
             ),
             toml=toml_of(self.scenario),
         )
+
+
+def _require_scenario(scenario: object) -> None:
+    """Raise UserError where that is no scenario at all, such as a seed in its place."""
+    if not isinstance(scenario, str | Path | Mapping):
+        raise UserError(
+            "bad-scenario",
+            f"A scenario is a name, a file or the tables of one, and not {scenario!r}.",
+        )
+    for name in scenario if isinstance(scenario, Mapping) else ():
+        if not isinstance(name, str):
+            raise UserError("bad-scenario", f"A table has a name in words, and not {name!r}.")
 
 
 def _require_plain(seed: object, duration_s: object, settings: object, crypto: object) -> None:

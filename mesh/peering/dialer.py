@@ -66,6 +66,7 @@ class Dialer:
     def networks_seen(self, addresses: Sequence[OwnAddress]) -> None:
         """Discovery knows on which networks this machine is."""
         self._changed()
+        self.targets.networks_seen()
         self.links.networks_seen(addresses)
 
     @property

@@ -127,6 +127,11 @@ class TargetTable:
                 self._remove(target)
         self._own_addresses.clear()
 
+    def networks_seen(self) -> None:
+        """Our addresses are others: a former one of ours may lead to somebody now."""
+        self.version += 1
+        self._own_addresses.clear()
+
     # --- What dials came to --------------------------------------------------------------------
 
     def give_up(self, target: Target) -> None:

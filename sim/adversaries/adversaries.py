@@ -54,7 +54,7 @@ from sim.hosts.host import Host
 from sim.hosts.virtual_node import Surroundings, VirtualNode
 from sim.invariants.invariants import S11, BrokenInvariant
 from sim.kernel.entropy import Chance, SeededEntropy
-from sim.network.virtual_network import address_of
+from sim.network.addresses import address_of
 from sim.schema.adversary_table import AdversaryTable, Kind, hostile_kinds
 from sim.schema.scenario import Scenario
 from sim.topology.topology import Layout

@@ -26,8 +26,8 @@ from sim.eavesdropping.chats import ChatLaws, Chats, Pair, drawn_pairs
 from sim.eavesdropping.recorder import Clock, Recorder, pack
 from sim.hosts.virtual_node import VirtualNode
 from sim.kernel.entropy import Chance
+from sim.network.addresses import address_of
 from sim.network.stream import End
-from sim.network.virtual_network import address_of
 from sim.patching import Patch, patched
 from sim.run.world import Options, World
 from sim.schema.scenario import Scenario, load_scenario

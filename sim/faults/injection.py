@@ -12,6 +12,7 @@ from sim.faults.contact_changes import ContactChanges
 from sim.faults.cut_faults import CutFaults, cut_spans
 from sim.faults.disk_faults import DiskFaults
 from sim.faults.laptops import Laptops
+from sim.faults.lease_faults import LeaseFaults
 from sim.faults.lost_disks import LostDisks
 from sim.faults.node_faults import NodeFaults
 from sim.faults.stragglers import StragglerFaults
@@ -41,6 +42,7 @@ from sim.schema.node_tables import (
     Drifts,
     DutyCycles,
     FlashCrowd,
+    Leases,
     MassFailure,
     Pauses,
     SlowCpus,
@@ -78,12 +80,15 @@ class Faults:
     healed: Callable[[], None]
     """Told when the mesh is cut, and when nothing lies between its nodes any more."""
     is_on_its_way: Callable[[LoggedMessage], bool]
+    renewed: Callable[[int], None]
+    """Told of nodes that go on under their names at other addresses."""
     counters: FaultCounters = field(init=False, default_factory=FaultCounters)
     strikes: list[str] = field(init=False, default_factory=list)
     """The faults that were drawn, as `Only.strikes` names it."""
     cuts: CutFaults = field(init=False)
     node_faults: NodeFaults = field(init=False)
     stragglers: StragglerFaults = field(init=False)
+    leases: LeaseFaults = field(init=False)
     failing_disks: DiskFaults = field(init=False)
     contact_changes: ContactChanges = field(init=False)
     laptops: Laptops = field(init=False)
@@ -109,6 +114,14 @@ class Faults:
             loop=self.targets.loop,
             network=self.targets.network,
             nodes=self.targets.nodes,
+            is_injected=self.is_injected,
+        )
+        self.leases = LeaseFaults(
+            seed=self.targets.seed,
+            loop=self.targets.loop,
+            network=self.targets.network,
+            nodes=self.targets.nodes,
+            renewed=self.renewed,
             is_injected=self.is_injected,
         )
         self.failing_disks = DiskFaults(
@@ -148,6 +161,8 @@ class Faults:
                     self.node_faults.plan(number, fault)
                 case Stragglers():
                     self.stragglers.plan(number, fault)
+                case Leases():
+                    self.leases.plan(number, fault)
                 case FullDisks() | FailingDisks() | SlowDisks():
                     self.failing_disks.plan(number, fault)
                 case OnWires() | HalfOpen():

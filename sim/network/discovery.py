@@ -4,6 +4,9 @@ A node that announces itself asks at the same time who is there. It repeats its 
 every half minute; whoever has not heard it, because it was lost or cut off, hears a later one. A
 name that was not heard for long lapses. A name that its owner replaced ends with a goodbye,
 except after a change of network.
+
+An announcement names the addresses that its owner had when it was said: one that comes late may
+name those of a lease that is over.
 """
 
 from dataclasses import dataclass, field
@@ -11,10 +14,11 @@ from functools import partial
 from typing import Final
 
 from mesh.effects import Announce
+from mesh.ids import Address
 from mesh.inputs import PeerGone, PeerSeen
 from sim.kernel.entropy import Draws
 from sim.kernel.loop import Loop
-from sim.network.virtual_network import Endpoint, VirtualNetwork, address_of
+from sim.network.virtual_network import Endpoint, VirtualNetwork
 
 REPEAT_US: Final = 30_000_000
 LAPSE_US: Final = 120_000_000
@@ -35,12 +39,30 @@ class AnnouncementRules:
     late_us: tuple[int, int] = (1_000_000, 60_000_000)
 
 
+_Leases = tuple[tuple[int, Address], ...]
+"""Networks, and the address of one node on each of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """The last announcement that was heard of one node: its name and addresses, and when."""
+
+    instance: str
+    leases: _Leases
+    when: int
+
+
 @dataclass(slots=True)
 class _Named:
-    """The announcement of one node, and whom it has heard: owner -> (name, when)."""
+    """The announcement of one node, and whom it has heard, by owner.
+
+    `stale` has former names of nodes at addresses that they have no more, and when each was heard:
+    nobody takes them back.
+    """
 
     effect: Announce | None = None
-    heard: dict[int, tuple[str, int]] = field(default_factory=dict)
+    heard: dict[int, _Heard] = field(default_factory=dict)
+    stale: dict[str, int] = field(default_factory=dict)
 
 
 class Discovery:
@@ -65,12 +87,20 @@ class Discovery:
         if former is None or effect.is_new_network:
             # On another network nobody is known, whoever stood on the former one.
             named.heard.clear()
+            named.stale.clear()
             for other in self._network.reach.others(host.index):
                 self._tell(other, host.index)
         for delay in (0, *EARLY_REPEATS_US):
             self._repeat_after(delay, host, effect)
         first = EARLY_REPEATS_US[-1] + self._draws.below(REPEAT_US, host.index, self._loop.now)
         self._loop.after(first, partial(self._keep_up, host, host.incarnation, effect))
+
+    def renewed(self, node: int) -> None:
+        """A node has other addresses under the same name, and says so."""
+        named = self._nodes.get(node)
+        if named is not None and named.effect is not None:
+            for delay in (0, *EARLY_REPEATS_US):
+                self._repeat_after(delay, self._network.host(node), named.effect)
 
     def forget(self, host: Endpoint) -> None:
         """A node crashed: it announces nothing and has heard nothing."""
@@ -124,17 +154,17 @@ class Discovery:
         if draws.fraction(*packet) < rules.loss or not self._network.reach.passes(owner, listener):
             counters.announcements_lost += 1
             return
-        host = self._network.host(listener)
-        heard = partial(self._hear, owner, host, host.incarnation, effect)
+        host, leases = self._network.host(listener), self._leases(owner)
+        heard = partial(self._hear, owner, leases, host, host.incarnation, effect)
         if rules.copied and draws.fraction(*packet, 1) < rules.copied:
             counters.announcements_copied += 1
             self._loop.after(draws.between(*rules.late_us, *packet, 2), heard)
         is_late = bool(rules.late) and draws.fraction(*packet, 3) < rules.late
         hearing = self._nodes.get(listener)
         if hearing is not None and owner in hearing.heard and not is_late:
-            name, _ = hearing.heard[owner]
-            if name == effect.instance:
-                hearing.heard[owner] = (name, self._loop.now)
+            known = hearing.heard[owner]
+            if (known.instance, known.leases) == (effect.instance, leases):
+                hearing.heard[owner] = _Heard(effect.instance, leases, self._loop.now)
                 return
         if is_late:
             # Later ones overtake it.
@@ -143,19 +173,32 @@ class Discovery:
         else:
             self._loop.after(draws.below(rules.delay_max_us + 1, *packet, 5), heard)
 
-    def _hear(self, owner: int, host: Endpoint, incarnation: int, effect: Announce) -> None:
+    def _leases(self, owner: int) -> _Leases:
+        networks = self._network.reach.networks_of(owner)
+        return tuple((each, self._network.addresses.of(owner, each)) for each in networks)
+
+    def _hear(
+        self, owner: int, leases: _Leases, host: Endpoint, incarnation: int, effect: Announce
+    ) -> None:
         hearing = self._nodes.get(host.index)
         if hearing is None or host.incarnation != incarnation:
             return
+        networks_of = self._network.reach.networks_of
         addresses = tuple(
-            address_of(owner, network)
-            for network in self._network.reach.networks_of(owner)
-            if network in self._network.reach.networks_of(host.index)
+            address
+            for network, address in leases
+            if network in networks_of(owner) and network in networks_of(host.index)
         )
         known = hearing.heard.get(owner)
         # One of them may have been carried away in the meantime.
-        if addresses and (known is None or known[0] != effect.instance):
-            hearing.heard[owner] = (effect.instance, self._loop.now)
+        if not addresses:
+            return
+        if known is None or (known.instance, known.leases) != (effect.instance, leases):
+            hearing.heard[owner] = _Heard(effect.instance, leases, self._loop.now)
+            hearing.stale.pop(effect.instance, None)
+            # At the same addresses engines drop a former name themselves.
+            if known and known.instance != effect.instance and known.leases != leases:
+                hearing.stale[known.instance] = known.when
             host.put(PeerSeen(effect.instance, addresses, effect.mesh_hint))
 
     def _goodbye(self, listener: int, owner: int, instance: str) -> None:
@@ -163,7 +206,7 @@ class Discovery:
         known = None if hearing is None else hearing.heard.get(owner)
         if (
             known is not None
-            and known[0] == instance
+            and known.instance == instance
             and self._network.reach.passes(owner, listener)
         ):
             assert hearing is not None
@@ -172,9 +215,13 @@ class Discovery:
 
     def _lapse(self, host: Endpoint) -> None:
         """Forget whom this node has not heard for long."""
-        heard = self._nodes[host.index].heard
+        named = self._nodes[host.index]
         limit = self._loop.now - LAPSE_US
-        for owner, (instance, when) in list(heard.items()):
+        for owner, known in list(named.heard.items()):
+            if known.when < limit:
+                del named.heard[owner]
+                host.put(PeerGone(known.instance))
+        for instance, when in list(named.stale.items()):
             if when < limit:
-                del heard[owner]
+                del named.stale[instance]
                 host.put(PeerGone(instance))

@@ -104,6 +104,7 @@ class End:
         self._is_closing = False
         self._is_crashed = False
         self._is_abandoned = False
+        self._is_refused = False
         self._peer: End | None = None
         self._arrivals: deque[tuple[int, Input]] = deque()
         # Nearly always empty, and a list takes a tenth of what an empty deque does.
@@ -180,6 +181,12 @@ class End:
         self._is_abandoned = True
         self.stall()
 
+    def refuse(self) -> None:
+        """Another machine has the address of the other end, and answers what is sent by a reset."""
+        self._is_refused = True
+        if self._held_back:
+            self._wire.loop.after(2 * self._way.latency_us, self.break_off)
+
     def resume(self) -> None:
         """The path is back: TCP sends what it holds after its next timeout."""
         if not self.is_stalled or self._is_abandoned:
@@ -237,6 +244,8 @@ class End:
         if not self._held_back:
             self._held_since = self._wire.loop.now
         self._held_back.append(chunk)
+        if self._is_refused:
+            self._wire.loop.after(2 * self._way.latency_us, self.break_off)
 
     def _is_waiting(self, size: int) -> bool:
         """Say whether TCP holds back what is written: nothing passes, or nothing is

@@ -13,6 +13,8 @@ class JoinedEnds:
     near: End
     far: End
     network: int
+    hosts: tuple[str, str]
+    """At which addresses the near and the far end began."""
 
     @property
     def ends(self) -> tuple[End, End]:

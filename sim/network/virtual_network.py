@@ -20,14 +20,13 @@ from mesh.limits.peering import DIAL_TIMEOUT_MS
 from sim.invariants.invariants import S18, BrokenInvariant
 from sim.kernel.entropy import Draws
 from sim.kernel.loop import Loop
+from sim.network.addresses import PORT, AddressBook
 from sim.network.cuts import Cut, Sides, Silence
 from sim.network.reach import Reach
 from sim.network.stream import StreamEndpoint, Uplink, Way, connect
 from sim.network.stream_table import JoinedEnds, StreamTable
 from sim.network.wires import Spell, StreamRules, Wire, wire_key
 
-PORT: Final = 41_730
-FIRST_CALLING_PORT: Final = 49_152
 RESET_NOTICE_US: Final = 50_000
 """How long a reset takes to be noticed at most."""
 
@@ -61,6 +60,8 @@ class NetworkCounters:
     overflows: int = 0
     chunks_corrupted: int = 0
     streams_truncated: int = 0
+    leases_renewed: int = 0
+    addresses_reused: int = 0
 
 
 class VirtualNetwork:
@@ -94,16 +95,12 @@ class VirtualNetwork:
 
         self.streams = StreamTable()
         self._hosts: dict[int, Endpoint] = {}
-        self._calling_ports: dict[int, int] = {}
-        self._places: dict[str, tuple[int, int]] = {}
         self.counters = NetworkCounters()
         self.dials_lately: dict[tuple[int, str, int], int] = {}
         # (who, whom, how often either had started): how many.
         """Who dialled which host, and how often, since somebody looked and emptied it."""
 
-        for node, each in networks.items():
-            for network in each:
-                self._places[address_of(node, network).host] = (node, network)
+        self.addresses = AddressBook({node: tuple(each) for node, each in networks.items()})
 
     def add(self, host: Endpoint) -> None:
         """Plug a node in; it listens while it is up."""
@@ -116,7 +113,7 @@ class VirtualNetwork:
     def dial(self, host: Endpoint, effect: Dial) -> None:
         """Open a stream: it stands after one round trip, or fails as a TCP dial fails."""
         self.counters.dials += 1
-        place = self._places.get(effect.address.host)
+        place = self.addresses.place(effect.address.host)
         lives = host.incarnation + (0 if place is None else self._hosts[place[0]].incarnation)
         way = (host.index, effect.address.host, lives)
         self.dials_lately[way] = self.dials_lately.get(way, 0) + 1
@@ -185,9 +182,9 @@ class VirtualNetwork:
         """
         left = self.reach.move(node, networks)
         for network in left:
-            del self._places[address_of(node, network).host]
+            self.addresses.leave(node, network)
         for network in networks:
-            self._places[address_of(node, network).host] = (node, network)
+            self.addresses.join(node, network)
         for _, stream in self.streams.of([node]):
             if stream.network in left:
                 for end in stream.ends:
@@ -196,6 +193,27 @@ class VirtualNetwork:
                         end.break_off()
         self._hosts[node].put(NetworkChanged())
         self.changed([node])
+
+    def renew(self, reuses: Mapping[int, bool]) -> None:
+        """Nodes are given other addresses on all their networks; `AddressBook.renew` says which.
+
+        Their streams lead nowhere any more, and nobody is told. Where another machine that is on
+        has the address now, it answers what is still sent to it by a reset.
+        """
+        self.counters.leases_renewed += len(reuses)
+        for network, members in self.reach.members.items():
+            here = {node: reuses[node] for node in members if node in reuses}
+            self.counters.addresses_reused += self.addresses.renew(here, network)
+        for _, stream in self.streams.of(None):
+            for end, host in zip(stream.ends, reversed(stream.hosts), strict=True):
+                place = self.addresses.place(host)
+                has_moved = place is None or place[0] != end.peer.host.index
+                if has_moved and end.peer.host.index in reuses:
+                    end.abandon()
+                    end.peer.abandon()
+                if has_moved and place is not None and self._hosts[place[0]].is_up:
+                    end.refuse()
+        self.changed(list(reuses))
 
     def clog(self, sender: int, receiver: int) -> None:
         """From now on nothing of one node reaches another."""
@@ -273,6 +291,7 @@ class VirtualNetwork:
         is_there = network in networks_of(target) and network in networks_of(host.index)
         if not (
             is_there
+            and self.addresses.place(effect.address.host) == place
             and self.reach.passes(host.index, target)
             and self.reach.passes(target, host.index)
         ):
@@ -281,7 +300,7 @@ class VirtualNetwork:
         elif not self._hosts[target].is_up or effect.address.port != PORT:
             self._fail(host, incarnation, effect, "refused")
         elif host.is_up and host.incarnation == incarnation:
-            calling = Address(address_of(host.index, network).host, self._next_port(host.index))
+            calling = self.addresses.calling(host.index, network)
             self._connect(host, effect, self._hosts[target], calling, network, latencies)
 
     def _fail(self, host: Endpoint, incarnation: int, effect: Dial, reason: str) -> None:
@@ -312,7 +331,8 @@ class VirtualNetwork:
             ),
             ended=partial(self.streams.end, number),
         )
-        self.streams.add(number, JoinedEnds(near, far, network))
+        hosts = calling.host, effect.address.host
+        self.streams.add(number, JoinedEnds(near, far, network, hosts))
         host.streams.hold(near)
         target.streams.hold(far)
         near.arrive_at(self._loop.now, Connected(near.link, effect.dial, effect.address))
@@ -334,11 +354,6 @@ class VirtualNetwork:
             wire.spells = tuple(self.spells_of(sender, receiver))
         return wire
 
-    def _next_port(self, node: int) -> int:
-        port = self._calling_ports.get(node, FIRST_CALLING_PORT)
-        self._calling_ports[node] = port + 1 if port < 65_535 else FIRST_CALLING_PORT
-        return port
-
 
 def _touched(cut: Cut) -> Sequence[int] | None:
     """Return whose streams a cut may concern; None: everybody's."""
@@ -352,11 +367,3 @@ def _nobody_looks(nodes: Sequence[int] | None) -> None:
 def _no_spells(sender: int, receiver: int) -> Sequence[Spell]:
     """No wire has any spell."""
     return ()
-
-
-def address_of(node: int, network: int) -> Address:
-    """Return where a node listens on a network: each network is one /64 of private IPv6
-    addresses.
-    """
-    high, low = divmod(network + 1, 1 << 16)
-    return Address(f"fd00:1:{high + 1:x}:{low:x}::{node + 1:x}", PORT)

@@ -179,7 +179,7 @@ class World:
         self.chores = _chores(self)
         self.observers.states.is_look_lost = self.mail_workload.is_look_lost
         self.observers.states.tells_reads = lambda node: self.users.everybody[node].is_reader
-        self.faults = self._build_faults()
+        self.faults = self._build_faults(around)
         self.wire_faults = WireFaults(
             faults=scenario.faults,
             seed=seed,
@@ -397,7 +397,7 @@ class World:
         )
         return users, mail_workload
 
-    def _build_faults(self) -> Faults:
+    def _build_faults(self, around: Surroundings) -> Faults:
         targets = Targets(
             scenario=self.scenario,
             seed=self.options.seed,
@@ -424,6 +424,7 @@ class World:
             cut=self.observers.repair_cost.cut,
             healed=self._healed,
             is_on_its_way=InTransit(self.hosts).has,
+            renewed=around.discovery.renewed,
         )
 
     # --- What is told -----------------------------------------------------------------------------

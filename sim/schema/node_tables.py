@@ -127,4 +127,25 @@ class Stragglers(Strict, frozen=True, kw_only=True, tag_field="kind", tag="strag
         return self.at_s
 
 
-NodeFault = Churn | FlashCrowd | MassFailure | Pauses | SlowCpus | DutyCycles | Drifts | Stragglers
+class Leases(Targeted, frozen=True, kw_only=True, tag_field="kind", tag="leases"):
+    """Routers renew leases of DHCP with other addresses: streams of these nodes lead nowhere.
+
+    Nobody else is told. `reused_share` of the addresses were another node's before, if any is
+    free. Some systems say only that addresses are others (`renamed_share`), and a node takes that
+    for another network; where the system says more it keeps its name and its links' key. With
+    `at_once` the router restarts and has forgotten its leases: all at one drawn moment.
+    """
+
+    reused_share: Share = 0.5
+    renamed_share: Share = 0.5
+    at_once: bool = False
+
+    @property
+    def ends_s(self) -> float:
+        """Return when it is over at the latest."""
+        return self.between_s[1]
+
+
+NodeFault = (
+    Churn | FlashCrowd | MassFailure | Pauses | SlowCpus | DutyCycles | Drifts | Stragglers | Leases
+)

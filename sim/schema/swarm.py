@@ -44,6 +44,7 @@ from sim.schema.node_tables import (
     Drifts,
     DutyCycles,
     FlashCrowd,
+    Leases,
     MassFailure,
     NodeFault,
     Pauses,
@@ -83,6 +84,7 @@ Family = Literal[
     "full-disks",
     "half-open",
     "holds",
+    "leases",
     "locks",
     "losses",
     "lost-fsyncs",
@@ -326,6 +328,16 @@ def _holds(hat: _Hat) -> AnyFault:
     return Holds(between_s=between_s, for_s=for_s, share=share)
 
 
+def _leases(hat: _Hat) -> AnyFault:
+    return Leases(
+        between_s=hat.between_s,
+        share=hat.draw_share(),
+        reused_share=hat.chance.fraction(),
+        renamed_share=hat.chance.fraction(),
+        at_once=hat.chance.is_true(0.3),
+    )
+
+
 def _locks(hat: _Hat) -> AnyFault:
     between_s, for_s, share = hat.draw_targets()
     return Locks(between_s=between_s, for_s=for_s, share=share)
@@ -437,6 +449,7 @@ FAMILIES: Final[Mapping[Family, Callable[[_Hat], AnyFault]]] = {
     "full-disks": _full_disks,
     "half-open": _half_open,
     "holds": _holds,
+    "leases": _leases,
     "locks": _locks,
     "losses": _losses,
     "lost-fsyncs": _lost_fsyncs,

@@ -24,6 +24,7 @@ from tests.bench import (
     large_files,
     lxmf,
     machine,
+    oracles,
     page,
     posting,
     questions,
@@ -130,6 +131,7 @@ NAMES = (
     "large-files",
     "sim",
     "worlds",
+    "oracles",
     "reality",
     "lxmf",
 )
@@ -196,6 +198,7 @@ def all_benches(options: argparse.Namespace, scratch: Path) -> dict[str, Bench]:
         "large-files": lambda: large_files.rows(place("large-files"), options.file_mib),
         "sim": lambda: simulator.rows(options.sim_nodes, options.sim_runs),
         "worlds": lambda: simulator.world_rows(options.sim_nodes, options.sim_runs),
+        "oracles": oracles.rows,
         "reality": lambda: reality.rows(place("reality")),
         "lxmf": lambda: lxmf.rows(
             place("lxmf"),

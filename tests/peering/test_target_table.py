@@ -1,6 +1,7 @@
 """The table of targets, and what displaces its entries."""
 
 from mesh.ids import LinkId, LinkKey
+from mesh.inputs import OwnAddress
 from mesh.limits.peering import CANDIDATES_MAX
 from mesh.peering.dialer import Dialer
 from tests.peering.dialers import address, at, make
@@ -68,6 +69,19 @@ def test_itself_is_never_dialled_again() -> None:
     (dial,) = dialer.deadline_passed(at(0))
     dialer.self_found(dial.dial, at(0))
     assert dialer.deadline() is None
+
+
+def test_a_former_address_of_ours_may_lead_to_whom_it_was_given() -> None:
+    dialer = make()
+    dialer.targets.remember([address(1)], at(0))
+    (dial,) = dialer.deadline_passed(at(0))
+    dialer.self_found(dial.dial, at(0))
+    dialer.peer_seen(f"{7:016x}", [address(1)], at(0))
+    assert dialer.targets.unlinked() == []
+    # The lease was renewed with another address, on the same network.
+    dialer.networks_seen([OwnAddress("eth0", 1, "10.0.0.9", 24)])
+    dialer.peer_seen(f"{7:016x}", [address(1)], at(0))
+    assert [target.name for target in dialer.targets.unlinked()] == [f"{7:016x}"]
 
 
 def test_who_is_seen_is_not_counted_again_as_somebody_told_of() -> None:

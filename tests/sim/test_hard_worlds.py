@@ -53,6 +53,8 @@ FAMILIES = {
     "cuts": fault("partitions", 'at_s = 15\nfor_s = 25\nmode = "ring"\nflaps_s = [6, 3]')
     + fault("partitions", 'at_s = 20\nfor_s = 25\nmode = "isolate"\nsymmetric = false')
     + fault("swizzles", "at_s = 18\nfor_s = 25"),
+    "leases": fault("leases", "between_s = [12, 45]\nshare = 0.8")
+    + fault("crashes", "between_s = [12, 40]\nshare = 0.5"),
 }
 
 
@@ -92,3 +94,15 @@ def test_of_those_who_failed_for_ever_nothing_is_demanded_and_the_others_find_to
     for message in world.message_log.messages:
         if message.confirmed_at is not None and message.delivered_at is None:
             assert message.sender in gone or message.recipient in gone
+
+
+@pytest.mark.parametrize("renamed_share", [0, 1])
+def test_mail_finds_those_whose_address_another_has_now(renamed_share: float) -> None:
+    """The router gives what it has crosswise, twice; who reaches a former address meets another."""
+    lines = f"share = 1\nreused_share = 1\nrenamed_share = {renamed_share}"
+    renewed = fault("leases", f"between_s = [20, 22]\nat_once = true\n{lines}")
+    world = ran(renewed + fault("leases", f"between_s = [30, 45]\n{lines}"))
+    counters = world.network.counters
+    assert counters.leases_renewed == 12
+    assert counters.addresses_reused > 6
+    assert world.message_log.delivered_count == world.message_log.confirmed_count > 8

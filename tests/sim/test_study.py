@@ -117,6 +117,23 @@ def test_what_cannot_be_is_said_before_anything_runs() -> None:
         World("everyday", seed=-1)
     with pytest.raises(UserError, match="There is no bug 'told-thrice'"):
         World("everyday", bug="told-thrice")
+    with pytest.raises(UserError, match="There is no bug 3"):
+        World("everyday", bug=3)  # type: ignore[arg-type]  # as a notebook can give it
+
+
+@pytest.mark.parametrize(
+    "scenario, words",
+    [
+        (7, "a name, a file or the tables of one, and not 7"),
+        (None, "and not None"),
+        (["everyday"], "and not ['everyday']"),
+        ({7: {}}, "a name in words, and not 7"),
+    ],
+)
+def test_what_is_no_scenario_is_said(scenario: object, words: str) -> None:
+    with pytest.raises(UserError, match=re.escape(words)) as caught:
+        World(scenario)  # type: ignore[arg-type]  # as a notebook can give it
+    assert caught.value.kind == "bad-scenario"
 
 
 @pytest.mark.parametrize(

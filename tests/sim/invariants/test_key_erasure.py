@@ -11,7 +11,7 @@ from mesh.ratchet import double_ratchet
 from mesh.storage.connection import transaction
 from sim.hosts.databases import MemoryDatabase
 from sim.invariants.invariants import S9, BrokenInvariant
-from sim.invariants.key_erasure import KeyErasure
+from sim.invariants.key_erasure import KEY_BYTES, VALUE_BYTES_MAX, KeyErasure
 from sim.kernel.entropy import SeededEntropy
 from sim.observers.ciphers import observing_cipher
 from sim.run.verdict import run_to_verdict
@@ -69,6 +69,15 @@ def test_a_key_that_was_used_and_those_before_it_must_be_gone() -> None:
     assert is_broken(key_erasure, b"\x99" + messages[1] + b"\x01")
     assert is_broken(key_erasure, chain[0])
     assert is_broken(key_erasure, bytes(7), chain[1])
+
+
+@pytest.mark.parametrize("before", [0, 1, 12, 13, 5_000, VALUE_BYTES_MAX - KEY_BYTES])
+def test_a_used_key_is_found_wherever_it_stands_in_a_value(before: int) -> None:
+    key_erasure = watched(Life())
+    _, messages = keys_of_a_chain(key_erasure)
+    assert is_broken(key_erasure, bytes(before) + messages[1])
+    assert is_broken(key_erasure, bytes(before) + messages[1] + bytes(9_000))
+    assert not is_broken(key_erasure, bytes(before) + messages[1][1:] + bytes(9_000))
 
 
 def test_keys_of_messages_that_have_not_come_may_stay() -> None:

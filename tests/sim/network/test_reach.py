@@ -5,9 +5,9 @@ import ipaddress
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.network.addresses import address_of
 from sim.network.cuts import Sides, Silence
 from sim.network.reach import Reach
-from sim.network.virtual_network import address_of
 
 
 @given(st.integers(0, 200_000), st.integers(0, 20_000))

@@ -8,8 +8,8 @@ from mesh.effects import Announce, Dial
 from mesh.ids import Address, DialId
 from mesh.inputs import Connected, DialFailed, PeerGone, PeerSeen
 from mesh.limits.peering import DIAL_TIMEOUT_MS
+from sim.network.addresses import PORT, address_of
 from sim.network.discovery import LAPSE_US, REPEAT_US
-from sim.network.virtual_network import PORT, address_of
 from tests.sim.talker import Scene, linked_pair
 
 REPEAT_S = REPEAT_US / 1_000_000

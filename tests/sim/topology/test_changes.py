@@ -4,7 +4,7 @@ from mesh.effects import Dial
 from mesh.ids import DialId
 from mesh.inputs import Connected, DialFailed, Disconnected, NetworkChanged, PeerSeen
 from mesh.limits.peering import DIAL_TIMEOUT_MS
-from sim.network.virtual_network import address_of
+from sim.network.addresses import address_of
 from sim.topology.changes import TopologyChanges
 from sim.topology.contacts import Contact
 from sim.topology.topology import Layout, Move
