@@ -86,6 +86,12 @@ class Part:
         return {}
 
 
+def having(parts: Sequence[Part], name: str) -> tuple[Part, ...]:
+    """Those of some parts that have something of their own to do where `name` is called."""
+    nothing = getattr(Part, name)
+    return tuple(part for part in parts if getattr(type(part), name) is not nothing)
+
+
 class Parts:
     """The parts of an engine, called in an order that never changes: the same seed, the same trace.
 
@@ -95,8 +101,14 @@ class Parts:
     """
 
     def __init__(self, first: Part, carrier: Part, others: Sequence[Part]) -> None:
-        self._opening: Final = (first, carrier, *others)
-        self._closing: Final = (first, *others, carrier)
+        opening, closing = (first, carrier, *others), (first, *others, carrier)
+        self._opening: Final = opening
+        self._closing: Final = closing
+        # Most say nothing to most of what is asked after every batch: those are not asked.
+        self._tending: Final = having(closing, "tend")
+        self._waking: Final = having(opening, "deadline")
+        self._speaking: Final = having(opening, "take_frames")
+        self._acting: Final = having(closing[::-1], "take_effects")
         takers: dict[type[Frame], tuple[Part, ...]] = {}
         held_acks: dict[type[Command], Part] = {}
         for part in self._opening:
@@ -132,22 +144,22 @@ class Parts:
 
     def tend(self, now: Instant) -> None:
         """Whatever is due."""
-        for part in self._closing:
+        for part in self._tending:
             part.tend(now)
 
     def deadline(self) -> Monotonic | None:
         """Return when the first of them wants to be called."""
-        return earliest(part.deadline() for part in self._opening)
+        return earliest([part.deadline() for part in self._waking])
 
     def send_frames(self, send: Callable[[LinkId, Frame], None], now: Instant) -> None:
         """Everything that they say over links."""
-        for part in self._opening:
+        for part in self._speaking:
             for link, frame in part.take_frames(now):
                 send(link, frame)
 
     def take_effects(self) -> list[Effect]:
         """Everything else that they want done."""
-        return [effect for part in reversed(self._closing) for effect in part.take_effects()]
+        return [effect for part in self._acting for effect in part.take_effects()]
 
     def counters(self) -> dict[str, int]:
         """All that they count themselves."""

@@ -253,12 +253,12 @@ class Messenger:
         if self.person.machines.is_former:
             # Nothing else is done there, so nothing else falls due.
             return self._chores_at
-        return earliest(
-            (
-                self._chores_at,
-                *(deadline() for deadline in self.person.deadlines),
-            )
-        )
+        found = self._chores_at
+        for deadline in self.person.deadlines:
+            at = deadline()
+            if at is not None and at < found:
+                found = at
+        return found
 
     def cover_deadline(self) -> Monotonic | None:
         """Return when `tend_cover` wants to be called."""

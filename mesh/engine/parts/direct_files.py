@@ -118,7 +118,7 @@ class DirectFileExchange(Part):
 
     def take_frames(self, now: Instant) -> Sequence[tuple[LinkId, Frame]]:
         """Return what is said of files, then blocks where a link has nothing else to do."""
-        if self._is_open:
+        if self._is_open and not self._fetching.is_idle:
             free = [link for link in self._contacts if not self._is_spared(link)]
             self._fetching.ask(now, may_ask=dict.fromkeys(free))
         frames: list[tuple[LinkId, Frame]] = [
