@@ -33,6 +33,8 @@ class Knocks:
 
     def pass_time(self, now: Instant) -> bool:
         """Forget what is long ago; whether anything was forgotten."""
+        if not self._failed:
+            return False
         before = sum(map(len, self._failed.values()))
         for host, ports in list(self._failed.items()):
             kept = {port: until for port, until in ports.items() if until > now.monotonic}
