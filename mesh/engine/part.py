@@ -109,6 +109,7 @@ class Parts:
         self._waking: Final = having(opening, "deadline")
         self._speaking: Final = having(opening, "take_frames")
         self._acting: Final = having(closing[::-1], "take_effects")
+        self._deadlines: dict[Part, Monotonic | None] = {}
         takers: dict[type[Frame], tuple[Part, ...]] = {}
         held_acks: dict[type[Command], Part] = {}
         for part in self._opening:
@@ -147,13 +148,22 @@ class Parts:
         for part in self._tending:
             part.tend(now)
 
-    def deadline(self) -> Monotonic | None:
-        """Return when the first of them wants to be called."""
-        return earliest([part.deadline() for part in self._waking])
+    def deadline(self, only: Sequence[Part] | None = None) -> Monotonic | None:
+        """Return when the first of them wants to be called; only these want it at another time than
+        they said the last time.
+        """
+        for part in self._waking if only is None else only:
+            self._deadlines[part] = part.deadline()
+        return earliest(self._deadlines.values())
 
-    def send_frames(self, send: Callable[[LinkId, Frame], None], now: Instant) -> None:
-        """Everything that they say over links."""
-        for part in self._speaking:
+    def send_frames(
+        self,
+        send: Callable[[LinkId, Frame], None],
+        now: Instant,
+        only: Sequence[Part] | None = None,
+    ) -> None:
+        """Everything that they say over links; only these have something to say."""
+        for part in self._speaking if only is None else only:
             for link, frame in part.take_frames(now):
                 send(link, frame)
 

@@ -258,6 +258,19 @@ class VaultHalf(Part):
             )
         )
 
+    def is_other_time(self, now: Instant) -> bool:
+        """Say whether the vault may be wanted before its deadline: the clock has changed, or what
+        waits for its order is asked about after every batch.
+        """
+        is_steady = self._clock.expiry.is_steady(now)
+        return self.messenger is not None and (
+            self._arrivals.has_waiting or self._clock_changes.are_there(now, is_steady=is_steady)
+        )
+
+    def has_come_due(self, now: Instant) -> bool:
+        """Say whether frames have made something due at once."""
+        return self._words.is_due(now)
+
     def take_effects(self) -> Sequence[Effect]:
         """Return what our person is told of the vault."""
         if self.messenger is None:
@@ -323,7 +336,7 @@ class VaultHalf(Part):
             or self._arrivals.is_behind
             or self._words.is_due(now)
             or self._arrivals.is_order_known(now)
-            or any([part.wants_vault(now) for part in self._wanting])
+            or any(part.wants_vault(now) for part in self._wanting)
         )
 
     def _do(

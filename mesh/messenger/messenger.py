@@ -22,7 +22,7 @@ from mesh.database import Connection
 from mesh.effects import Effect
 from mesh.errors import UserError
 from mesh.events import ContactChanged, ContactNoted, IntroductionChanged
-from mesh.ids import ContactId, EnvelopeId, Instant, Monotonic, Tag, UnixSeconds, earliest
+from mesh.ids import ContactId, EnvelopeId, Instant, Monotonic, Tag, UnixSeconds
 from mesh.limits.messages import CHORES_INTERVAL_MS, REORDERING_PAUSE_MS
 from mesh.messenger.account import Account, Environment
 from mesh.messenger.contacts.contacts import Contacts

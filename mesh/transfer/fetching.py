@@ -234,12 +234,7 @@ class Fetching:
     @property
     def is_idle(self) -> bool:
         """Say whether nothing comes, and nothing is to be had over any link."""
-        if self._coming:
-            return False
-        for one in self._links.values():
-            if one.wanted:
-                return False
-        return True
+        return not (self._coming or any(one.wanted for one in self._links.values()))
 
     def take_frames(self) -> list[tuple[LinkId, FileAsk]]:
         """Frames to send, in order."""

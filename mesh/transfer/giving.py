@@ -124,6 +124,11 @@ class Giving:
             raise PeerError("more asks for blocks than are answered at a time")
         one.asks.append(ask)
 
+    @property
+    def is_busy(self) -> bool:
+        """Say whether somebody waits for blocks."""
+        return any(one.asks or one.reading or one.ready for one in self._links.values())
+
     # --- Where the bytes come from ------------------------------------------------------------
 
     def unknown(self) -> list[int]:
@@ -132,11 +137,6 @@ class Giving:
         Nothing is looked up for a link whose reads of another file are not over: so one that goes
         from file to file costs a tree for each turn of the disk, and not for each ask.
         """
-        for one in self._links.values():
-            if one.asks:
-                break
-        else:
-            return []
         busy = {link: None for link, _ in self._let_go.values()}
         asked = (one.number for link, one in self._links.items() if one.asks and link not in busy)
         return [number for number in dict.fromkeys(asked) if number not in self._sources]

@@ -62,6 +62,11 @@ class DirectFileExchange(Part):
         self._ended: dict[int, FileState] = {}
         self._effects: list[Effect] = []
 
+    @property
+    def is_idle(self) -> bool:
+        """Say whether no large file is on its way, or to be had."""
+        return self._fetching.is_idle and not self._giving.is_busy
+
     # --- Links and time -----------------------------------------------------------------------
 
     def link_up(self, link: LinkId, now: Instant) -> None:
