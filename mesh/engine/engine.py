@@ -416,7 +416,7 @@ class Engine:
             self._links.table.fault(link, error, now)
 
     def _flush(self, now: Instant) -> list[Effect]:
-        """What may leave: frames, then bytes, then what our person is told."""
+        """Return what may leave: frames, then bytes, then what our person is told."""
         streams = self._links.streams
         self._parts.send_frames(streams.send, now, self._quiet.speaking)
         for link, held in self._forwarder.held_acks.take(streams.has_frames, now):

@@ -53,7 +53,7 @@ _NEVER: Final = Monotonic(1 << 62)
 
 
 class QuietBatches:
-    """What is asked of a batch, before and after its inputs, for it to be over early."""
+    """The questions to a batch, before and after its inputs, for it to be over early."""
 
     def __init__(
         self,
