@@ -200,13 +200,9 @@ class SettingsChanged:
     cover_interval_ms: int
 
 
-Input = (
-    Connected
-    | DialFailed
-    | BytesReceived
-    | BytesSent
-    | Disconnected
-    | PeerSeen
+LinkInput = BytesReceived | BytesSent | Connected | Disconnected | DialFailed
+MachineInput = (
+    PeerSeen
     | PeerGone
     | NetworksSeen
     | NetworkChanged
@@ -214,12 +210,6 @@ Input = (
     | PowerChanged
     | DiskMeasured
     | SettingsChanged
-    | StampMinted
-    | BlocksRead
-    | BlocksWritten
-    | BlobFailed
-    | VaultOpened
-    | VaultClosing
-    | Asked
-    | CarryAsked
 )
+PersonInput = StampMinted | VaultOpened | VaultClosing | Asked | CarryAsked
+Input = LinkInput | MachineInput | PersonInput | BlocksRead | BlocksWritten | BlobFailed

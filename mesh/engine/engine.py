@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from mesh.commands.answer import Answer
-from mesh.commands.status import AskStatus, KnownKeysAnswer, StatusAnswer
+from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
 from mesh.crypto.signing import Verify
@@ -27,7 +27,7 @@ from mesh.engine.counters import Counters
 from mesh.engine.forwarding.forwarder import Authors, Forwarder
 from mesh.engine.forwarding.resource_policy import DISK_WORDS, ResourcePolicy
 from mesh.engine.forwarding.stemming import Stemming
-from mesh.engine.forwarding.usage import refused
+from mesh.engine.forwarding.usage import known_keys, refused
 from mesh.engine.links import Links
 from mesh.engine.part import Part, Parts
 from mesh.engine.parts.addresses import KnownAddresses
@@ -38,11 +38,12 @@ from mesh.engine.parts.nearby import NearbyPeople
 from mesh.engine.parts.overlay import Overlay
 from mesh.engine.parts.time_exchange import EXPIRY_CLOCK_SETTING, TimeExchange
 from mesh.engine.parts.vouching import VouchExchange
+from mesh.engine.quiet import QuietBatches
 from mesh.engine.settings import EngineSettings, Primitives
 from mesh.engine.vault_half import VaultHalf
 from mesh.errors import PeerError, UserError
 from mesh.events import DiskChanged
-from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds, earliest
+from mesh.ids import Instant, LinkId, Monotonic, earliest
 from mesh.inputs import (
     Asked,
     BlobFailed,
@@ -56,10 +57,13 @@ from mesh.inputs import (
     Disconnected,
     DiskMeasured,
     Input,
+    LinkInput,
+    MachineInput,
     NetworkChanged,
     NetworksSeen,
     PeerGone,
     PeerSeen,
+    PersonInput,
     PowerChanged,
     SettingsChanged,
     StampMinted,
@@ -77,21 +81,9 @@ from mesh.replication.replicator import Replicator
 from mesh.timekeeping.expiry_clock import ExpiryClock
 from mesh.timekeeping.mesh_time import MeshClock
 from mesh.trust.distance import Distances
-from mesh.wire.envelope import SECONDS_PER_DAY, STUB_BYTES
+from mesh.wire.envelope import STUB_BYTES, Envelope
 from mesh.wire.frames import Close, Frame
-
-_LinkInput = BytesReceived | BytesSent | Connected | Disconnected | DialFailed
-_MachineInput = (
-    PeerSeen
-    | PeerGone
-    | NetworksSeen
-    | NetworkChanged
-    | Woke
-    | PowerChanged
-    | DiskMeasured
-    | SettingsChanged
-)
-_PersonInput = StampMinted | VaultOpened | VaultClosing | Asked | CarryAsked
+from mesh.wire.retirement import Retirement
 
 
 class Engine:
@@ -183,6 +175,13 @@ class Engine:
             self._envelopes,
             (*users, self._vault),
         )
+        self._quiet = QuietBatches(
+            links=self._links,
+            clock=self._clock,
+            dialer=self._dialer,
+            forwarder=self._forwarder,
+            parts=(self._envelopes, self._carry, self._direct_files, self._vault),
+        )
 
     def _make_vault_users(
         self, store: Connection, entropy: Entropy, now: Instant
@@ -253,13 +252,13 @@ class Engine:
         """
         now = self._clock.at(now)
         self._forwarder.buffer.is_clock_steady = self._clock.expiry.is_steady(now)
-        self._take_up_disk(now)
-        self._forwarder.make_room(now)
-        posted = self._vault.take_unposted(now)
-        retirements = self._vault.take_retirements(now)
+        is_quiet = self._quiet.begins(batch, now)
+        posted, retirements = ((), ()) if is_quiet else self._take_what_waits(now)
         for event in batch:
             self._happened(event, now)
             self._links_changed(now)
+        if is_quiet and self._quiet.is_over(now):
+            return self._flush(now)
         self._links.tend(now)
         self._parts.tend(now)
         self._links_changed(now)
@@ -274,16 +273,15 @@ class Engine:
         # What came in this batch is opened in the next one, when all answers to peers have left.
         self._effects += self._vault.use(now)
         self._vault.arrived(added)
-        self._flush(now)
-        effects, self._effects = self._effects, []
-        return effects
+        return self._flush(now)
 
     def deadline(self) -> Monotonic | None:
         """The next instant at which `handle` wants to be called, though nothing happened."""
         if self._is_disk_new:
             return Monotonic(0)
+        parts_at = self._parts.deadline(self._quiet.speaking)
         disk_at = self._resource_policy.deadline()
-        return earliest((self._links.deadline(), self._parts.deadline(), disk_at))
+        return self._quiet.told(earliest((self._links.deadline(), parts_at, disk_at)))
 
     def write_failed(self, until: Monotonic) -> None:
         """Begin without writing: a disk was full a moment ago. Until then it is not tried again."""
@@ -308,7 +306,7 @@ class Engine:
             case _:
                 self._machine_happened(event, now)
 
-    def _link_happened(self, event: _LinkInput, now: Instant) -> None:
+    def _link_happened(self, event: LinkInput, now: Instant) -> None:
         match event:
             case BytesReceived(link, received):
                 self._counters.count("bytes_received", len(received))
@@ -327,7 +325,7 @@ class Engine:
             case _:
                 assert_never(event)
 
-    def _machine_happened(self, event: _MachineInput, now: Instant) -> None:
+    def _machine_happened(self, event: MachineInput, now: Instant) -> None:
         match event:
             case PeerSeen():
                 self._links.peer_seen(event, now)
@@ -363,7 +361,7 @@ class Engine:
             messenger.parts.cover.change(settings.cover_interval_ms)
         self._envelopes.spare_all()
 
-    def _person_happened(self, event: _PersonInput, now: Instant) -> None:
+    def _person_happened(self, event: PersonInput, now: Instant) -> None:
         match event:
             case StampMinted():
                 self._vault.stamp_minted(event)
@@ -412,19 +410,29 @@ class Engine:
                     # What came before it in the same bytes counts.
                     self._links.table.told_to_close(link, frame, now)
                     return
+                self._quiet.heard(frame)
                 self._parts.received(link, frame, now)
         except PeerError as error:
             self._links.table.fault(link, error, now)
 
-    def _flush(self, now: Instant) -> None:
-        """Frames, then bytes, then what our person is told."""
+    def _flush(self, now: Instant) -> list[Effect]:
+        """Return what may leave: frames, then bytes, then what our person is told."""
         streams = self._links.streams
-        self._parts.send_frames(streams.send, now)
+        self._parts.send_frames(streams.send, now, self._quiet.speaking)
         for link, held in self._forwarder.held_acks.take(streams.has_frames, now):
             # A reader tells that it has a message before it tells that it was opened.
             streams.send(link, held, is_first=True)
         self._effects[:0] = self._links.take_effects(now)
-        self._effects += self._parts.take_effects()
+        if self._quiet.speaking is None:
+            self._effects += self._parts.take_effects()
+        effects, self._effects = self._effects, []
+        return effects
+
+    def _take_what_waits(self, now: Instant) -> tuple[Sequence[Envelope], Sequence[Retirement]]:
+        """Before the inputs: look at the disk, make room, and take what the vault has committed."""
+        self._take_up_disk(now)
+        self._forwarder.make_room(now)
+        return self._vault.take_unposted(now), self._vault.take_retirements(now)
 
     def _take_up_disk(self, now: Instant) -> None:
         self._is_disk_new = False
@@ -475,13 +483,7 @@ class Engine:
             refused=refused(counters),
             limits=self._resource_policy.limits(map(streams.interface_of, streams.ready)),
             disk=self._resource_policy.disk,
-            known_keys=self._known_keys(now.mesh) if self._vault.was_opened else None,
-        )
-
-    def _known_keys(self, mesh_now: UnixSeconds) -> KnownKeysAnswer:
-        counts = self._distances.counts(mesh_now // SECONDS_PER_DAY)
-        return KnownKeysAnswer(
-            contacts=counts.contacts, friends_of_contacts=counts.vouched, further=counts.far
+            known_keys=known_keys(self._distances, now.mesh) if self._vault.was_opened else None,
         )
 
     def _find_holder(self, link: LinkId) -> Holder | None:
@@ -494,7 +496,5 @@ class Engine:
         messenger = self._vault.messenger
         if messenger is None:
             return {}
-        known = self._overlay.contacts_by_link()
-        return {
-            link: messenger.parts.contacts.find_label(contact) for link, contact in known.items()
-        }
+        label_of = messenger.parts.contacts.find_label
+        return {link: label_of(one) for link, one in self._overlay.contacts_by_link().items()}

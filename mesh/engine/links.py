@@ -195,8 +195,8 @@ class Links:
 
     def deadline(self) -> Monotonic | None:
         """Return when `tend` wants to be called."""
-        machines = self.streams, self.table, self._dialer, self.keys
-        return earliest(machine.deadline() for machine in machines)
+        streams_at, table_at = self.streams.deadline(), self.table.deadline()
+        return earliest((streams_at, table_at, self._dialer.deadline(), self.keys.deadline()))
 
     def take_effects(self, now: Instant) -> list[Effect]:
         """Everything that may leave: what gathered, then the bytes of each link."""

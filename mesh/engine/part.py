@@ -86,6 +86,12 @@ class Part:
         return {}
 
 
+def having(parts: Sequence[Part], name: str) -> tuple[Part, ...]:
+    """Those of some parts that have something of their own to do where `name` is called."""
+    nothing = getattr(Part, name)
+    return tuple(part for part in parts if getattr(type(part), name) is not nothing)
+
+
 class Parts:
     """The parts of an engine, called in an order that never changes: the same seed, the same trace.
 
@@ -95,8 +101,15 @@ class Parts:
     """
 
     def __init__(self, first: Part, carrier: Part, others: Sequence[Part]) -> None:
-        self._opening: Final = (first, carrier, *others)
-        self._closing: Final = (first, *others, carrier)
+        opening, closing = (first, carrier, *others), (first, *others, carrier)
+        self._opening: Final = opening
+        self._closing: Final = closing
+        # Most say nothing to most of what is asked after every batch: those are not asked.
+        self._tending: Final = having(closing, "tend")
+        self._waking: Final = having(opening, "deadline")
+        self._speaking: Final = having(opening, "take_frames")
+        self._acting: Final = having(closing[::-1], "take_effects")
+        self._deadlines: dict[Part, Monotonic | None] = {}
         takers: dict[type[Frame], tuple[Part, ...]] = {}
         held_acks: dict[type[Command], Part] = {}
         for part in self._opening:
@@ -132,22 +145,31 @@ class Parts:
 
     def tend(self, now: Instant) -> None:
         """Whatever is due."""
-        for part in self._closing:
+        for part in self._tending:
             part.tend(now)
 
-    def deadline(self) -> Monotonic | None:
-        """Return when the first of them wants to be called."""
-        return earliest(part.deadline() for part in self._opening)
+    def deadline(self, only: Sequence[Part] | None = None) -> Monotonic | None:
+        """Return when the first of them wants to be called; only these want it at another time than
+        they said the last time.
+        """
+        for part in self._waking if only is None else only:
+            self._deadlines[part] = part.deadline()
+        return earliest(self._deadlines.values())
 
-    def send_frames(self, send: Callable[[LinkId, Frame], None], now: Instant) -> None:
-        """Everything that they say over links."""
-        for part in self._opening:
+    def send_frames(
+        self,
+        send: Callable[[LinkId, Frame], None],
+        now: Instant,
+        only: Sequence[Part] | None = None,
+    ) -> None:
+        """Everything that they say over links; only these have something to say."""
+        for part in self._speaking if only is None else only:
             for link, frame in part.take_frames(now):
                 send(link, frame)
 
     def take_effects(self) -> list[Effect]:
         """Everything else that they want done."""
-        return [effect for part in reversed(self._closing) for effect in part.take_effects()]
+        return [effect for part in self._acting for effect in part.take_effects()]
 
     def counters(self) -> dict[str, int]:
         """All that they count themselves."""

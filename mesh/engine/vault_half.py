@@ -16,7 +16,7 @@ from mesh.engine.arrivals import Arrivals
 from mesh.engine.carrier_words import CarrierWords, Holder, Word
 from mesh.engine.forwarding.disk_room import no_room
 from mesh.engine.forwarding.forwarder import Forwarder
-from mesh.engine.part import Part
+from mesh.engine.part import Part, having
 from mesh.engine.settings import EngineSettings, Primitives
 from mesh.engine.vault_checkpoints import VaultCheckpoints
 from mesh.errors import UserError, relay_refusal
@@ -86,6 +86,8 @@ class VaultHalf(Part):
         # Those that use the vault, in the order in which they hear of it; they write in the reverse
         # order.
         self._parts = tuple(parts)
+        self._wanting = having(self._parts, "wants_vault")
+        self._listening = having(self._parts, "told")
         self.messenger: Messenger | None = None
         self.was_opened = False
         self.locked_since = now.unix_seconds
@@ -256,12 +258,25 @@ class VaultHalf(Part):
             )
         )
 
+    def is_other_time(self, now: Instant) -> bool:
+        """Say whether the vault may be wanted before its deadline: the clock has changed, or what
+        waits for its order is asked about after every batch.
+        """
+        is_steady = self._clock.expiry.is_steady(now)
+        return self.messenger is not None and (
+            self._arrivals.has_waiting or self._clock_changes.are_there(now, is_steady=is_steady)
+        )
+
+    def has_come_due(self, now: Instant) -> bool:
+        """Say whether frames have made something due at once."""
+        return self._words.is_due(now)
+
     def take_effects(self) -> Sequence[Effect]:
         """Return what our person is told of the vault."""
         if self.messenger is None:
             return ()
         told = self.messenger.take_effects()
-        for part in self._parts:
+        for part in self._listening:
             part.told(self.messenger, told)
         return told
 
@@ -321,7 +336,7 @@ class VaultHalf(Part):
             or self._arrivals.is_behind
             or self._words.is_due(now)
             or self._arrivals.is_order_known(now)
-            or any(part.wants_vault(now) for part in self._parts)
+            or any(part.wants_vault(now) for part in self._wanting)
         )
 
     def _do(

@@ -22,7 +22,7 @@ from mesh.database import Connection
 from mesh.effects import Effect
 from mesh.errors import UserError
 from mesh.events import ContactChanged, ContactNoted, IntroductionChanged
-from mesh.ids import ContactId, EnvelopeId, Instant, Monotonic, Tag, UnixSeconds, earliest
+from mesh.ids import ContactId, EnvelopeId, Instant, Monotonic, Tag, UnixSeconds
 from mesh.limits.messages import CHORES_INTERVAL_MS, REORDERING_PAUSE_MS
 from mesh.messenger.account import Account, Environment
 from mesh.messenger.contacts.contacts import Contacts
@@ -253,12 +253,12 @@ class Messenger:
         if self.person.machines.is_former:
             # Nothing else is done there, so nothing else falls due.
             return self._chores_at
-        return earliest(
-            (
-                self._chores_at,
-                *(deadline() for deadline in self.person.deadlines),
-            )
-        )
+        found = self._chores_at
+        for deadline in self.person.deadlines:
+            at = deadline()
+            if at is not None and at < found:
+                found = at
+        return found
 
     def cover_deadline(self) -> Monotonic | None:
         """Return when `tend_cover` wants to be called."""

@@ -209,6 +209,10 @@ class Dialer:
                 self._deadline = None
         return self._deadline
 
+    def is_patient_again(self, now: Instant) -> bool:
+        """Say whether hosts may be tried again, of which no deadline speaks."""
+        return self._dials.is_patient_again(now)
+
     def deadline_passed(self, now: Instant) -> list[Dial]:
         """The dials that are due."""
         if self._dials.pass_time(now):

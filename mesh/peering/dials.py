@@ -83,6 +83,10 @@ class Dials:
             self._knocks.failed(under_way.address, now)
         return self.finish(dial)
 
+    def is_patient_again(self, now: Instant) -> bool:
+        """Say whether `pass_time` would change something."""
+        return self._knocks.is_due(now)
+
     def pass_time(self, now: Instant) -> bool:
         """Say whether hosts may be tried again that may not have been before."""
         return self._knocks.pass_time(now)

@@ -107,7 +107,7 @@ class Vouching:
 
     def is_due(self, now: Instant) -> bool:
         """Say whether frames are due."""
-        return any(due <= now.monotonic for due in self._due.values())
+        return bool(self._due) and min(self._due.values()) <= now.monotonic
 
     def use_lists(self, lists_for: ListsFor, now: Instant) -> None:
         """Take the lists for the contacts at the other ends of links that are due."""
@@ -123,6 +123,8 @@ class Vouching:
     def take_frames(self, now: Instant) -> list[tuple[LinkId, Vouches]]:
         """The frames that are due, in order: one over each link."""
         frames: list[tuple[LinkId, Vouches]] = []
+        if not self.is_due(now):
+            return frames
         for link in self._links_due(now):
             lists = self._lists.pop(link, b"") or encode_vouches((), bytes_min=self._frame_bytes)
             frames.append((link, Vouches(lists)))

@@ -116,9 +116,13 @@ class ExpiryClock:
             " neighbours say the same."
         )
 
+    def is_due_to_keep(self, now: Instant) -> bool:
+        """Say whether `take_kept` has something."""
+        return self._started is not None and now.monotonic >= self._keep_at
+
     def take_kept(self, now: Instant) -> bytes | None:
         """Return what is to be remembered over a restart, when it is time to write that."""
-        if self._started is None or now.monotonic < self._keep_at:
+        if not self.is_due_to_keep(now):
             return None
         is_steady = now.monotonic - self._steady_from >= STEADY_MS * 1000
         pause_ms = EXPIRY_CLOCK_KEPT_MS if is_steady else EXPIRY_CLOCK_KEPT_UNSTEADY_MS

@@ -140,6 +140,11 @@ class MeshClock:
         self._is_unsaid = bool(waiting)
         return [(link, told) for link in links]
 
+    @property
+    def has_news(self) -> bool:
+        """Say whether links may have to be told, or our person."""
+        return self._is_unsaid or bool(self._untold)
+
     def deadline(self) -> Monotonic | None:
         """Return when `take_told` wants to be called."""
         return self._unsaid_until

@@ -199,6 +199,8 @@ class Fetching:
     def ask(self, now: Instant, *, may_ask: Mapping[LinkId, None]) -> None:
         """Begin what can begin on the links that may be asked, and ask for what has room."""
         self._may_ask = may_ask
+        if self.is_idle:
+            return
         for coming in list(self._coming.values()):
             is_silent = coming.heard_at + FILE_SILENCE_MS * 1_000 <= now.monotonic
             if coming.link not in may_ask or (coming.asked and is_silent):
@@ -212,6 +214,8 @@ class Fetching:
 
     def deadline(self) -> Monotonic | None:
         """Return when `ask` wants to be called, though nothing happened."""
+        if self.is_idle:
+            return None
         silent = [
             Monotonic(one.heard_at + FILE_SILENCE_MS * 1_000)
             for one in self._coming.values()
@@ -226,6 +230,11 @@ class Fetching:
             if number in one.pauses and not self._is_taken(number)
         ]
         return earliest((*silent, *again))
+
+    @property
+    def is_idle(self) -> bool:
+        """Say whether nothing comes, and nothing is to be had over any link."""
+        return not (self._coming or any(one.wanted for one in self._links.values()))
 
     def take_frames(self) -> list[tuple[LinkId, FileAsk]]:
         """Frames to send, in order."""

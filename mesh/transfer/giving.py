@@ -124,6 +124,11 @@ class Giving:
             raise PeerError("more asks for blocks than are answered at a time")
         one.asks.append(ask)
 
+    @property
+    def is_busy(self) -> bool:
+        """Say whether somebody waits for blocks."""
+        return any(one.asks or one.reading or one.ready for one in self._links.values())
+
     # --- Where the bytes come from ------------------------------------------------------------
 
     def unknown(self) -> list[int]:

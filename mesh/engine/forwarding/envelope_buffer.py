@@ -136,6 +136,14 @@ class EnvelopeBuffer:
         """Say whether the next batch can make more room at once."""
         return not self.room.is_full and self._has_more_to_evict
 
+    @property
+    def has_work(self) -> bool:
+        """Say whether something is to be written, or looked at again, with the next commit."""
+        stubs = self._added_stubs or self._unwanted_stubs
+        is_changed = self._added or stubs or self._retired or self._removed or self._settings
+        is_full = self.eviction.bodies_bytes > self.room_bytes or self.has_excess
+        return bool(is_changed or self.stems or is_full or self._is_look_due)
+
     def has_body(self, envelope_id: EnvelopeId) -> bool:
         """Say whether the body of an envelope is here."""
         return envelope_id in self.eviction
@@ -215,14 +223,9 @@ class EnvelopeBuffer:
 
     def commit(self, expiry_now: UnixSeconds, *, first_messages: Sequence[bytes]) -> Committed:
         """Write all rows of the batch in one transaction; none where the disk is full."""
-        if self.room.is_full:
+        if self.room.is_full or not (first_messages or self.has_work):
             return NOTHING_COMMITTED
         stubs = self._added_stubs or self._unwanted_stubs
-        is_changed = bool(self._added or stubs or self._retired or self._removed or self._settings)
-        is_changed = is_changed or bool(self.stems)
-        is_full = self.eviction.bodies_bytes > self.room_bytes or self.has_excess
-        if not (is_changed or first_messages or is_full or self._is_look_due):
-            return NOTHING_COMMITTED
         added = list(self._added.values())
         with transaction(self._connection):
             # An envelope that had to go may have come again, where another one expired meanwhile.

@@ -207,12 +207,10 @@ class Forwarder:
 
         Returns the links whose deferred envelopes turned out to be faults.
         """
-        ahead_s = now.mesh - now.monotonic // 1_000_000
-        if self._mesh_ahead_s is None or abs(ahead_s - self._mesh_ahead_s) > CLOCK_JUMP_SECONDS:
-            self._mesh_ahead_s = ahead_s
+        if self.is_clock_moved(now):
+            self._mesh_ahead_s = _ahead(now)
             self.replicator.forgive()
-        deadline = self.replicator.deadline()
-        if deadline is not None and deadline <= now.monotonic:
+        if self.is_impatient(now):
             self.replicator.deadline_passed(now)
         if now.monotonic >= self._expire_at:
             self._expire_at = now.after(EXPIRY_INTERVAL_MS)
@@ -225,6 +223,16 @@ class Forwarder:
             self.stemming.tend(now)
             self.retirements.tend(now)
         return faulted
+
+    def is_clock_moved(self, now: Instant) -> bool:
+        """Say whether mesh time was corrected, or this machine slept, since that was seen."""
+        former_s = self._mesh_ahead_s
+        return former_s is None or abs(_ahead(now) - former_s) > CLOCK_JUMP_SECONDS
+
+    def is_impatient(self, now: Instant) -> bool:
+        """Say whether what was waited for is late by now, or it is time to compare."""
+        deadline = self.replicator.deadline()
+        return deadline is not None and deadline <= now.monotonic
 
     def deadline(self) -> Monotonic | None:
         """Return when `tend` wants to be called."""
@@ -307,3 +315,8 @@ class Forwarder:
         expired = self.buffer.expire(expiry_now)
         self.intake.forget(expired)
         self._counters.count("lapsed", len(expired))
+
+
+def _ahead(now: Instant) -> int:
+    """Return by how much mesh time is ahead of the steady clock, in seconds."""
+    return now.mesh - now.monotonic // 1_000_000

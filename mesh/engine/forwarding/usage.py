@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from mesh.commands.status import CarriedAnswer
+from mesh.commands.status import CarriedAnswer, KnownKeysAnswer
+from mesh.ids import UnixSeconds
 from mesh.inputs import Shares
 from mesh.retention.eviction import Usage
-from mesh.trust.distance import Depth
+from mesh.trust.distance import Depth, Distances
+from mesh.wire.envelope import SECONDS_PER_DAY
 
 REFUSED: Final = "refused: "
 """With this begin the metrics that count what did not enter, and why."""
@@ -54,3 +56,11 @@ def refused(counters: Mapping[str, int]) -> dict[str, int]:
         for name in sorted(counters)
         if name.startswith(REFUSED)
     }
+
+
+def known_keys(distances: Distances, mesh_now: UnixSeconds) -> KnownKeysAnswer:
+    """Return how many posting keys of today are known, by whose they are."""
+    counts = distances.counts(mesh_now // SECONDS_PER_DAY)
+    return KnownKeysAnswer(
+        contacts=counts.contacts, friends_of_contacts=counts.vouched, further=counts.far
+    )

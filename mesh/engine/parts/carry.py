@@ -155,6 +155,11 @@ class Carry(Part):
             answer = error
         self._replies.append(Reply(request, answer))
 
+    @property
+    def is_importing(self) -> bool:
+        """Say whether files that came by hand are being taken in."""
+        return bool(self._imports)
+
     def tend(self, now: Instant) -> None:
         """Go on with what waits. Called before links judge what they have deferred."""
         if not self._imports:

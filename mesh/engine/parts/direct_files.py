@@ -62,6 +62,11 @@ class DirectFileExchange(Part):
         self._ended: dict[int, FileState] = {}
         self._effects: list[Effect] = []
 
+    @property
+    def is_idle(self) -> bool:
+        """Say whether no large file is on its way, or to be had."""
+        return self._fetching.is_idle and not self._giving.is_busy
+
     # --- Links and time -----------------------------------------------------------------------
 
     def link_up(self, link: LinkId, now: Instant) -> None:
@@ -118,7 +123,7 @@ class DirectFileExchange(Part):
 
     def take_frames(self, now: Instant) -> Sequence[tuple[LinkId, Frame]]:
         """Return what is said of files, then blocks where a link has nothing else to do."""
-        if self._is_open:
+        if self._is_open and not self._fetching.is_idle:
             free = [link for link in self._contacts if not self._is_spared(link)]
             self._fetching.ask(now, may_ask=dict.fromkeys(free))
         frames: list[tuple[LinkId, Frame]] = [

@@ -71,6 +71,12 @@ class EnvelopeExchange(Part):
         # The links on which bodies waited when the last batch was over.
         self._unserved: list[LinkId] = []
 
+    @property
+    def is_unserved(self) -> bool:
+        """Say whether something waits for room on a link since the last batch."""
+        outgoing = self._forwarder.replicator.outgoing
+        return any(outgoing.has_more(link) for link in self._unserved)
+
     def spare_all(self) -> None:
         """Take up that what carrying for others costs has changed."""
         for link in self._links.ready:
