@@ -502,4 +502,6 @@ def why_not_reached(chore: ChoreKind, fault: PairFault) -> str | None:
         return "It only reads."
     if chore in SENDS_NOTHING_AT_ONCE and fault == "crash-in-store":
         return "It gives the store nothing at once."
+    if chore == "peers" and fault == "crash-in-transaction":
+        return "It changes the store alone: addresses stand there."
     return None
