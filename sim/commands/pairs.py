@@ -15,8 +15,9 @@ from sim.commands.options import known_bug
 from sim.commands.progress import interruptible
 from sim.commands.sweep import all_of, run_points
 from sim.run.runner import Request, scenario_of
+from sim.schema.pair_excuses import why_not_reached
 from sim.schema.pair_table import ChoreKind, PairFault
-from sim.schema.pairs import MIDDLES, why_not_reached
+from sim.schema.pairs import MIDDLES
 from sim.schema.settings import Value
 from sim.sweeps.executors import LocalPool
 from sim.sweeps.points import parse_seeds, points_of

@@ -477,29 +477,3 @@ class Drawn:
             case "lines":
                 every = range(self.nodes)
                 return [f"/{one}>{other}" for one in every for other in every if one != other]
-
-
-READS_ONLY: Final[tuple[ChoreKind, ...]] = ("look", "repeat")
-"""They write nothing, so no transaction can fail in them."""
-
-SENDS_NOTHING_AT_ONCE: Final[tuple[ChoreKind, ...]] = (
-    "rename",
-    "verify",
-    "call-oneself",
-    "note",
-    "set-up",
-    "write-later",
-    "choose-receipts",
-    "turn-down",
-    "give-up",
-)
-"""What they change is the vault's alone, or is told to others later with something else."""
-
-
-def why_not_reached(chore: ChoreKind, fault: PairFault) -> str | None:
-    """Return why a fault may not fall in the middle of a chore, or the chore may not be done."""
-    if chore in READS_ONLY and fault in ("crash-in-transaction", "crash-in-store"):
-        return "It only reads."
-    if chore in SENDS_NOTHING_AT_ONCE and fault == "crash-in-store":
-        return "It gives the store nothing at once."
-    return None
