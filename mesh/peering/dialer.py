@@ -229,7 +229,7 @@ class Dialer:
             if len(self._dials) >= DIALS_CONCURRENT_MAX:
                 break
             if policy.is_wanted(target, wants):
-                dials.append(self._dial(target))
+                dials.append(self._dials.begin(target, policy.next_address(target)))
                 wants = policy.wants()
         fill_at = self._find_fill_at()
         if not policy.is_small and fill_at is not None and fill_at <= now.monotonic:
@@ -239,13 +239,13 @@ class Dialer:
             dials += self._dials_to_swap(now)
         return dials
 
-    def _dial(self, target: Target) -> Dial:
-        return self._dials.begin(target, self._policy.next_address(target))
-
     def _dial_another(self, now: Instant) -> list[Dial]:
         """One more dial than is wanted, of anybody in sight."""
         others = [one for one in self._policy.others() if one.not_before <= now.monotonic]
-        return [self._dial(others[uniform_below(self._entropy, len(others))])] if others else []
+        if not others:
+            return []
+        target = others[uniform_below(self._entropy, len(others))]
+        return [self._dials.begin(target, self._policy.next_address(target))]
 
     def _dials_to_swap(self, now: Instant) -> list[Dial]:
         """One dial more; when it has become a link, another one is a surplus."""
