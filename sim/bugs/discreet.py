@@ -38,7 +38,7 @@ _CHECK_OPENS: Final = SealedMail.check_opens
 
 
 def _pauses_nothing(sessions: Sessions, contact: ContactId) -> None:
-    """What would be recognised still is."""
+    """All that would be recognised still is."""
 
 
 def _opens_at_once(trust: TrustDecisions, asked: BlockContact, now: Instant) -> ContactAnswer:

@@ -1,4 +1,4 @@
-"""What was taken back before it left its author's node is shown to nobody (S27).
+"""Whatever was taken back before it left its author's node is shown to nobody (S27).
 
 An envelope has left when a link was given its body, by whichever node. Nothing is demanded of what
 was taken back later: somebody may have it then.

@@ -1,4 +1,4 @@
-"""What tells that something came leaves no earlier than it may, and where it may (S28).
+"""Whatever tells that something came leaves no earlier than it may, and where it may (S28).
 
 A read token is known to who opened the envelope, and to the author: so it is on the wire no sooner
 than the shortest delay after the first node opened it. A receipt in a group says nothing where its

@@ -1,4 +1,4 @@
-"""What nodes keep to themselves: of whom somebody blocked, what was taken back, what came when."""
+"""Discretion: of whom somebody blocked, what was taken back before it left, and what came when."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
