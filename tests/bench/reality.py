@@ -227,18 +227,14 @@ def rows(scratch: Path) -> Iterator[Row]:
         value = pace.commit_ms[round(share * (len(pace.commit_ms) - 1))]
         yield Row("daemons", f"a commit, p{share * 100:.0f}", value, "ms")
     beside = _Beside(schedule, real, asked_s)
-    yield from beside.rows("daemons", [real], asked_s)
+    yield from beside.rows("daemons", [(schedule, real)], asked_s)
     due_s = {letter.number: letter.at_s for letter in schedule.letters}
-    rehearsed = {
-        f"simulator, of the same pace, {RUNS} runs": [
-            rehearse(pace, paths=number) for number in range(RUNS)
-        ],
-        "of the same pace, TCP backs off": [rehearse(pace, backs_off=True)],
-        "simulator, default": [(schedule, outcome)],
-    }
-    for who, runs in rehearsed.items():
-        assert all(other.is_as(schedule) for other, _ in runs), f"another schedule: {who}"
-        yield from beside.rows(who, [simulated for _, simulated in runs], due_s)
+    # Each is told as soon as it is done: an invariant that breaks ends the bench.
+    runs = [rehearse(pace, paths=number) for number in range(RUNS)]
+    yield from beside.rows(f"simulator, of the same pace, {RUNS} runs", runs, due_s)
+    yield from beside.rows("simulator, default", [(schedule, outcome)], due_s)
+    backing_off = rehearse(pace, backs_off=True)
+    yield from beside.rows("of the same pace, TCP backs off", [backing_off], due_s)
 
 
 class _Beside:
@@ -250,9 +246,11 @@ class _Beside:
         self._asked_s = asked_s
 
     def rows(
-        self, who: str, outcomes: Sequence[Outcome], asked_s: dict[int, float]
+        self, who: str, runs: Sequence[tuple[Schedule, Outcome]], asked_s: dict[int, float]
     ) -> Iterator[Row]:
-        """Quantiles of all letters of these, and means of what was counted."""
+        """Quantiles of all letters of these runs, and means of what was counted."""
+        assert all(other.is_as(self._schedule) for other, _ in runs), f"another schedule: {who}"
+        outcomes = [outcome for _, outcome in runs]
         for phase in sorted({letter.phase for letter in self._schedule.letters}):
             here = [taken for one in outcomes for taken in self._taken(phase, one, asked_s)]
             there = self._taken(phase, self._real, self._asked_s)
