@@ -469,13 +469,9 @@ def _chores(world: World) -> Chores:
         sent_files=world.mail_workload.sent_files,
         tokens=world.observers.discretion.tokens,
     )
+    seed, scenario, reach = world.options.seed, world.scenario, world.observers.coverage.reach
     return Chores(
-        seed=world.options.seed,
-        loop=world.loop,
-        home=home,
-        scenario=world.scenario,
-        kinds=CHORES,
-        reach=world.observers.coverage.reach,
+        seed=seed, loop=world.loop, home=home, scenario=scenario, kinds=CHORES, reach=reach
     )
 
 
