@@ -18,7 +18,6 @@ from mesh.commands.groups import (
     ChangeGroup,
     CopyGroup,
     CreateGroupLink,
-    DeclineGroup,
     ForgetGroup,
     GroupAnswer,
     GroupLinkAnswer,
@@ -40,7 +39,7 @@ from mesh.commands.item_commands import AskItems, HideItem, WriteItem
 from mesh.commands.items import ItemAnswer, ItemsAnswer
 from sim.kernel.entropy import Chance
 from sim.users.chores import Chore, Home, nothing
-from sim.users.group_doings import declined
+from sim.users.group_doings import decline
 from sim.users.user import User
 
 ADMITTED_SHARE: Final = 0.8
@@ -224,8 +223,7 @@ def turn_down(home: Home, user: User, chance: Chance) -> None:
         assert isinstance(answer, GroupsAnswer)
         for group in answer.groups:
             if group.state == "invited":
-                user.ask(DeclineGroup(group.conversation), nothing)
-                user.ask(AskGroups(), partial(declined, user, group))
+                decline(user, group, nothing)
 
     user.ask(AskGroups(), seen)
 

@@ -58,7 +58,7 @@ from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.schema.scenario import Scenario
 from sim.users.doings import EMOJI, RECENT_COUNT, about, begun
-from sim.users.user import User
+from sim.users.user import Then, User
 from sim.users.users import Users
 
 ACCEPTED_SHARE: Final = 0.9
@@ -187,9 +187,10 @@ class GroupDoings:
         number = group.conversation
         if group.state == "invited":
             is_wanted = chance.is_true(ACCEPTED_SHARE)
-            self._ask(user, AcceptGroup(number) if is_wanted else DeclineGroup(number))
-            if not is_wanted:
-                user.ask(AskGroups(), partial(declined, user, group))
+            if is_wanted:
+                self._ask(user, AcceptGroup(number))
+            else:
+                decline(user, group, lambda _: self._count(DeclineGroup.__name__))
         elif group.state in OUT and chance.is_true(FORGOTTEN_SHARE):
             self._ask(user, ForgetGroup(number))
         elif group.state in IN:
@@ -435,10 +436,22 @@ class GroupDoings:
         self.counts[name] = self.counts.get(name, 0) + 1
 
 
-def declined(user: User, before: GroupAnswer, answer: Answer) -> None:
-    """Somebody has declined an invite, and looks at their groups."""
-    assert isinstance(answer, GroupsAnswer)
-    require_declined(user.node.index, before, answer.groups)
+def decline(user: User, group: GroupAnswer, then: Then) -> None:
+    """Decline an invite, and look at one's groups; on a full disk the node may refuse it."""
+    is_done = False
+
+    def done(answer: Answer) -> None:
+        nonlocal is_done
+        is_done = True
+        then(answer)
+
+    def seen(answer: Answer) -> None:
+        assert isinstance(answer, GroupsAnswer)
+        if is_done:
+            require_declined(user.node.index, group, answer.groups)
+
+    user.ask(DeclineGroup(group.conversation), done)
+    user.ask(AskGroups(), seen)
 
 
 def _drawn(keys: list[str], most: int, chance: Chance) -> tuple[str, ...]:
