@@ -152,9 +152,9 @@ KNOCK_KEPT_SECONDS = GROUP_LINK_LIFETIME_SECONDS_MAX
 knocks anew has another one."""
 
 KNOCKS_GATHERED_SECONDS = 30
-"""Who comes by a link within so long comes with one epoch and one briefing. Between two epochs of one
-link lies as much: those of the first have said hello by then, and each finds the next by 57 bytes
-instead of 1,149.
+"""Who comes by a link within so long comes with one epoch and one briefing. So much lies between
+two epochs for one link, too: by then who came with the first has said hello, and what is wrapped
+for him takes 57 bytes in place of 1,149.
 """
 
 KNOCKS_RETRIED_MS = 180_000
