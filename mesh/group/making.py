@@ -56,6 +56,9 @@ class Recipient:
     shared: Shared | None
     """None also where he has said that he lacks it."""
 
+    has_shared: bool = False
+    """He wrote under the epoch by whose wrap it was founded, so he has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class MadeEpoch:
@@ -118,7 +121,7 @@ def make_pages(
     for each in recipients:
         mark, key = wrapped_to(each.short, each.bundle, heard=each.heard, mesh_now=mesh_now)
         shared = each.shared
-        if shared is not None and is_linked(shared, each.heard):
+        if shared is not None and (each.has_shared or is_linked(shared, each.heard)):
             wrap = made.maker.linked(each.member, shared.secret, mark=mark, key=key)
         else:
             wrap, secret = made.maker.first(

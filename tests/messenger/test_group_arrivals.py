@@ -4,13 +4,16 @@ import pytest
 
 from mesh.commands.groups import JoinGroup
 from mesh.commands.item_commands import WriteItem
-from mesh.group import writing
+from mesh.group import making, writing
 from mesh.group.entrance import entrance_of, entrance_tags
-from mesh.messenger.groups import changes
+from mesh.group.placed_posts import decode_wraps
+from mesh.group.wraps import FIRST_BYTES
+from mesh.messenger.groups import changes, epochs_keeper, knocks
+from mesh.storage.vault.vault import Vault
 from mesh.wire.envelope import body_bytes
 from tests.messenger.doing import do, stream_of
 from tests.messenger.in_groups import inside, settle, told
-from tests.messenger.people import Person
+from tests.messenger.people import Person, exchange
 from tests.messenger.test_group_links import group_of, link_of, pass_by, texts_of
 from tests.messenger.test_inspecting import inspect
 
@@ -74,3 +77,40 @@ def test_of_more_than_one_operation_adds_come_as_many_as_there_is_room_for(
     pass_by(*people)
     assert sorted(told(one).state for one in people) == ["in", "in", "in", "joining"]
     assert told(people[0]).members_count == 3
+
+
+def firsts_of_a_crowd(monkeypatch: Patch) -> int:
+    """Five stand at Ann's link, of whom two come with one epoch; return how many wraps of the last
+    epoch are first ones.
+    """
+    monkeypatch.setattr(knocks, "KNOCKS_AT_ONCE_MAX", 2)
+    people = group_of("Ann", "Bob", "Cem", "Dan", "Eve", "Fay")
+    ann, *others = people
+    link, before = link_of(ann), inside(ann).epochs[-1].number
+    for one in others:
+        one.ask(JoinGroup(link.link))
+    exchange(*people)
+    for _ in range(3):
+        # What a node is to do now it does before it hears anything.
+        ann.tend()
+    for _ in range(4):
+        pass_by(*people, seconds=10)
+    assert [(told(one).state, told(one).members_count) for one in people] == [("in", 6)] * 6
+    rows = Vault(ann.connection).group_keys.epochs(inside(ann).conversation)
+    assert rows[-1].number == before + 3
+    assert rows[-1].wraps is not None
+    return len(decode_wraps(rows[-1].wraps).first) // FIRST_BYTES
+
+
+def test_the_next_of_a_crowd_come_when_the_first_have_said_hello(monkeypatch: Patch) -> None:
+    assert firsts_of_a_crowd(monkeypatch) == 1
+    # Without a pause no newcomer was heard when the next epochs are made.
+    monkeypatch.setattr(knocks, "KNOCKS_GATHERED_SECONDS", 0)
+    assert firsts_of_a_crowd(monkeypatch) == 5
+
+
+def test_who_answers_a_wrap_within_its_ten_seconds_has_what_it_founded(monkeypatch: Patch) -> None:
+    assert firsts_of_a_crowd(monkeypatch) == 1
+    # By the time that his words bear, they are of before the wrap.
+    monkeypatch.setattr(epochs_keeper, "Recipient", lambda *told: making.Recipient(*told[:6]))
+    assert firsts_of_a_crowd(monkeypatch) == 5

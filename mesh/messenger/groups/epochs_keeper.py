@@ -13,7 +13,14 @@ from mesh.crypto.signing import is_signature_valid
 from mesh.group.choice import next_turn
 from mesh.group.epochs import EpochId, prefix_of, read_announcement
 from mesh.group.leaves import LONG_LEAF_MARK
-from mesh.group.making import MadeEpoch, Recipient, draw_epoch, make_pages, operations_of_page
+from mesh.group.making import (
+    MadeEpoch,
+    Recipient,
+    Shared,
+    draw_epoch,
+    make_pages,
+    operations_of_page,
+)
 from mesh.group.naming import named_by_announcement
 from mesh.group.paging import PlannedPage, known_to_hold
 from mesh.group.placed_posts import encode_wraps
@@ -205,10 +212,7 @@ class EpochsKeeper:
             if under is None:
                 # Only his entrance is left (`welcomes.py`).
                 continue
-            heard = self._groups.person(group, member).heard
-            recipients.append(
-                Recipient(member, under.id, known.bundle, known.short, heard, shared.get(member))
-            )
+            recipients.append(self._recipient(group, under, known, shared.get(member)))
         made.operations = {
             each.id: operations_of_page(operations, group.outsiders(each)) for each in group.epochs
         }
@@ -229,6 +233,26 @@ class EpochsKeeper:
         kept = encode_wraps([*(page.wraps for page in pages.pages), welcomed])
         self._hold(group, drawn.signed, drawn.maker.seed, now, kept)
         return made
+
+    def _recipient(
+        self, group: Group, under: HeldEpoch, known: MemberLeaves, shared: Shared | None
+    ) -> Recipient:
+        """A member who is known to hold an epoch, with what we know of his keys."""
+        assert known.bundle is not None
+        member = known.bundle.verify_key
+        person = self._groups.person(group, member)
+        wrote = None if person.wrote_under is None else group.find_epoch(person.wrote_under)
+        # What he writes bears the ten seconds in which it was written: by that alone it may be of
+        # before the wrap that it answers.
+        has_shared = (
+            shared is not None
+            and wrote is not None
+            and wrote.maker == group.me
+            and wrote.came == shared.founded
+        )
+        return Recipient(
+            member, under.id, known.bundle, known.short, person.heard, shared, has_shared
+        )
 
     def _welcome(self, group: Group, drawn: MadeEpoch, bundle: Bundle, now: Instant) -> bytes:
         """The first wrap for somebody who holds no epoch by which he could be reached."""

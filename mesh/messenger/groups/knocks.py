@@ -90,6 +90,9 @@ class Knocks:
         self._contacts = contacts
         # What stood there when the vault was closed is looked at.
         self._deadline: Monotonic | None = Monotonic(0) if keepers.groups.all else None
+        # By a link by which somebody came just now others come from then on: by then who came has
+        # said hello. What is wrapped for who did not takes 20 times as much.
+        self._next: dict[int, Monotonic] = {}
 
     def feature(self) -> Feature:
         """People at links."""
@@ -371,9 +374,12 @@ class Knocks:
             elif not self._waits_for_word(row):
                 by_link.setdefault(row.link, []).append(row)
         for link, knocks in by_link.items():
-            due = knocks[0].came + KNOCKS_GATHERED_SECONDS
-            if due > now.mesh and len(knocks) < KNOCKS_AT_ONCE_MAX:
-                self._look_again(now.after((due - now.mesh) * 1_000))
+            due = self._next.get(link, now.monotonic)
+            if len(knocks) < KNOCKS_AT_ONCE_MAX:
+                left = knocks[0].came + KNOCKS_GATHERED_SECONDS - now.mesh
+                due = max(due, now.after(left * 1_000))
+            if due > now.monotonic:
+                self._look_again(due)
                 continue
             self._let_in(group, link, knocks, now)
 
@@ -393,8 +399,14 @@ class Knocks:
             left = 0
         for late in knocks[left:]:
             self._rows.drop_knock(late.number)
-        if len(knocks) > count and left > count:
+        if 0 < count < len(wanted):
+            # There was no room for all: those who are left are looked at anew.
             self._look_again(Monotonic(0))
+            return
+        self._next = {each: due for each, due in self._next.items() if due > now.monotonic}
+        self._next[link] = now.after(KNOCKS_GATHERED_SECONDS * 1_000)
+        if left > count and len(knocks) > count:
+            self._look_again(self._next[link])
 
     def _look_again(self, at: Monotonic) -> None:
         self._deadline = at if self._deadline is None else min(self._deadline, at)
