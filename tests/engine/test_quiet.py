@@ -69,7 +69,7 @@ def test_who_does_not_ask_for_the_deadline_gets_whole_batches() -> None:
 
 def trace_of(*patches: Patch) -> str:
     """Return what a small world comes to, with everything in it that batches can do."""
-    request = Request(name="swarm", seed=4, nodes=4, duration_s=45, is_crypto_real=False)
+    request = Request(name="swarm", seed=4, nodes=4, duration_s=120, is_crypto_real=False)
     scenario = scenario_of(request)
     with patched(*patches):
         report = run_scenario(scenario, options_of(request, scenario)).report
