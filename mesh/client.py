@@ -331,13 +331,16 @@ class Client:
 
         A node that ends closes first, and says no word that nobody asked for.
         """
-        while self._kept:
-            since, connection = self._kept.pop()
+        while True:
+            try:
+                # Another thread may have taken the last one since anybody looked.
+                since, connection = self._kept.pop()
+            except IndexError:
+                return None
             is_fresh = time.monotonic() - since < KEPT_S
             if is_fresh and not select.select([connection.sock], [], [], 0)[0]:
                 return connection
             connection.close()
-        return None
 
     @contextmanager
     def _connected(self, timeout_s: float) -> Iterator[DoorConnection]:

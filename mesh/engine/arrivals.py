@@ -44,11 +44,6 @@ class Arrivals:
         """Say whether an envelope waits for its order."""
         return envelope_id in self._held_back
 
-    @property
-    def has_waiting(self) -> bool:
-        """Say whether anything waits for its order."""
-        return bool(self._held_back)
-
     def unlocked(self, messenger: Messenger, now: Instant) -> None:
         """The vault is open: look for what came meanwhile."""
         self.is_behind = True

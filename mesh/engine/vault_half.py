@@ -259,17 +259,18 @@ class VaultHalf(Part):
         )
 
     def is_other_time(self, now: Instant) -> bool:
-        """Say whether the vault may be wanted before its deadline: the clock has changed, or what
-        waits for its order is asked about after every batch.
-        """
+        """Say whether the vault may be wanted before its deadline: the clock has changed."""
+        if self.messenger is None:
+            return False
         is_steady = self._clock.expiry.is_steady(now)
-        return self.messenger is not None and (
-            self._arrivals.has_waiting or self._clock_changes.are_there(now, is_steady=is_steady)
-        )
+        return self._clock_changes.are_there(now, is_steady=is_steady)
 
     def has_come_due(self, now: Instant) -> bool:
-        """Say whether frames have made something due at once."""
-        return self._words.is_due(now)
+        """Say whether frames have made something due at once; what waits for its order is asked
+        about after every batch.
+        """
+        is_order_known = self.messenger is not None and self._arrivals.is_order_known(now)
+        return is_order_known or self._words.is_due(now)
 
     def take_effects(self) -> Sequence[Effect]:
         """Return what our person is told of the vault."""

@@ -25,11 +25,11 @@ def kept(membership: Membership, operation: Operation, here: Here) -> Remove | R
     match operation.action:
         case Remove(removals=removals):
             keys = [each.key for each in removals if each.undo is None]
-            wider = [(key, _wider(membership, operation, key, here)) for key in keys]
+            wider = [(key, _wider(membership, operation, key, Role.MEMBER, here)) for key in keys]
             found = tuple(Removal(key, None, had) for key, had in wider if had)
             action = Remove(found) if found else None
         case RoleChange(key=key, role=Role.MEMBER as role, undo=None):
-            had = _wider(membership, operation, key, here)
+            had = _wider(membership, operation, key, Role.ADMIN, here)
             action = RoleChange(key, role, None, had) if had else None
         case _:
             # Nothing else cuts anybody off; and what was undone was meant to be.
@@ -61,14 +61,15 @@ def is_keeping(membership: Membership, operation: Operation) -> bool:
 
 
 def _wider(
-    membership: Membership, operation: Operation, key: bytes, here: Here
+    membership: Membership, operation: Operation, key: bytes, need: Role, here: Here
 ) -> tuple[RunHad, ...]:
     """Return the cut that covers what is here of somebody as well; none where an operation is not
     its author's last word on him, or the cuts of others, of which the lowest holds, leave out all
-    that it leaves out.
+    that it leaves out. `need`: what that takes which would count; who made him a plain member
+    has cut off nothing of what members may.
     """
     who, counting = VerifyKey(key), membership.view.acts
-    ends = ends_of(membership.graph, who, Role.ADMIN, counting=counting)
+    ends = ends_of(membership.graph, who, need, counting=counting)
     own = next((end.had for end in ends if end.operation == operation.id), None)
     if own is None:
         return ()

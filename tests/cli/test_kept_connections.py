@@ -4,6 +4,7 @@ import os
 import select
 import socket
 import threading
+import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +62,30 @@ def test_threads_do_not_share_one_at_a_time(node: Running) -> None:
     for one in threads:
         one.join()
     assert answers == ["open"] * 80
+
+
+class Slow(list[tuple[float, DoorConnection]]):
+    """A list between a look at which and what follows another thread has its turn."""
+
+    def __len__(self) -> int:
+        found = super().__len__()
+        time.sleep(0.5)
+        return found
+
+
+def test_threads_that_find_what_has_ended_take_nothing_twice(tmp_path: Path) -> None:
+    client = Client(UnixDoor(tmp_path / "nobody.sock"))
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    client._kept = Slow([(time.monotonic(), DoorConnection(ours, "", timeout_s=5))])
+    found: list[DoorConnection | None] = []
+    threads = [threading.Thread(target=lambda: found.append(client._find_kept())) for _ in range(3)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert found == [None] * 3
+    assert ours.fileno() == -1
 
 
 def test_what_the_node_has_ended_is_not_asked(node: Running) -> None:

@@ -7,12 +7,15 @@ import pytest
 
 from mesh.engine.quiet import QuietBatches
 from mesh.ids import Instant
+from mesh.limits.engine import BACKLOG_QUIET_MS
 from mesh.wire.envelope import decode_envelope
 from mesh.wire.frames import IHave, Push, join_entries
 from sim.patching import Patch, patched
 from sim.run.runner import Request, options_of, run_scenario, scenario_of
 from tests.engine.joined import Joined
 from tests.engine.stranger import Stranger
+from tests.engine.test_backlog import COUNT, cut_and_written, received
+from tests.engine.test_engine import chain
 from tests.engine.test_hostile import HOSTILE_MESH, envelope
 
 
@@ -66,7 +69,7 @@ def test_who_does_not_ask_for_the_deadline_gets_whole_batches() -> None:
 
 def trace_of(*patches: Patch) -> str:
     """Return what a small world comes to, with everything in it that batches can do."""
-    request = Request(name="swarm", seed=4, nodes=4, duration_s=45, is_crypto_real=False)
+    request = Request(name="swarm", seed=4, nodes=4, duration_s=120, is_crypto_real=False)
     scenario = scenario_of(request)
     with patched(*patches):
         report = run_scenario(scenario, options_of(request, scenario)).report
@@ -88,3 +91,16 @@ def test_a_world_is_the_same_where_every_batch_is_a_whole_one(whole: str) -> Non
 def test_a_batch_that_is_taken_for_a_quiet_one_shows(whole: str) -> None:
     """The same with one of the rules taken away, so that the test above can fail."""
     assert trace_of(Patch(QuietBatches, "heard", lambda quiet, frame: None)) != whole
+
+
+def test_mail_of_ours_that_waits_for_its_order_makes_no_batch_a_whole_one() -> None:
+    table = chain()
+    cut_and_written(table)
+    table.join("cy", "relay", is_awaited=False)
+    assert received(table, "cy") == [], "it waits"
+    cy = table.seats["cy"]
+    with noting() as ended:
+        cy.handle(table.now_of("cy"))
+    assert ended == [True]
+    table.pass_time(BACKLOG_QUIET_MS / 1000)
+    assert len(received(table, "cy")) == COUNT

@@ -131,3 +131,19 @@ def test_what_an_admin_did_before_he_knew_that_he_is_none_is_kept_too() -> None:
         ann.ask(SetMemberRole("Crew", member(ann, "Bob").member, role))
         settle(*people)
     assert not log_of(cem)[-1].is_keeping
+
+
+def test_words_of_whom_another_made_a_plain_member_are_kept_all_the_same() -> None:
+    people = ann, bob, cem, _ = crew("Ann", "Bob", "Cem", "Dan")
+    ann.ask(SetMemberRole("Crew", member(ann, "Cem").member, "owner"))
+    ann.ask(SetMemberRole("Crew", member(ann, "Bob").member, "admin"))
+    settle(*people)
+    say(bob, "I bring the rope")
+    ann.ask(RemoveMember("Crew", member(ann, "Bob").member))
+    cem.ask(SetMemberRole("Crew", member(cem, "Bob").member, "member"))
+    settle(*people)
+    assert is_apart(cem, "I bring the rope")
+    (removal,) = to_keep(ann)
+    ann.ask(KeepInGroup("Crew", removal.id))
+    settle(*people)
+    assert not is_apart(cem, "I bring the rope")
