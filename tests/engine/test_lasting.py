@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import pytest
 
@@ -247,7 +248,7 @@ def test_answers_that_were_committed_before_a_store_failed_are_given_once() -> N
 
     laptop.lasting._repair = repair
 
-    def fail(now: Instant) -> None:
+    def fail(now: Instant) -> NoReturn:
         raise DamagedError("The database is damaged.", "store.db")
 
     # The disk is what fails here, at the one place where all is committed.
@@ -262,7 +263,7 @@ def test_answers_that_were_committed_before_a_store_failed_are_given_once() -> N
 def test_what_is_damaged_and_no_store_ends_the_node() -> None:
     laptop = Laptop()
 
-    def fail(now: Instant) -> None:
+    def fail(now: Instant) -> NoReturn:
         raise DamagedError("The database is damaged.", "vault.db")
 
     # As above.
