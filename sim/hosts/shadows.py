@@ -106,6 +106,10 @@ class _Told:
     def is_empty(self) -> bool:
         return not (self.envelopes or self.retirements)
 
+    def clear(self) -> None:
+        """A batch begins."""
+        self.envelopes, self.retirements = [], []
+
 
 class _Shadow:
     """One engine that nobody hears."""
@@ -120,6 +124,7 @@ class _Shadow:
         self._has_begun = False
         own = _Told.by(self.half)
         unposted, due, left = self.half.take_unposted, self.half.take_retirements, self.half.left
+        is_other_time = self.half.is_other_time
 
         def take_unposted(now: Instant) -> list[Envelope]:
             unposted(now)
@@ -135,7 +140,13 @@ class _Shadow:
 
         Patch(self.half, "take_unposted", take_unposted).of_one()
         Patch(self.half, "take_retirements", take_retirements).of_one()
+
+        def is_time(now: Instant) -> bool:
+            # What leaves the node's vault was due there: that batch is no quiet one.
+            return is_other_time(now) or not self._given.is_empty
+
         Patch(self.half, "left", its_own_left).of_one()
+        Patch(self.half, "is_other_time", is_time).of_one()
 
     def follow(self, batch: Sequence[Input], given: _Told, now: Instant) -> "_Seen":
         """Do the same, as far as it concerns this one at all."""
@@ -212,6 +223,8 @@ class Shadowed:
     def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
         """Return what the node's engine wants done; S21 if a shadow wants peers to see another."""
         seen, told = _Seen(), _Told()
+        # A batch that is over early takes nothing.
+        self._told.clear()
         deadline = self._driven.deadline()
         if batch or (deadline is not None and deadline <= now.monotonic):
             seen = _Seen.of(self._driven, batch, now)
