@@ -1,10 +1,12 @@
 """The card of a stretch of a group's stream that does not count, as the page draws it."""
 
+import re
+
 import pytest
 from playwright.sync_api import Route, expect
 
 from tests.integration.nodes import Node
-from tests.web.chromium import Laptops
+from tests.web.chromium import Laptops, go
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
@@ -122,9 +124,11 @@ def test_what_came_since_is_kept_by_one_press(alone: Node, laptops: Laptops) -> 
         route.fulfill(json=group)
 
     number = int(alone.run("group", "list").split()[0])
+    # Until the page is signed in its address holds the code for that.
+    expect(page.get_by_role("link", name=re.compile("Crew"))).to_be_visible()
     group = page.evaluate(f"() => fetch('/v1/groups/{number}').then((answer) => answer.json())")
     page.route("**/v1/groups/*/log**", log)
-    page.evaluate(f"location.hash = '#/c/{number}/group'")
+    go(page, f"#/c/{number}/group")
     notes = page.locator(".notes")
     expect(notes).to_contain_text("<b>Cem</b> wrote before they knew of it, and it does not count.")
     notes.get_by_role("button", name="Let it count").click()
