@@ -37,10 +37,13 @@ class GroupSealings:
         log: GroupLog,
         working: Callable[[], int | None],
         vault_of: Callable[[int], Connection],
+        owner_of: Callable[[int], int],
     ) -> None:
+        """`owner_of`: whose vault a machine has; a second one has that of the first."""
         self._log = log
         self._working = working
         self._vault_of = vault_of
+        self._owner_of = owner_of
         self._sealed_to: dict[bytes, dict[VerifyKey, None]] = {}
         self._nodes: dict[VerifyKey, int] = {}
         self._keys: dict[tuple[int, bytes], dict[VerifyKey, None]] = {}
@@ -105,7 +108,7 @@ class GroupSealings:
             group = read(keeper, *given)  # type: ignore[arg-type]  # as it came
             node = self._working()
             if node is not None:
-                self._nodes[group.me] = node
+                self._nodes[group.me] = self._owner_of(node)
                 self._keys.setdefault((node, group.gid), {})[group.me] = None
             return group
 

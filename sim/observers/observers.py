@@ -104,7 +104,10 @@ class Observers:
         self._message_log = message_log
         self.group_log = GroupLog(marker=message_log.marker)
         self.group_sealings = GroupSealings(
-            log=self.group_log, working=_working, vault_of=lambda node: hosts[node].vault
+            log=self.group_log,
+            working=_working,
+            vault_of=lambda node: hosts[node].vault,
+            owner_of=lambda node: owners[node] if node < len(owners) else node,
         )
         self.agreement = Agreement()
         # That these seal to members alone, and that they are read, is not demanded.

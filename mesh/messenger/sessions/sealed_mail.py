@@ -50,6 +50,9 @@ class SealedMail:
         self.is_tag_stored = is_tag_stored
         self._has_body = has_body
         self._tell_changed = tell_changed
+        # All of whom something may be sealed: of others, as nearly all are, nothing is asked for
+        # each message that comes.
+        self._kept_of = dict.fromkeys(rows.counts())
 
     def check_opens(self, contact: ContactRow, tag: Tag, now: Instant, *, size: int = 0) -> None:
         """PeerError if something of theirs is not to be opened; it is found again by its tag.
@@ -58,7 +61,7 @@ class SealedMail:
         """
         if contact.is_blocked:
             raise PeerError("mail of somebody who is blocked")
-        if self._rows.is_kept(contact.id, tag):
+        if contact.id in self._kept_of and self._rows.is_kept(contact.id, tag):
             # After a crash the store is looked through once more from where the vault had read it.
             raise PeerError("mail that came before and stays sealed")
         if not contact.is_request:
@@ -100,6 +103,7 @@ class SealedMail:
         """
         room = SEALED_PER_CONTACT_MAX - self._rows.count(contact)
         kept = [tag for tag in tags if self._has_body(tag)]
+        self._kept_of[contact] = None
         self._rows.add(contact, kept[: max(room, 0)], opens)
 
     def unseal(self, contact: ContactId) -> None:
