@@ -23,6 +23,11 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 MARK: Final = Path("sim/run/world.py")
 """Where this is, the rooms have the names of today."""
 
+ADDRESSES: Final = Path("sim/network/addresses.py")
+FORMER_ADDRESSES: Final[Mapping[str, str]] = {
+    "sim.network.addresses": "sim.network.virtual_network"
+}
+
 MAIL: Final = Path("sim/users/mail_workload.py")
 WRITING: Final = "mail.write_to("
 FORMER_WRITING: Final = "mail._write_to("
@@ -104,10 +109,11 @@ def _furnish(tree: Path) -> None:
 
 def _names_in(tree: Path) -> Mapping[str, str]:
     """Return how names of today are called in a tree."""
+    names = {} if (tree / ADDRESSES).is_file() else FORMER_ADDRESSES
     if not (tree / MARK).is_file():
-        return FORMER
+        return {**names, **FORMER}
     is_open = " def write_to(" in (tree / MAIL).read_text(encoding="utf-8")
-    return {} if is_open else {WRITING: FORMER_WRITING}
+    return names if is_open else {**names, WRITING: FORMER_WRITING}
 
 
 def _files(folder: Path) -> Iterator[Path]:

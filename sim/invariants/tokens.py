@@ -27,6 +27,9 @@ class Tokens:
     delay_us: int
     """The shortest delay of a read token after its envelope was opened."""
 
+    has_begun: bool = field(init=False, default=False)
+    """Whether the world has: those who met before it waited for nothing."""
+
     looked_count: int = field(init=False, default=0)
     receipts_count: int = field(init=False, default=0)
     _opened: dict[EnvelopeId, tuple[bytes, int]] = field(init=False, default_factory=dict)
@@ -36,7 +39,7 @@ class Tokens:
 
     def opened(self, envelope: EnvelopeId, header: Header) -> None:
         """A node opened an envelope."""
-        if self.delay_us and self.working() is not None:
+        if self.has_begun and self.delay_us and self.working() is not None:
             self._opened.setdefault(envelope, (header.read_hash, self.now()))
 
     def sent(self, frame: Frame) -> None:

@@ -307,6 +307,7 @@ class Observers:
         """Begin to count: what is counted is of the world, and not of those who met before it."""
         self.frames.forget()
         self.arrivals.forget()
+        self.discretion.tokens.has_begun = True
 
     def parted(self, node: int, host: Host) -> None:
         """Somebody leaves a machine at which they met somebody before the world begins."""

@@ -154,8 +154,13 @@ def test_a_read_token_leaves_no_earlier_than_it_may() -> None:
     tokens = Tokens(clock.now, lambda: NODE, 4 * SECOND)
     envelope = make_envelope(1)
     header = replace_in(envelope.header, read_hash=blake2b_128(token))
-    tokens.opened(envelope.id, header)
     told = Retired(join_retirements([Retirement(envelope.id, token)]))
+    # Who met before the world began waited for nothing.
+    tokens.opened(envelope.id, header)
+    tokens.sent(told)
+    assert tokens.looked_count == 0
+    tokens.has_begun = True
+    tokens.opened(envelope.id, header)
     other = Retired(join_retirements([Retirement(envelope.id, bytes(16))]))
     clock.at = 13 * SECOND
     tokens.sent(other)
@@ -173,6 +178,7 @@ def test_a_read_token_leaves_no_earlier_than_it_may() -> None:
 )
 def test_a_group_is_told_what_its_member_chose(tells: str, read: int, is_broken: bool) -> None:
     tokens = Tokens(lambda: 0, lambda: NODE, 0)
+    tokens.has_begun = True
     controls = [(RECEIPT, encode_receipts([Receipt(bytes(8), 3, read, ((0, 2),))]))]
     tokens.sealing(b"group", controls)
     tokens.chose(NODE, b"group", tells)
