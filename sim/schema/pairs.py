@@ -327,6 +327,7 @@ WITHOUT: Final[Mapping[str, str]] = {
     "drifts": "Within a chore a calendar drifts by less than a millisecond.",
     "flash-crowd": "It is over before anybody can do a chore.",
     "halves": "It is `partitions` by another name.",
+    "leases": "It is `moved`, but that the other address is one of the same network.",
     "left-out": "It is nothing.",
     "mass-failure": "It is `crashes` of several at once, as `others-crash` has them.",
     "revocations": "It is a chore: `invite` takes one back.",
