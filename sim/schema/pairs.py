@@ -63,6 +63,18 @@ class Middle:
     """After the beginning of the chore."""
 
 
+def _lasting(
+    kind: type[Absences] | type[Blocks] | type[FullDisks] | type[Locks] | type[Pauses],
+    begins_s: float,
+) -> Callable[[float], tuple[AnyFault, ...]]:
+    """One fault of a kind, so long after the beginning of a chore, for `FOR_S`."""
+
+    def tables(at_s: float) -> tuple[AnyFault, ...]:
+        return (kind(between_s=(at_s + begins_s,) * 2, for_s=FOR_S, share=1),)
+
+    return tables
+
+
 def _crash(
     begins_s: float, shows: str, *, statements: tuple[int, int] | None = None, share: float = 0
 ) -> Middle:
@@ -141,28 +153,10 @@ MIDDLES: Final[Mapping[PairFault, Middle]] = {
     "crash-before-answer": Middle("doer", _before_answer, "crash-before-effects", 0.2),
     "crash-after-answer": _crash(2 * BEFORE_S, "crashes"),
     "crash-between-steps": _crash(0.7, "crash-without-a-word", share=1),
-    "switched-off": Middle(
-        "doer",
-        lambda at_s: (Absences(between_s=(at_s + SOON_S,) * 2, for_s=FOR_S, share=1),),
-        "absences",
-    ),
-    "lock-before": Middle(
-        "doer",
-        lambda at_s: (Locks(between_s=(at_s - BEFORE_S,) * 2, for_s=FOR_S, share=1),),
-        "asked-while-locked",
-        -BEFORE_S,
-    ),
-    "lock-between": Middle(
-        "doer",
-        lambda at_s: (Locks(between_s=(at_s + SOON_S,) * 2, for_s=FOR_S, share=1),),
-        "locks",
-    ),
-    "full-disk": Middle(
-        "doer",
-        lambda at_s: (FullDisks(between_s=(at_s - SOON_S,) * 2, for_s=FOR_S, share=1),),
-        "full_disks",
-        -SOON_S,
-    ),
+    "switched-off": Middle("doer", _lasting(Absences, SOON_S), "absences"),
+    "lock-before": Middle("doer", _lasting(Locks, -BEFORE_S), "asked-while-locked", -BEFORE_S),
+    "lock-between": Middle("doer", _lasting(Locks, SOON_S), "locks"),
+    "full-disk": Middle("doer", _lasting(FullDisks, -SOON_S), "full_disks", -SOON_S),
     "failing-disk": Middle(
         "doer",
         lambda at_s: (
@@ -215,12 +209,7 @@ MIDDLES: Final[Mapping[PairFault, Middle]] = {
         ),
         "clocks_frozen",
     ),
-    "standstill": Middle(
-        "doer",
-        lambda at_s: (Pauses(between_s=(at_s + 2 * BEFORE_S,) * 2, for_s=FOR_S, share=1),),
-        "pauses",
-        2 * BEFORE_S,
-    ),
+    "standstill": Middle("doer", _lasting(Pauses, 2 * BEFORE_S), "pauses", 2 * BEFORE_S),
     "slow-cpu": Middle(
         "doer",
         lambda at_s: (SlowCpus(between_s=(at_s - SOON_S,) * 2, for_s=FOR_S, share=1, times=100),),
@@ -262,11 +251,7 @@ MIDDLES: Final[Mapping[PairFault, Middle]] = {
     ),
     "forgotten-streams": _lines(lambda when: HalfOpen(between_s=when, share=1), SOON_S),
     # What people do meanwhile.
-    "blocked": Middle(
-        "doer",
-        lambda at_s: (Blocks(between_s=(at_s + SOON_S,) * 2, for_s=FOR_S, share=1),),
-        "blocks",
-    ),
+    "blocked": Middle("doer", _lasting(Blocks, SOON_S), "blocks"),
     "removed": Middle(
         "doer",
         lambda at_s: (Removals(between_s=(at_s + 0.3,) * 2, share=1),),
@@ -287,23 +272,9 @@ MIDDLES: Final[Mapping[PairFault, Middle]] = {
         ),
         "crashes",
     ),
-    "others-off": Middle(
-        "others",
-        lambda at_s: (Absences(between_s=(at_s + SOON_S,) * 2, for_s=FOR_S, share=1),),
-        "absences",
-    ),
-    "others-locked": Middle(
-        "others",
-        lambda at_s: (Locks(between_s=(at_s - BEFORE_S,) * 2, for_s=FOR_S, share=1),),
-        "locks",
-        -BEFORE_S,
-    ),
-    "others-full-disks": Middle(
-        "others",
-        lambda at_s: (FullDisks(between_s=(at_s - SOON_S,) * 2, for_s=FOR_S, share=1),),
-        "full_disks",
-        -SOON_S,
-    ),
+    "others-off": Middle("others", _lasting(Absences, SOON_S), "absences"),
+    "others-locked": Middle("others", _lasting(Locks, -BEFORE_S), "locks", -BEFORE_S),
+    "others-full-disks": Middle("others", _lasting(FullDisks, -SOON_S), "full_disks", -SOON_S),
     "others-vaults-back": Middle(
         "others",
         lambda at_s: (
