@@ -3,12 +3,20 @@
 import json
 import socket
 
+import pytest
 import trio
 
+from mesh.bundles import share_door
 from mesh.limits.bundles import SHARE_SECONDS_DEFAULT
 from tests.api.conftest import Serving
 from tests.api.door import Door
 from tests.bundles.making import small_release
+
+
+@pytest.fixture(autouse=True)
+def port_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the system choose the port: tests beside these open the well-known one as well."""
+    monkeypatch.setattr(share_door, "SHARE_PORT", 0)
 
 
 def is_listening(address: str) -> bool:
