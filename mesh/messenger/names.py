@@ -105,7 +105,7 @@ def is_name(text: str) -> bool:
         bool(text)
         and text == text.strip()
         and len(text.encode("utf-8", "surrogatepass")) <= NAME_BYTES_MAX
-        and not any(_is_hidden(letter) for letter in text)
+        and not _hides(text)
     )
 
 
@@ -131,6 +131,8 @@ def checked_name(text: str, what: str) -> str:
 
 def normalized(text: str) -> str:
     """The text as most keyboards write it; only a form that fits where it did is another one."""
+    if text.isascii():
+        return text
     composed = unicodedata.normalize("NFC", text)
     return composed if is_name(composed) else text
 
@@ -187,6 +189,13 @@ _SET_APART: Final = frozenset(
     _plainest(word)[1]
     for word in ("verified", "known", "firstseen", "request", "blocked", "newkeys")
 )
+
+
+def _hides(text: str) -> bool:
+    """Say whether a text holds what no screen shows; of ASCII that is what is not printable."""
+    if text.isascii():
+        return not text.isprintable()
+    return any(_is_hidden(letter) for letter in text)
 
 
 def _is_hidden(letter: str) -> bool:

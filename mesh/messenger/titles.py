@@ -45,8 +45,10 @@ def groups_called(named: str | int, groups: Iterable[Titled]) -> list[Titled]:
     """Return those that a text names; letters of either size and form are the same."""
     if isinstance(named, int) or is_like_number_or_key(named.strip()):
         return []
-    wanted = _plain(named)
-    return [one for one in groups if _plain(one.title) == wanted]
+    all_of_them = list(groups)
+    # Most people who are written to by name have no group.
+    wanted = _plain(named) if all_of_them else ""
+    return [one for one in all_of_them if _plain(one.title) == wanted]
 
 
 def one_group(called: Sequence[Titled], *, is_held_first: bool = True) -> Titled | None:
