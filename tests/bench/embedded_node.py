@@ -25,6 +25,7 @@ from mesh.node.node import Node
 from mesh.storage.connection import connect
 from mesh.storage.migrations import migrate_store, migrate_vault
 from mesh.wire.parameters import MeshParameters
+from tests.bench.without import without
 
 BENCH_MESH: Final = MeshParameters(
     name="bench", stamp_bits=0, key_quota=1_000_000, psk=bytes(range(32))
@@ -128,4 +129,5 @@ def say(answer: object) -> None:
 
 
 if __name__ == "__main__":
-    trio.run(run, Path(sys.argv[1]))
+    with without():
+        trio.run(run, Path(sys.argv[1]))

@@ -1,0 +1,39 @@
+"""A node of a bench that lacks a part does without just that."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mesh.crypto.signing import SigningKey, is_signature_valid
+from mesh.errors import StorageError
+from mesh.storage.connection import connect
+from tests.bench.without import VARIABLE, without
+
+
+def synchronous(path: Path) -> object:
+    """What a database on the disk waits for: 0: nothing, 2: its log, at each commit."""
+    row = connect(path, bytes(32)).execute("PRAGMA synchronous").fetchone()
+    assert row is not None
+    return row[0]
+
+
+def test_a_part_is_missing_where_it_is_named(tmp_path: Path) -> None:
+    with without({VARIABLE: "fsyncs"}):
+        assert synchronous(tmp_path / "quick") == 0
+    assert synchronous(tmp_path / "sure") == 2
+    with without({VARIABLE: "fsyncs,ciphers"}):
+        assert synchronous(tmp_path / "plain") == 0
+    assert (tmp_path / "plain").read_bytes()[:15] == b"SQLite format 3"
+    with pytest.raises(StorageError):
+        connect(tmp_path / "plain", bytes(32))
+    key = SigningKey.from_seed(os.urandom(32))
+    with without({VARIABLE: "signatures"}):
+        unsigned = key.sign(b"word")
+        assert is_signature_valid(key.verify_key, b"word", unsigned)
+    assert not is_signature_valid(key.verify_key, b"word", unsigned)
+
+
+def test_what_is_no_part_is_refused() -> None:
+    with pytest.raises(KeyError):
+        without({VARIABLE: "sqlite"})
