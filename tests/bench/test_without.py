@@ -12,7 +12,7 @@ from tests.bench.without import VARIABLE, without
 
 
 def synchronous(path: Path) -> object:
-    """What a database on the disk waits for: 0: nothing, 2: its log, at each commit."""
+    """Return for what a database on the disk waits: 0: nothing, 2: its log, at each commit."""
     row = connect(path, bytes(32)).execute("PRAGMA synchronous").fetchone()
     assert row is not None
     return row[0]
