@@ -39,7 +39,6 @@ from mesh.commands.groups import (
     RotateGroup,
     SetMemberRole,
 )
-from mesh.commands.identity import ChangeIdentity
 from mesh.commands.item_commands import (
     AskItems,
     EditItem,
@@ -58,8 +57,8 @@ from sim.invariants.invariants import S24, BrokenInvariant
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.schema.scenario import Scenario
-from sim.users.chores import new_name
 from sim.users.doings import EMOJI, RECENT_COUNT, about, begun
+from sim.users.group_names import call_oneself, names_at
 from sim.users.user import Then, User
 from sim.users.users import Users
 
@@ -131,21 +130,8 @@ class GroupDoings:
         while when < end:
             self._plan_one(when, self._look)
             when += self._chance.exponential(mean_us)
-        self._plan_names(begin, end)
-
-    def _plan_names(self, begin: int, end: int) -> None:
-        """Plan other names, by chance of their own: where there are none nothing else shifts."""
-        assert self._table is not None
-        if not self._table.names_per_second:
-            return
-        chance, mean_us = Chance(self._seed, "names in groups"), 1 / self._table.names_per_second
-        when = begin + chance.exponential(1_000_000 * mean_us)
-        while when < end:
-            self._plan_one(when, self._call_oneself)
-            when += chance.exponential(1_000_000 * mean_us)
-
-    def _call_oneself(self, user: User, chance: Chance) -> None:
-        self._ask(user, ChangeIdentity(new_name(user, chance)))
+        for when in names_at(self._seed, self._table, begin, end):
+            self._plan_one(when, partial(call_oneself, self._count))
 
     def _probe_all(self) -> None:
         """Everybody writes into all groups in which they are."""
