@@ -40,6 +40,7 @@ from tests.messenger.in_groups import (
 from tests.messenger.people import Person, exchange
 from tests.messenger.test_group_hostile_posts import pass_on
 from tests.messenger.test_group_needs import MINUTE_S, give, pass_by, said_in, say
+from tests.messenger.test_newer_kinds import older
 
 Patch = pytest.MonkeyPatch
 DAY_S = 86_400
@@ -351,3 +352,25 @@ def test_emptying_the_stream_keeps_what_members_are_called() -> None:
     ann.ask(DeleteItems("Crew"))
     assert renames(ann) == []
     assert names_of(ann) == ["Ann", "Bobby"]
+
+
+def test_a_name_that_came_before_an_upgrade_holds_after_it_and_is_passed_on() -> None:
+    ann, bob, cem = crew("Ann", "Bob", "Cem")
+    call_oneself(ann, "Anna")
+    ann.clock.pass_by(LONGEST_S + 1)
+    ann.tend()
+    with older(Kind.NAME):
+        for one in (bob, cem):
+            one.restart()
+        give(ann, bob)
+        assert names_of(bob) == ["Ann", "Bob", "Cem"]
+        assert renames(bob) == []
+        say(bob, "Whoever reads this lacks a name")
+        give(bob, ann, cem)
+        # Bob has what Cem lacks, and knows it not.
+        pass_by(bob, cem, seconds=40 * MINUTE_S, step=120)
+    assert names_of(cem) == ["Ann", "Bob", "Cem"]
+    for one in (bob, cem):
+        one.restart()
+        one.tend()
+    assert names_of(bob) == names_of(cem) == ["Anna", "Bob", "Cem"]
