@@ -56,7 +56,7 @@ class OwnNames:
         return Feature(chores=[Chore(self._tend)], deadline=self._next)
 
     def _next(self) -> Monotonic | None:
-        if self._identity.name != self._looked_for:
+        if self._identity.name != self._looked_for and self._groups.all:
             return Monotonic(0)
         return min(self._dues.values(), default=None)
 

@@ -88,7 +88,7 @@ class Supplies:
         self._unasked: dict[tuple[bytes, bytes], None] = {}
         self._twins_of: dict[tuple[ConversationId, int], int] = defaultdict(int)
         self._unasked_by: dict[tuple[ConversationId, VerifyKey], int] = defaultdict(int)
-        self._names_given: dict[tuple[bytes, VerifyKey, int], None] = {}
+        self._names_given: dict[tuple[bytes, VerifyKey], None] = {}
         self._day = -1
 
     # --- What is asked ------------------------------------------------------------------------
@@ -171,12 +171,7 @@ class Supplies:
         Of two entries with one number neither is covered by a cut, so both are for all. And what
         takes words back is for whoever is given these.
         """
-        if now.mesh // SECONDS_PER_DAY != self._day:
-            self._day = now.mesh // SECONDS_PER_DAY
-            self._unasked.clear()
-            self._names_given.clear()
-            self._twins_of.clear()
-            self._unasked_by.clear()
+        self._count_anew(now)
         if self._entries.find_by_id(group.conversation, row.id) is None:
             twins = self._authors.twins(row) if row.ops else []
             place = group.conversation, row.author
@@ -191,6 +186,15 @@ class Supplies:
         new = self._new(group, self._taking_back(row))[: max(0, left)]
         self._unasked_by[supplier] += len(new)
         return self._give_unasked(group, new, source.supply, now)
+
+    def _count_anew(self, now: Instant) -> None:
+        """Forget what was given unasked on another day."""
+        if now.mesh // SECONDS_PER_DAY != self._day:
+            self._day = now.mesh // SECONDS_PER_DAY
+            self._unasked.clear()
+            self._names_given.clear()
+            self._twins_of.clear()
+            self._unasked_by.clear()
 
     def _taking_back(self, row: EntryRow) -> list[EntryRow]:
         """Return by what an entry is gone for all: its author's word, and the one that hides it.
@@ -257,13 +261,14 @@ class Supplies:
         """Return the names that members told last, where somebody asks for what is not for all: a
         name that stands before it he would never find.
         """
+        self._count_anew(now)
         rows = [self._entries.find_by_id(group.conversation, MessageId(id_)) for id_ in wanted]
         if all(row is None or self._may_have(group, group.members, row) for row in rows):
             return []
         found: list[bytes] = []
         for number in self._names.newest(group.conversation, NAMES_GIVEN_MAX):
             row = self._entries.message(number)
-            place = row.id, member, now.mesh // SECONDS_PER_DAY
+            place = row.id, member
             if self._may_have(group, group.members, row) and place not in self._names_given:
                 self._names_given[place] = None
                 found.append(row.id)
