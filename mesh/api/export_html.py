@@ -140,6 +140,8 @@ def body(item: ItemAnswer, folder: str = "") -> Iterator[str]:
         yield quoted(item.reply)
     if item.sets_timer is not None:
         yield f'<p class="head">{timer(item.sets_timer)}</p>'
+    if item.renamed is not None:
+        yield f'<p class="head">from here on called {name(item.renamed.name)}</p>'
     if item.text:
         yield f'<p class="text" dir="auto">{marked(item.text, item.marks)}</p>'
     if item.files:

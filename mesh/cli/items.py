@@ -68,8 +68,10 @@ def lines_of(item: ItemAnswer, name: str, chat: str = "") -> list[Line]:
     if item.kind == "membership":
         moment = f"{when(item.sent)} #{item.number} " + (f"{chat}: " if chat else "")
         return [(Run("dim", moment), Run("dim", summary(item, name)))]
-    if item.kind == "timer" and not item.gone:
-        who = speaker(item, name, chat)
+    if item.kind in ("timer", "name") and not item.gone:
+        # Who has another name now was called so until then.
+        called = name if item.renamed is None else clean_line(item.renamed.before)
+        who = speaker(item, called, chat)
         said = f"{when(item.sent)} #{item.number} {who}: {summary(item, name)}"
         return [(Run("dim", said), *(Run("dim", f"  [{one}]") for one in all_remarks(item)))]
     if item.missing_count:
@@ -194,6 +196,8 @@ def summary(item: ItemAnswer, name: str) -> str:
         return "(of a group that is forgotten)" if done is None else clean_line(sentence(done))
     if item.sets_timer is not None:
         return words_of_timer(item.sets_timer)
+    if item.renamed is not None:
+        return f"from here on called {clean_line(item.renamed.name)}"
     if item.kind != "text":
         return f"{item.kind}: {item.text}"
     return item.text or ", ".join(f"📎 {clean_line(file.name)}" for file in item.files)

@@ -214,13 +214,22 @@ class NoticeAnswer(Answer, frozen=True, kw_only=True):
     is_over: bool
 
 
+class RenamedAnswer(Answer, frozen=True, kw_only=True):
+    """A name that a member of a group calls himself from then on, and what he was called before: by
+    our person where he is a contact, else by himself.
+    """
+
+    name: str
+    before: str
+
+
 class ItemAnswer(Answer, frozen=True, kw_only=True):
     """Something in a conversation. A text's number is that of its message.
 
     `kind` is one of `NewKind`, or `newer`: a kind of a later version, or one that nobody answers
-    to: `membership`, something that was done to the group itself, and `timer`, another timer.
-    `text` is what is shown now (of a poll or check-in its question, of a task its title), and empty
-    of the latter two, and if it is `gone`.
+    to: `membership`, something that was done to the group itself, `timer`, another timer, and
+    `name`, another name of its author. `text` is what is shown now (of a poll or check-in its
+    question, of a task its title), and empty of the latter three, and if it is `gone`.
     """
 
     number: int
@@ -266,6 +275,9 @@ class ItemAnswer(Answer, frozen=True, kw_only=True):
 
     sets_timer: int | None = None
     """Of kind `timer`: seconds after which what is written from then on disappears; 0: it stays."""
+
+    renamed: RenamedAnswer | None = None
+    """Of kind `name`."""
 
     retraction: RetractionAnswer | None = None
     poll: PollAnswer | None = None

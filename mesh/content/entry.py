@@ -39,8 +39,8 @@ Id = Annotated[bytes, msgspec.Meta(min_length=ID_BYTES, max_length=ID_BYTES)]
 
 
 class Kind(IntEnum):
-    """The kinds that this version knows. An object has a place in the stream, and so has a timer;
-    other changes have none.
+    """The kinds that this version knows. An object has a place in the stream, and so has a timer or
+    a name; other changes have none.
     """
 
     TEXT = 0
@@ -58,6 +58,7 @@ class Kind(IntEnum):
     CLOSE = 71
     ANSWER = 72
     CHANGE = 73
+    NAME = 74
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
@@ -80,7 +81,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     parents: Annotated[list[Id], msgspec.Meta(max_length=ENTRY_PARENTS_MAX)]
     ops: Annotated[list[Id], msgspec.Meta(max_length=ENTRY_OPS_MAX)]
     target: Annotated[bytes, msgspec.Meta(max_length=ID_BYTES)]
-    """Of a change: the object that it is about. Empty otherwise, and for a timer."""
+    """Of a change: the object that it is about. Empty otherwise, and for a timer or a name."""
 
     over: Annotated[list[Id], msgspec.Meta(max_length=OVER_MAX)]
     """Values that this one replaces. Ids of what is not here have no effect."""
@@ -117,10 +118,10 @@ def is_change(kind: int) -> bool:
 
 
 def has_place(kind: int) -> bool:
-    """Say whether a kind stands in the stream: objects do, and the timer, of which all shall see
-    who changed it and when.
+    """Say whether a kind stands in the stream: objects do, and the timer and names, of which all
+    shall see who changed them and when.
     """
-    return not is_change(kind) or kind == Kind.TIMER
+    return not is_change(kind) or kind in (Kind.TIMER, Kind.NAME)
 
 
 def direct_scope(one: VerifyKey, other: VerifyKey) -> Scope:

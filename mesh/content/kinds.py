@@ -14,6 +14,7 @@ import msgspec
 from mesh.content.check_in import Answer, CheckIn
 from mesh.content.entry import CHANGE_BIT, Entry, EntryId, Kind
 from mesh.content.fields import InvalidContentError
+from mesh.content.name import Name
 from mesh.content.notice import Notice
 from mesh.content.poll import Close, Poll, Vote
 from mesh.content.reaction import React
@@ -62,7 +63,7 @@ class KindRules:
 
     content: type[Content]
     targets: frozenset[Kind]
-    """The objects that a change may be about; none of an object, nor of the timer."""
+    """The objects that a change may be about; none of an object, nor of a timer or a name."""
 
     right: Right
     places: frozenset[Place]
@@ -95,6 +96,7 @@ KINDS: Final[Mapping[Kind, KindRules]] = {
     Kind.CLOSE: KindRules(Close, _of(Kind.POLL), Right.AUTHOR_OR_ADMIN, _TALKS),
     Kind.ANSWER: KindRules(Answer, _of(Kind.CHECK_IN), Right.MEMBER, _TALKS),
     Kind.CHANGE: KindRules(Change, _of(Kind.TASK), Right.MEMBER, _TALKS),
+    Kind.NAME: KindRules(Name, _NONE, Right.MEMBER, frozenset({Place.GROUP})),
 }
 
 _decoders: Final = {kind: msgspec.msgpack.Decoder(rules.content) for kind, rules in KINDS.items()}
@@ -111,6 +113,7 @@ class Field(Enum):
     VOTE = "vote"
     ANSWER = "answer"
     TASK = "task"
+    NAME = "name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,9 @@ class Register:
 
     field: Field
     holder: bytes = b""
-    """Whose it is; of an answer about whom and by whom; of a task which field."""
+    """Whose it is; of an answer about whom and by whom; of a task which field; of a name who bears
+    it.
+    """
 
 
 def is_known(kind: int) -> bool:
@@ -198,5 +203,7 @@ def register_of(entry: Entry, content: Content, author: VerifyKey) -> Register |
             return Register(target, Field.ANSWER, (content.subject or author) + author)
         case Change():
             return Register(target, Field.TASK, bytes([content.field]))
+        case Name():
+            return Register(b"", Field.NAME, author)
         case _:
             return None

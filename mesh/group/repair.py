@@ -66,10 +66,13 @@ def may_have(
     readers: Iterable[VerifyKey],
 ) -> bool:
     """Say whether an entry of a kind that names these operations may be handed on to some people:
-    if all were members when it was written. What takes words back holds none, and is for all.
+    if all were members when it was written. What takes words back holds none, and is for all; a
+    name is for all members, of whom a later one could call its bearer otherwise.
     """
     if kind in (Kind.RETRACT, Kind.HIDE):
         return True
+    if kind == Kind.NAME:
+        return all(reader in membership.members for reader in readers)
     named = [OperationId(each) for each in operations]
     if not named or membership.graph.missing(named):
         return False

@@ -15,7 +15,7 @@ from mesh.group.membership import Membership
 from mesh.group.operations import Operation, Role
 from mesh.group.payload import GroupPayload, read_payload
 from mesh.group.rights import End, Rights, Standing
-from mesh.ids import VerifyKey
+from mesh.ids import ConversationId, VerifyKey
 from mesh.messenger.conversations.group_rules import Told
 from mesh.messenger.groups import group as group_module
 from mesh.messenger.groups import group_posting, needs, supplies
@@ -24,7 +24,8 @@ from mesh.messenger.groups.group import Group, HeldEpoch
 from mesh.messenger.groups.group_receipts import GroupReceipts
 from mesh.messenger.groups.losses import Losses
 from mesh.messenger.groups.own_places import OwnPlaces
-from mesh.storage.vault.rows import OURSELVES, EntryRow
+from mesh.storage.vault.member_names import MemberNameRows
+from mesh.storage.vault.rows import OURSELVES, EntryRow, blobs
 from sim.bugs.injection import Bug
 from sim.patching import Patch
 
@@ -128,6 +129,19 @@ def _all_told(receipts: GroupReceipts, row: EntryRow, members: Sequence[VerifyKe
     return Told(told=len(members)) if row.author == OURSELVES else Told()
 
 
+def _named_by_anybody(
+    rows: MemberNameRows, conversation: ConversationId, bearer: bytes
+) -> bytes | None:
+    """A programmer may think: there is one name to a register."""
+    named = rows._connection.execute(
+        "SELECT data FROM register_values JOIN contents ON contents.entry = register_values.entry "
+        "WHERE conversation = ? AND field = 'name' "
+        "ORDER BY register_values.entry DESC LIMIT 1",
+        (conversation,),
+    )
+    return next(iter(blobs(named)), None)
+
+
 def _nothing_lost(*_: object) -> None:
     """Nobody thinks of a vault that is put back."""
 
@@ -208,6 +222,10 @@ GROUP_MUTANTS: Final[Mapping[str, Bug]] = {
     "ends-unheeded": Bug(
         "What somebody writes in a group counts who was removed elsewhere.",
         patches=(Patch(rights_module, "ends_of", _no_ends),),
+    ),
+    "named-by-anybody": Bug(
+        "A member is called by the name that was heard last, whoever told it.",
+        patches=(Patch(MemberNameRows, "find", _named_by_anybody),),
     ),
     "told-by-all": Bug(
         "What was written in a group is told to be on all devices.",

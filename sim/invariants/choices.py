@@ -22,7 +22,7 @@ draft answers to it is the number.
 ROUNDED_S: Final = 1
 """Dates are of whole seconds."""
 
-_NO_NEWS: Final = ("membership", "timer")
+_NO_NEWS: Final = ("membership", "timer", "name")
 """Kinds of items that nobody wrote to be read."""
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from mesh.commands.groups import GroupAnswer, MemberAnswer, MembershipAnswer
 from mesh.commands.items import CheckedAnswer, ItemAnswer
-from mesh.content.entry import OperationId
+from mesh.content.entry import Kind, OperationId
 from mesh.database import Connection
 from mesh.engine.engine import Engine
 from mesh.group.members import View
@@ -158,6 +158,7 @@ def require_same_groups(views: Views, vaults: Mapping[int, Connection]) -> int:
     same entries of the same items. Return how many items could be compared.
     """
     answers: dict[tuple[str, str], tuple[int, Answer]] = {}
+    names: dict[tuple[str, str, frozenset[bytes]], tuple[int, dict[str, str]]] = {}
     items: dict[tuple[str, str, str, frozenset[bytes]], tuple[int, object]] = {}
     compared_count = 0
     for (node, gid), view in views.items():
@@ -169,6 +170,12 @@ def require_same_groups(views: Views, vaults: Mapping[int, Connection]) -> int:
         if theirs != shown:
             detail = f"it shows another group than node {first}, which knows the same operations"
             raise BrokenInvariant(S22, f"{detail}: {shown!r} and {theirs!r}", node)
+        called = {member.key: member.name for member in view.members}
+        known = (*place, _names_known(vaults[node], view.group.conversation))
+        first, their_names = names.setdefault(known, (node, called))
+        if their_names != called:
+            detail = f"it has the same names of members as node {first}, and calls them otherwise"
+            raise BrokenInvariant(S20, f"{detail}: {called!r} and {their_names!r}", node)
         entries = _entries_about(vaults[node], view.group.conversation)
         for item in view.items:
             if item.gone in LOCALLY_GONE:
@@ -193,9 +200,17 @@ def _shown(view: GroupView) -> Answer:
         group.about,
         group.members_count,
         group.settings,
-        [(member.key, member.name, member.role) for member in view.members],
+        [(member.key, member.role) for member in view.members],
         [(one.id, one.at, one.action, one.counts) for one in view.log],
     )
+
+
+def _names_known(vault: Connection, conversation: int) -> frozenset[bytes]:
+    """Return the names that members told, with those that were given up since."""
+    rows = vault.execute(
+        "SELECT id FROM entries WHERE conversation = ? AND kind = ?", (conversation, int(Kind.NAME))
+    ).fetchall()
+    return frozenset(id_ for (id_,) in rows if isinstance(id_, bytes))
 
 
 def _entries_about(vault: Connection, conversation: int) -> dict[str, frozenset[bytes]]:
@@ -225,6 +240,7 @@ def _seen(item: ItemAnswer) -> dict[str, object]:
         "reactions": sorted((one.emoji, one.count) for one in item.reactions),
         "is pinned": item.is_pinned,
         "hidden": None if item.hidden is None else item.hidden.key,
+        "name": None if item.renamed is None else item.renamed.name,
     }
     if item.poll is not None:
         poll = item.poll

@@ -202,8 +202,8 @@ class GroupSealings:
             entry = decode_entry(each.entry)
             named = membership.named([OperationId(one) for one in entry.ops])
             readers = self._sealed_to.get(epoch.id, {})
-            # What takes words back holds none, and is for all.
-            is_for_all = entry.kind in (Kind.RETRACT, Kind.HIDE)
+            # What takes words back holds none, and is for all; a name is for all members.
+            is_for_all = entry.kind in (Kind.RETRACT, Kind.HIDE, Kind.NAME)
             is_for_them = is_for_all or all(named.is_in(key) for key in readers)
             if not is_briefing and not is_for_them:
                 detail = "an entry of a group is passed on to somebody for whom it was not"

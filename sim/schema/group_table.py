@@ -28,6 +28,8 @@ class GroupTable(Strict, frozen=True, kw_only=True):
     """So much of that is about the group: who is in it, roles, settings, keys."""
     quarrels_share: Share = 0.2
     """Of changes: owners lower admins, and admins set several things; all of them make new keys."""
+    names_per_second: Annotated[float, msgspec.Meta(ge=0, le=1_000)] = 0
+    """So often somebody calls themselves otherwise, which all groups in which they are are told."""
     closes_share: Share = 0.02
     """So many of those who set something close the group."""
     deaf_share: Share = 0

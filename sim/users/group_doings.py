@@ -58,6 +58,7 @@ from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.schema.scenario import Scenario
 from sim.users.doings import EMOJI, RECENT_COUNT, about, begun
+from sim.users.group_names import call_oneself, names_at
 from sim.users.user import Then, User
 from sim.users.users import Users
 
@@ -129,6 +130,8 @@ class GroupDoings:
         while when < end:
             self._plan_one(when, self._look)
             when += self._chance.exponential(mean_us)
+        for when in names_at(self._seed, self._table, begin, end):
+            self._plan_one(when, partial(call_oneself, self._count))
 
     def _probe_all(self) -> None:
         """Everybody writes into all groups in which they are."""

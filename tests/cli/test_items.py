@@ -26,6 +26,7 @@ from mesh.commands.items import (
     PersonAnswer,
     PollAnswer,
     ReactionAnswer,
+    RenamedAnswer,
     ReplyAnswer,
     RetractionAnswer,
     RollUpAnswer,
@@ -74,6 +75,14 @@ def test_another_timer_is_a_line() -> None:
     assert line == f"{HEAD}: from here on messages disappear 1 d 0 h after they were read"
     [line] = shown(item(kind="timer", text="", sets_timer=0, author=ME))
     assert line.startswith(f"{AT} #7 me: from here on messages stay  [")
+
+
+def test_another_name_of_a_member_is_a_line_by_the_name_before() -> None:
+    renamed = RenamedAnswer(name="Ada L\u202e", before="Ada")
+    [line] = shown(item(kind="name", text="", renamed=renamed))
+    assert line == f"{AT} #7 Ada: from here on called Ada L<U+202E>"
+    [line] = shown(item(kind="name", text="", renamed=renamed, author=ME))
+    assert line.startswith(f"{AT} #7 me: from here on called Ada L")
 
 
 def test_what_is_answered_to_stands_above_it() -> None:

@@ -112,4 +112,4 @@ def test_a_kind_says_whether_it_has_a_place() -> None:
     assert not is_change(128)
     assert [
         kind for kind in (*Kind, 128, 64 + 256) if has_place(kind) != (not is_change(kind))
-    ] == [Kind.TIMER]
+    ] == [Kind.TIMER, Kind.NAME]

@@ -57,6 +57,8 @@ VALID: list[Entry] = [
     about(Kind.REACT, [[]]),
     about(Kind.PIN, [True]),
     entry(Kind.TIMER, [86_400]),
+    entry(Kind.NAME, ["Anna"]),
+    entry(Kind.NAME, ["n" * 64]),
     about(Kind.VOTE, [[0, 3]]),
     about(Kind.CLOSE, [5]),
     about(Kind.ANSWER, [1, "my leg", "the mill", bytes(32)]),
@@ -91,6 +93,12 @@ INVALID: list[Entry] = [
     about(Kind.REACT, [["x" * 33]]),
     about(Kind.TIMER, [5]),
     entry(Kind.TIMER, [366 * 86_400 + 1]),
+    about(Kind.NAME, ["Anna"]),
+    entry(Kind.NAME, [""]),
+    entry(Kind.NAME, ["n" * 65]),
+    entry(Kind.NAME, ["\u00e9" * 33]),
+    entry(Kind.NAME, [7]),
+    entry(Kind.NAME, ["Anna"], timer=60),
     about(Kind.VOTE, [[1, 1]]),
     about(Kind.VOTE, [[3, 1]]),
     about(Kind.CLOSE, [4], clock=5),
@@ -127,12 +135,12 @@ def test_any_content_is_valid_or_invalid(kind: Kind, data: bytes, is_about: bool
 def test_the_table_has_every_kind_and_says_where_it_may_be_said() -> None:
     assert {*KINDS} == {*Kind}
     assert not is_known(5)
-    assert not is_known(74)
+    assert not is_known(75)
     said = {place: {kind for kind in Kind if place in KINDS[kind].places} for place in Place}
     assert said[Place.SQUARE] == {Kind.TEXT, Kind.RETRACT}
     channel = {Kind.TEXT, Kind.EDIT, Kind.RETRACT, Kind.HIDE, Kind.PIN, Kind.NOTICE}
     assert said[Place.CHANNEL] == channel
-    assert said[Place.DIRECT] == set(Kind) - {Kind.HIDE}
+    assert said[Place.DIRECT] == set(Kind) - {Kind.HIDE, Kind.NAME}
     assert said[Place.GROUP] == set(Kind)
     with pytest.raises(InvalidContentError, match="not allowed here"):
         content_of(entry(Kind.POLL, ["When?", ["now", "later"], False, 0]), Place.SQUARE)
@@ -181,6 +189,7 @@ def test_each_change_is_a_value_of_one_register() -> None:
     assert found[Kind.REACT] == Register(SOME_ID, Field.REACTION, ADA)
     assert found[Kind.VOTE] == Register(SOME_ID, Field.VOTE, ADA)
     assert found[Kind.TIMER] == Register(b"", Field.TIMER)
+    assert found[Kind.NAME] == Register(b"", Field.NAME, ADA)
     assert found[Kind.RETRACT] is None
     assert found[Kind.CLOSE] is None
     assert found[Kind.TEXT] is None

@@ -17,7 +17,7 @@ from mesh.messenger.conversations import (
     judging,
     writing,
 )
-from mesh.storage.vault import changes, registers
+from mesh.storage.vault import changes, member_names, registers
 from tests.group.faults import Fault
 from tests.messenger import test_at_hand as hands
 from tests.messenger import test_boards as boards
@@ -109,7 +109,7 @@ FAULTS = [
         registers,
         'f"WHERE {of_author} AND is_own_named = 0 {greatest_first} LIMIT 1)"',
         'f"WHERE {of_author} {greatest_first} LIMIT 1)"',
-        partial(_in_any_order, 3, orders.ALL),
+        partial(_in_any_order, 0, orders.ALL),
     ),
     Noticed(
         "of one author one value counts",
@@ -291,7 +291,14 @@ FAULTS = [
         group_rules,
         "is_named=self.membership.named(ops).is_in(author)",
         "is_named=True",
-        partial(picture, 0),
+        partial(picture, 11),
+    ),
+    Noticed(
+        "a name is that of who told it",
+        member_names,
+        "AND holder = ?2",
+        "AND holder <> ?2",
+        partial(picture, 1),
     ),
     Noticed(
         "one's admins close another's poll",

@@ -23,6 +23,7 @@ from mesh.messenger.conversations.history import Ancestry, History, row_of_own
 from mesh.messenger.conversations.item_answers import ItemAnswers
 from mesh.messenger.conversations.item_people import ItemPeople
 from mesh.messenger.conversations.judging import NewEntry
+from mesh.messenger.conversations.member_names import MemberNames
 from mesh.messenger.conversations.message_pages import MessagePages
 from mesh.messenger.pending_events import PendingEvents
 from mesh.storage.connection import transaction
@@ -99,6 +100,7 @@ class GroupReplica:
             membership=Membership(create),
             signing=signing or SigningKey(key, b""),
             authors=vault.authors,
+            names=MemberNames(vault.member_names),
         )
         self.entries.rules.of_group = lambda conversation: self.rules
         self.groups = GroupEntries(

@@ -26,7 +26,7 @@ from tests.messenger.replicas import Replica, Said
 
 NOW = (START_S * 1_000) << 16
 SPAN = 40 << 16
-ALL = (0, 1, 2, 3, 4, 5, 77, *range(64, 75))
+ALL = (0, 1, 2, 3, 4, 5, 77, *range(64, 76))
 REGISTERED = (Kind.EDIT, Kind.REACT, Kind.CHANGE, Kind.VOTE)
 ANSWERS = [["fine", 0], ["on my way", 1], ["help", 2]]
 
@@ -130,6 +130,8 @@ class Hand:
                 return ["a notice", chance.choice([0, START_S + 99_999, 1]), False]
             case Kind.TIMER:
                 return [chance.choice([0, 60, 3_600])]
+            case Kind.NAME:
+                return [chance.choice(["Anna", "\u0410nna", "", "n" * 64, "n" * 65, "a\u202eb"])]
             case Kind.TASK:
                 return [f"task {chance.randrange(99)}"]
             case Kind.EDIT:

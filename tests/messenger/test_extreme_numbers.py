@@ -50,6 +50,8 @@ def contents(kind: Kind, number: int) -> list[object]:
             return [["text", [[0, number, number]], [[number, 1, KEY]]]]
         case Kind.TIMER | Kind.CLOSE:
             return [[number]]
+        case Kind.NAME:
+            return [[f"name {number}"]]
         case Kind.VOTE:
             return [[[number]]]
         case Kind.ANSWER:
@@ -89,6 +91,7 @@ TARGETS = {
     Kind.ANSWER: Kind.CHECK_IN,
     Kind.CHANGE: Kind.TASK,
     Kind.TIMER: None,
+    Kind.NAME: None,
 }
 
 
@@ -129,6 +132,9 @@ def shown(replica: GroupReplica) -> list[dict[str, object]]:
     """Return what is shown, without how files are kept here."""
     names = ("id", "text", "is_apart", "is_pinned", "hidden", "gone", "poll", "check_in", "task")
     return [
-        {name: item[name] for name in (*names, "notice", "timer", "sets_timer", "reactions")}
+        {
+            name: item[name]
+            for name in (*names, "notice", "timer", "sets_timer", "renamed", "reactions")
+        }
         for item in msgspec.convert(replica.shown(), list[dict[str, object]])
     ]

@@ -14,18 +14,30 @@ from mesh.content.entry import Entry, EntryId, Kind, OperationId, has_place, is_
 from mesh.content.fields import InvalidContentError
 from mesh.content.kinds import KINDS, OBJECTS, Content, Place, Right, check_about, check_fit
 from mesh.content.kinds import content_of as content_in
-from mesh.content.register import Value, fold
+from mesh.content.name import Name
+from mesh.content.register import Value, fold, last_words
 from mesh.content.retraction import Hide
 from mesh.group.membership import Membership
 from mesh.group.operations import Operation, Role
 from mesh.group.rights import Rights, deed_of, ends_of
 from mesh.ids import VerifyKey
+from mesh.messenger.conversations.member_names import recorded
+from mesh.messenger.names import member_name
 from tests.group.scenarios import PEOPLE, key_of, random_story
 from tests.messenger.group_replicas import GroupReplica, SaidInGroup, Thing
 from tests.messenger.test_entries_in_any_order import Hand, Model
 
-KINDS_SAID = (0, 0, 1, 2, 3, 4, 5, 77, *range(64, 75))
-BESIDE_KINDS = (Kind.EDIT, Kind.HIDE, Kind.VOTE, Kind.CLOSE, Kind.CHANGE, Kind.ANSWER, Kind.TIMER)
+KINDS_SAID = (0, 0, 1, 2, 3, 4, 5, 77, *range(64, 76))
+BESIDE_KINDS = (
+    Kind.EDIT,
+    Kind.HIDE,
+    Kind.VOTE,
+    Kind.CLOSE,
+    Kind.CHANGE,
+    Kind.ANSWER,
+    Kind.TIMER,
+    Kind.NAME,
+)
 
 
 class GroupHand(Hand):
@@ -220,6 +232,15 @@ class GroupModel(Model):
             assert answer == said
             assert len(msgspec.convert(one["others"], list[object])) == len(word.calls)
 
+    def name(self, key: VerifyKey) -> str | None:
+        """Return what somebody told last of himself; None: nothing that counts."""
+        told = [one for one in self.values(EntryId(b""), Kind.NAME) if one.author == key]
+        word = last_words(told).get(key)
+        if word is None:
+            return None
+        assert isinstance(word.value, Name)
+        return member_name(word.value.name, key)
+
     @property
     def placed_count(self) -> int:
         placed = (*self.valid, *self.newer)
@@ -256,6 +277,10 @@ def picture(seed: int, kinds: Sequence[int] = KINDS_SAID, entries: int = 50) -> 
         assert len(items) == model.placed_count
         assert replica.entries.timer(replica.conversation) == model.timer()
         assert replica.is_marked_well()
+        for key in hand.people:
+            record = recorded(replica.rules.membership, key)
+            name = model.name(key) or (member_name(record, key) if record else "")
+            assert replica.rules.own_name(key) == name
         shown.append(replica.shown())
     assert shown[0] == shown[1] == shown[2]
     return len(shown[0])

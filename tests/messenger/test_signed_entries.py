@@ -42,6 +42,7 @@ from mesh.limits.groups import VIEW_PAUSE_MS, VIEWS_PER_AUTHOR_PER_DAY_MAX
 from mesh.messenger.conversations.group_entries import GroupEntries
 from mesh.messenger.conversations.group_rules import GroupRules, Told
 from mesh.messenger.conversations.judging import NewEntry
+from mesh.messenger.conversations.member_names import MemberNames
 from mesh.storage.connection import transaction
 from mesh.storage.vault.rows import ConversationRow, EntryRow
 from mesh.storage.vault.vault import Vault
@@ -96,6 +97,7 @@ class Member:
             membership=Membership.of([CREATE, ADD]),
             signing=KEYS[self.name],
             authors=self.vault.authors,
+            names=MemberNames(self.vault.member_names),
         )
         self.groups.entries.rules.of_group = lambda conversation: self.rules
         self.groups.post = self.post

@@ -62,7 +62,7 @@ Examples:
   mesh tail Crew --json --after 0 > all.jsonl
 """
 
-UNWRITTEN = ("membership", "timer")
+UNWRITTEN = ("membership", "timer", "name")
 """Kinds of what was done to the conversation itself: a line for people, and no message."""
 
 

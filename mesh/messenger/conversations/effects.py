@@ -3,6 +3,7 @@
 from mesh.content.check_in import Answer, CheckIn
 from mesh.content.entry import Entry, Kind, is_change
 from mesh.content.kinds import Content, Field, Place, register_of
+from mesh.content.name import Name
 from mesh.content.notice import Notice
 from mesh.content.poll import Close, Poll, Vote, cut_off
 from mesh.content.retraction import Hide, Retract
@@ -87,6 +88,8 @@ class Effects:
     def _tell(self, row: EntryRow, content: Content, target: EntryRow | None) -> None:
         if isinstance(content, Timer):
             self._pending_events.conversation_changed(row.conversation)
+        if isinstance(content, Name):
+            self._pending_events.group_changed(row.conversation)
         if target is not None:
             self._show(target, content)
             if moves(content):

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from msgspec.structs import replace as replace_row
 
-from mesh.content.entry import EntryId, entry_id, signed_bytes
+from mesh.content.entry import EntryId, Kind, entry_id, signed_bytes
 from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError, UserError
 from mesh.group.membership import Change, remover
@@ -50,6 +50,9 @@ class GroupEntries:
         self.post: Callable[[ConversationRow, NewEntry, Instant], EntryRow] = _nowhere
         """Adds an entry of ours, and sends it to the members; answers with its row."""
 
+        self.before_writing: Callable[[ConversationId, Instant], None] = lambda *_: None
+        """Says first what belongs before an entry of ours."""
+
     def feature(self) -> Feature:
         """Judge what waits for time, and erase what is hidden for long."""
         return Feature(chores=[Chore(self._judge_one)], cleanups=[self._erase_hidden])
@@ -73,6 +76,10 @@ class GroupEntries:
         deed = deed_of(statement.kind, is_own_target=is_own_target)
         if not rules.may(deed):
             raise UserError("not-allowed", self._why_not(rules))
+        if statement.kind is not Kind.NAME:
+            self.before_writing(conversation.number, now)
+        # Whoever writes several in a row has the number of the first.
+        conversation = self._conversations.conversation(conversation.number)
         place = self._history.ancestry_of_next(conversation.number, now.mesh_ms)
         row = row_of_own(conversation.number, place, now)
         new = self.entries.compose(

@@ -22,7 +22,8 @@ from mesh.group.view_budget import ViewBudget
 from mesh.ids import ConversationId, Instant, VerifyKey
 from mesh.limits.groups import VIEWS_KEPT_MAX
 from mesh.messenger.conversations.history import split_ids
-from mesh.messenger.names import group_name, member_name
+from mesh.messenger.conversations.member_names import MemberNames
+from mesh.messenger.names import group_name
 from mesh.storage.vault.authors import AuthorRows
 from mesh.storage.vault.rows import OURSELVES, EntryRow
 from mesh.wire.envelope import SECONDS_PER_DAY
@@ -52,6 +53,7 @@ class GroupRules:
     """Our member key."""
 
     authors: AuthorRows = field(repr=False)
+    names: MemberNames = field(repr=False)
     told: Callable[[EntryRow, Sequence[VerifyKey]], Told] = lambda row, members: Told()
     """The receipts of these members for an entry."""
 
@@ -101,7 +103,7 @@ class GroupRules:
         if key == self.me:
             return OURSELVES
         row = self.authors.find(self.conversation, key)
-        return (row or self.authors.add(self.conversation, key, self.record_name(key))).number
+        return (row or self.authors.add(self.conversation, key, self.own_name(key))).number
 
     def is_stranger(self, author: int) -> bool:
         """Say whether an author stands in no add that counts."""
@@ -117,7 +119,7 @@ class GroupRules:
         label = self.label(key)
         if label is not None:
             return label
-        return self.record_name(key) if key in self.membership.graph.people else None
+        return self.own_name(key) if key in self.membership.graph.people else None
 
     def readers(self, row: EntryRow) -> list[VerifyKey]:
         """Return who was a member when an entry was written and still is, without its author."""
@@ -135,10 +137,17 @@ class GroupRules:
         member = self.membership.members.get(key)
         return None if member is None else member.role
 
-    def record_name(self, key: VerifyKey) -> str:
+    def own_name(self, key: VerifyKey) -> str:
         """Return what somebody calls themselves here, made safe; nothing of who never was."""
-        records = self.membership.graph.records(key)
-        return member_name(records[-1][0].record.name, key) if records else ""
+        return self.names.of(self.conversation, self.membership, key)
+
+    def name_before(self, row: EntryRow) -> str:
+        """Return what the author of a name was called here before it: by our person, where they are
+        a contact, else by themselves.
+        """
+        key = self.key_of(row.author)
+        label = None if row.is_mine else self.label(key)
+        return label or self.names.before(row, self.membership, key)
 
     # --- Before we came -----------------------------------------------------------------------
 

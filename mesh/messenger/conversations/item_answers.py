@@ -14,6 +14,7 @@ from mesh.commands.items import (
     PersonAnswer,
     ReactionAnswer,
     ReaderAnswer,
+    RenamedAnswer,
     ReplyAnswer,
     RetractionAnswer,
 )
@@ -47,6 +48,7 @@ from mesh.messenger.conversations.folding import Folding
 from mesh.messenger.conversations.group_rules import Told
 from mesh.messenger.conversations.history import unix_seconds_of
 from mesh.messenger.conversations.labels import Labels
+from mesh.messenger.conversations.member_names import shown_name
 from mesh.messenger.sessions.transit import ON_ITS_WAY
 from mesh.storage.vault.groups import MEMBERSHIP_KIND
 from mesh.storage.vault.rows import OURSELVES, EntryRow
@@ -59,6 +61,7 @@ KIND_NAMES: Final = {
     Kind.TASK: "task",
     Kind.NOTICE: "notice",
     Kind.TIMER: "timer",
+    Kind.NAME: "name",
 }
 STYLE_NAMES: Final[dict[Style, MarkKind]] = {
     Style.BOLD: "bold",
@@ -174,6 +177,7 @@ class ItemAnswers:
             timer=row.timer,
             disappears=self._entries.erasing.shown_end(row, now),
             sets_timer=content.seconds if isinstance(content, Timer) else None,
+            renamed=self._renamed(row, content),
             retraction=self._retraction(row),
             is_apart=row.is_apart,
             devices=self._devices(row),
@@ -310,6 +314,13 @@ class ItemAnswers:
                 )
             )
         return answers
+
+    def _renamed(self, row: EntryRow, content: Content | None) -> RenamedAnswer | None:
+        group = self._entries.rules.find_group(row.conversation)
+        if group is None or content is None:
+            return None
+        name = shown_name(content, group.key_of(row.author))
+        return None if name is None else RenamedAnswer(name=name, before=group.name_before(row))
 
     def _person(self, conversation: ConversationId, key: VerifyKey) -> PersonAnswer:
         return PersonAnswer(

@@ -70,7 +70,7 @@ class Reminding:
         """
         group = self._rules.find_group(conversation)
         if group is not None:
-            return None if group.role(key) is None else group.record_name(key)
+            return None if group.role(key) is None else group.own_name(key)
         contact = self._conversations.conversation(conversation).contact
         return None if contact is None else self._people.contact(contact).name
 

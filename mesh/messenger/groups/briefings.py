@@ -12,6 +12,7 @@ from mesh.content.entry import Kind, is_change
 from mesh.group.cuts import had_since
 from mesh.group.placed_posts import MEMBER_PREFIX_BYTES, SuppliedEntry, SuppliedHad
 from mesh.ids import Instant, MessageId, UnixSeconds
+from mesh.limits.group_names import NAMES_OF_NEWCOMER_MAX
 from mesh.limits.groups import (
     BRIEFING_BYTES_MAX,
     BRIEFING_BYTES_PER_INTERVAL_MAX,
@@ -49,6 +50,7 @@ class Briefings:
         self._changes = account.vault.changes
         self._at_hand = account.vault.at_hand
         self._registers = account.vault.registers
+        self._names = account.vault.member_names
         self._links = account.vault.group_links
         self._posting = posting
         self._speech = speech
@@ -99,8 +101,9 @@ class Briefings:
     def _chosen(self, group: Group, now: Instant) -> list[EntryRow]:
         membership = group.membership
         assert membership is not None
-        # Who does not know the timer writes what stays.
-        chosen = self._last_words(group, b"")
+        # Who does not know the timer writes what stays; of names there may be as many as members.
+        chosen = [row for row in self._last_words(group, b"") if row.kind != Kind.NAME]
+        chosen += self._member_names(group)
         if membership.settings.board == "on":
             chosen += self._board(group, now)
         if membership.settings.history:
@@ -129,6 +132,20 @@ class Briefings:
         """Return the last word of each author in each register of an object, or of the group."""
         numbers = self._registers.last_entries(group.conversation, target)
         return [row for number in numbers if not (row := self._rows.message(number)).is_apart]
+
+    def _member_names(self, group: Group) -> list[EntryRow]:
+        """Return the names that members told since they were added, those told last."""
+        found: list[EntryRow] = []
+        room = BRIEFING_BYTES_MAX
+        for number in self._names.newest(group.conversation, NAMES_OF_NEWCOMER_MAX):
+            row = self._rows.message(number)
+            if self._group_entries.key_of(row) not in group.roles:
+                continue
+            room -= self._bytes([row])
+            if room < 0:
+                break
+            found.append(row)
+        return found
 
     def _lately(self, group: Group, days: int, now: Instant) -> list[EntryRow]:
         """Return what was said in the last days, the newest; nothing that is to disappear."""

@@ -34,10 +34,11 @@ from mesh.group.settings import Settings, SettingsChange
 from mesh.ids import VerifyKey
 from mesh.messenger.account import Account
 from mesh.messenger.contacts.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
+from mesh.messenger.conversations.member_names import MemberNames
 from mesh.messenger.groups.group import Group
 from mesh.messenger.groups.leaves_keeper import LeavesKeeper
 from mesh.messenger.groups.which_group import name_of, shown_besides
-from mesh.messenger.names import group_name, member_name, shown_about
+from mesh.messenger.names import group_name, shown_about
 from mesh.storage.vault.rows import OURSELVES
 from mesh.wire.payload import HLC_COUNTER_BITS
 
@@ -70,6 +71,7 @@ class GroupAnswers:
         self._identity = account.identity
         self._contacts = contacts
         self._leaves = leaves
+        self.names = MemberNames(account.vault.member_names)
 
     def group(self, group: Group) -> GroupAnswer:
         """Return what is told of a group."""
@@ -160,8 +162,13 @@ class GroupAnswers:
         """Return what somebody is called: as the contact who he is, or as he calls himself."""
         if key == group.me:
             return self._identity.name
-        called = self.find_contact(group, key) or name_in(group, key)
+        called = self.find_contact(group, key) or self._own_name(group, key)
         return called or key.hex()[:KEY_PREFIX_DIGITS_MIN]
+
+    def _own_name(self, group: Group, key: VerifyKey) -> str:
+        """Return what somebody calls himself, also if he is out; empty: nobody knows."""
+        membership = group.membership
+        return "" if membership is None else self.names.of(group.conversation, membership, key)
 
     def find_contact(self, group: Group, key: VerifyKey) -> str | None:
         """Return the label of the contact who somebody is, if that is known."""
@@ -179,7 +186,7 @@ class GroupAnswers:
         assert membership is not None
         row = group.people[key]
         contact = None if row.contact is None else self._people.contact(row.contact)
-        name = member_name(membership.members[key].record.name, key)
+        name = self._own_name(group, key)
         return MemberAnswer(
             member=row.number,
             key=key.hex(),
@@ -236,13 +243,6 @@ class GroupAnswers:
         if not view.is_in(operation.author):
             return f"{author} was no member any more, as others saw it."
         return f"{author} had no right to it any more, as others saw it."
-
-
-def name_in(group: Group, key: VerifyKey) -> str:
-    """Return what somebody calls himself in a group, also if he is out; empty: nobody knows."""
-    membership = group.membership
-    records = () if membership is None else membership.graph.records(key)
-    return member_name(records[0][0].record.name, key) if records else ""
 
 
 def code_of(graph: Graph) -> str:

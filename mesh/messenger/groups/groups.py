@@ -47,6 +47,7 @@ from mesh.messenger.groups.link_door import LinkDoor
 from mesh.messenger.groups.losses import Losses
 from mesh.messenger.groups.membership_keeper import MembershipKeeper
 from mesh.messenger.groups.needs import Needs
+from mesh.messenger.groups.own_names import OwnNames
 from mesh.messenger.groups.own_places import OwnPlaces
 from mesh.messenger.groups.repair import Repair
 from mesh.messenger.groups.speech import GroupSpeech, OpenedEntries
@@ -254,6 +255,13 @@ def open_groups(
         repair=repair,
         known_entries=speech.known,
     )
+    own_names = OwnNames(
+        account,
+        keepers=keepers,
+        names=answers.names,
+        group_entries=group_entries,
+        message_pages=message_pages,
+    )
     inbox = GroupInbox(
         account,
         keepers=keepers,
@@ -282,6 +290,7 @@ def open_groups(
             receipts.feature(),
             welcomes.feature(),
             upkeep.feature(),
+            own_names.feature(),
             shares.feature(),
         ],
         pending_events=account.pending_events,

@@ -109,6 +109,7 @@ class GroupSpeech:
                 membership=membership,
                 signing=group.signing,
                 authors=self._authors,
+                names=self._answers.names,
                 told=self.told,
                 words=self.words,
                 label=lambda key: self._answers.find_contact(group, key),

@@ -18,6 +18,7 @@ from mesh.group.posts import SignedPost
 from mesh.group.repair import answered_after, may_have
 from mesh.ids import ConversationId, Instant, MessageId, UnixSeconds, VerifyKey
 from mesh.limits.group_keys import SUPPLY_POSTS_MAX
+from mesh.limits.group_names import NAMES_GIVEN_MAX
 from mesh.limits.group_repair import (
     ANSWER_BYTES_MAX,
     ANSWER_BYTES_PER_DAY_MAX,
@@ -69,6 +70,7 @@ class Supplies:
         self._entries = account.vault.entries
         self._changes = account.vault.changes
         self._authors = account.vault.authors
+        self._names = account.vault.member_names
         self._groups = keepers.groups
         self._epochs = keepers.epochs
         self._leaves = keepers.leaves
@@ -86,6 +88,7 @@ class Supplies:
         self._unasked: dict[tuple[bytes, bytes], None] = {}
         self._twins_of: dict[tuple[ConversationId, int], int] = defaultdict(int)
         self._unasked_by: dict[tuple[ConversationId, VerifyKey], int] = defaultdict(int)
+        self._names_given: dict[tuple[bytes, VerifyKey], None] = {}
         self._day = -1
 
     # --- What is asked ------------------------------------------------------------------------
@@ -107,7 +110,8 @@ class Supplies:
         self._holds[place] = frozenset(need.held)
         self._asked_for[place].update(dict.fromkeys(new, now.mesh))
         known = {(row.wanted, row.member) for row in self._rows.duties(group.conversation)}
-        wanted = [id_ for id_ in self._here(group, member, new) if (id_, member) not in known]
+        wanted = [*self._here(group, member, new), *self._names_behind(group, member, new, now)]
+        wanted = [id_ for id_ in dict.fromkeys(wanted) if (id_, member) not in known]
         chosen = group.chosen()
         # Who lacks operations of the epoch in use reads in it what its maker writes, no more.
         first = () if chosen is None else (chosen.maker,)
@@ -167,11 +171,7 @@ class Supplies:
         Of two entries with one number neither is covered by a cut, so both are for all. And what
         takes words back is for whoever is given these.
         """
-        if now.mesh // SECONDS_PER_DAY != self._day:
-            self._day = now.mesh // SECONDS_PER_DAY
-            self._unasked.clear()
-            self._twins_of.clear()
-            self._unasked_by.clear()
+        self._count_anew(now)
         if self._entries.find_by_id(group.conversation, row.id) is None:
             twins = self._authors.twins(row) if row.ops else []
             place = group.conversation, row.author
@@ -186,6 +186,15 @@ class Supplies:
         new = self._new(group, self._taking_back(row))[: max(0, left)]
         self._unasked_by[supplier] += len(new)
         return self._give_unasked(group, new, source.supply, now)
+
+    def _count_anew(self, now: Instant) -> None:
+        """Forget what was given unasked on another day."""
+        if now.mesh // SECONDS_PER_DAY != self._day:
+            self._day = now.mesh // SECONDS_PER_DAY
+            self._unasked.clear()
+            self._names_given.clear()
+            self._twins_of.clear()
+            self._unasked_by.clear()
 
     def _taking_back(self, row: EntryRow) -> list[EntryRow]:
         """Return by what an entry is gone for all: its author's word, and the one that hides it.
@@ -245,6 +254,25 @@ class Supplies:
             if is_here:
                 here.append(id_)
         return here
+
+    def _names_behind(
+        self, group: Group, member: VerifyKey, wanted: Sequence[bytes], now: Instant
+    ) -> list[bytes]:
+        """Return the names that members told last, where somebody asks for what is not for all: a
+        name that stands before it he would never find.
+        """
+        self._count_anew(now)
+        rows = [self._entries.find_by_id(group.conversation, MessageId(id_)) for id_ in wanted]
+        if all(row is None or self._may_have(group, group.members, row) for row in rows):
+            return []
+        found: list[bytes] = []
+        for number in self._names.newest(group.conversation, NAMES_GIVEN_MAX):
+            row = self._entries.message(number)
+            place = row.id, member
+            if self._may_have(group, group.members, row) and place not in self._names_given:
+                self._names_given[place] = None
+                found.append(row.id)
+        return found
 
     def _may_have(self, group: Group, readers: Iterable[VerifyKey], row: EntryRow) -> bool:
         """Say whether an entry is here that may be handed to all of some people."""

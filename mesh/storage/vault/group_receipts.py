@@ -209,9 +209,9 @@ class GroupReceiptRows:
                 "coalesce(max(seq) FILTER (WHERE is_read = 1) + 1, 0) AS read, "
                 "min(seq) FILTER (WHERE is_read = 0) AS unread "
                 "FROM entries WHERE conversation = ? AND author = ? AND run = ? AND ops <> x'' "
-                # That the timer was changed is nothing to be read.
-                "AND verdict = 'valid' AND is_apart = 0 AND place = 1 AND kind <> ?)",
-                (conversation, author, run, int(Kind.TIMER)),
+                # That the timer or a name was changed is nothing to be read.
+                "AND verdict = 'valid' AND is_apart = 0 AND place = 1 AND kind NOT IN (?, ?))",
+                (conversation, author, run, int(Kind.TIMER), int(Kind.NAME)),
             )
         )
 

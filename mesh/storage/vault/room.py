@@ -35,9 +35,10 @@ _ROOM: Final = (
     "GROUP BY conversations.number ORDER BY 3 DESC, 1"
 )
 # What is still to leave is not there to be deleted: it was promised to be sent. The timer of the
-# conversation is a setting, and stays, but is shown no more.
+# conversation is a setting, and so are the names of members: they stay, but are shown no more.
+_SETTINGS: Final = f"({int(Kind.TIMER)}, {int(Kind.NAME)})"
 _SETTLED: Final = (
-    f"SELECT number FROM entries WHERE conversation = ?1 AND kind <> {int(Kind.TIMER)} "  # noqa: S608 (ours)
+    f"SELECT number FROM entries WHERE conversation = ?1 AND kind NOT IN {_SETTINGS} "  # noqa: S608 (ours)
     "AND NOT (is_mine AND state IN ('awaiting-key', 'waiting-for-keys', 'queued', 'carried')) "
     "AND number NOT IN (SELECT message FROM payloads WHERE message IS NOT NULL)"
 )
@@ -71,7 +72,7 @@ _DELETE: Final = (
     "(SELECT number FROM conversations WHERE number = ?1 AND kind = 'self')",
     "DELETE FROM drafts WHERE conversation = ?1",
     f"DELETE FROM entries WHERE number IN ({_SETTLED})",  # noqa: S608 (ours)
-    f"UPDATE entries SET place = 0 WHERE conversation = ?1 AND kind = {int(Kind.TIMER)}",  # noqa: S608 (ours)
+    f"UPDATE entries SET place = 0 WHERE conversation = ?1 AND kind IN {_SETTINGS}",  # noqa: S608 (ours)
 )
 
 

@@ -34,6 +34,7 @@ from mesh.storage.vault.history import HistoryRows
 from mesh.storage.vault.invites import InviteRows
 from mesh.storage.vault.known_keys import KnownKeyRows
 from mesh.storage.vault.leaving import LeavingRows
+from mesh.storage.vault.member_names import MemberNameRows
 from mesh.storage.vault.outbox import OutboxRows, RetirementRows
 from mesh.storage.vault.payloads import PayloadRows
 from mesh.storage.vault.posting_keys import PostingKeyRows
@@ -81,6 +82,7 @@ class Vault:
         self.contents = ContentRows(connection)
         self.shown = ShownRows(connection)
         self.registers = RegisterRows(connection)
+        self.member_names = MemberNameRows(connection)
         self.files = FileRows(connection)
         self.blocks = BlockRows(connection)
         self.direct_files = DirectRows(connection)

@@ -1,9 +1,9 @@
-// What was done to a group, and to the timer, in sentences: in the stream, the list of chats and its log.
+// What was done to a group, to the timer and to names, in sentences: in the stream, the list of chats and its log.
 import { lasts } from "./times.js";
 import { has, rich, t } from "./words.js";
 
 /** Whether an item is a line of the stream: nobody answers to it, and it is nothing to be read. */
-export const isLine = ({ kind }) => kind === "membership" || kind === "timer";
+export const isLine = ({ kind }) => ["membership", "timer", "name"].includes(kind);
 
 export const GLYPHS = { created: "users-round", added: "user-plus", removed: "user-minus", left: "log-out", role: "shield-user", set: "settings" };
 
@@ -24,10 +24,10 @@ function sentence({ action, by, whom, role = null, changes = [], is_mine = false
 /** With names in bold. */
 export const did = (membership) => rich(...sentence(membership));
 
-const timed = ({ author, sets_timer: seconds }) => [seconds ? "timer.line" : "timer.line.off", { by: author.is_mine ? t("you") : author.label, time: lasts(seconds) }];
+const timed = ({ author, renamed, sets_timer: seconds }) => renamed ? ["name.line", { by: author.is_mine ? t("you") : renamed.before, name: renamed.name }] : [seconds ? "timer.line" : "timer.line.off", { by: author.is_mine ? t("you") : author.label, time: lasts(seconds) }];
 
-/** Since when what is written disappears, or stays, and by whose word. */
+/** Since when what is written disappears, or stays, or somebody has a name, and by whose word. */
 export const didTime = (item) => rich(...timed(item));
 
 /** A line as plain text: in a list, and for readers of the screen. */
-export const linePlain = (item) => (item.kind === "timer" ? t(...timed(item)) : item.membership ? t(...sentence(item.membership)) : t("group.did.gone"));
+export const linePlain = (item) => (item.kind !== "membership" ? t(...timed(item)) : item.membership ? t(...sentence(item.membership)) : t("group.did.gone"));

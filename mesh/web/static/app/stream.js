@@ -132,6 +132,7 @@ export function take(told) {
   const place = stream.items.findIndex((other) => other.number === item.number);
   stream.items.forEach((other, at) => {
     if (other.reply?.number === item.number) keep(stream, at, { ...other, reply: { ...other.reply, text: item.text, gone: item.gone } });
+    if (item.renamed && !other.isMine && other.author?.key === item.author.key) keep(stream, at, { ...other, author: item.author });
   });
   if (place >= 0) { keep(stream, place, item); return; }
   if (stream.hasNewer) return;

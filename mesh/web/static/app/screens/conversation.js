@@ -116,7 +116,7 @@ function items(each, stream) {
     const stretch = stretches?.get(item.number);
     if (stretch?.[0] === item) rows.push({ key: `apart ${item.number}`, view: () => groups.apartCard(each, stream, stretch) });
     if (isFolded(item)) return;
-    if (isLine(item)) { rows.push({ key: item.number, view: () => (item.kind === "timer" ? timerLine(each, item) : membershipLine(item)) }); return; }
+    if (isLine(item)) { rows.push({ key: item.number, view: () => (item.kind === "membership" ? membershipLine(item) : timerLine(each, item)) }); return; }
     const isJoined = former && !isLine(former) && !isFolded(former) && former.isMine === item.isMine && (item.isMine || former.author?.key === item.author?.key) && at - ownTime(former) < JOINED_S && !ownLines.has(former.number) && !item.missing_count && !former.reactions?.length;
     const line = ownLines.get(item.number);
     const face = each.kind === "group" && !item.isMine ? faceOf(each.number, item.author.key) : "";
@@ -134,9 +134,9 @@ function items(each, stream) {
     ${contact?.sealed_count && !each.is_blocked ? html`<div class="under care sealed" role="group" tabindex="-1" aria-labelledby="sealed"><strong id="sealed">${t("stream.sealed", { n: contact.sealed_count })}</strong>${contact.sealed_until ? html` <span>${t("stream.sealed.day", { t: timeOfDay(contact.sealed_until) })}</span>` : nothing}${each.is_request ? nothing : html`<button @click=${doing(async () => { await post(`/v1/contacts/${contact.id}/block`, { is_blocked: false, opens_sealed: true }); await load(each.number); })}>${t("stream.sealed.open")}</button>`}</div>` : nothing}`;
 }
 
-/** Since when another timer holds: each item says under which it was written. */
-const timerLine = (each, item) => html`<div class="event one ${item.is_apart ? "void" : ""}">${icon("timer", 16)}<span>${item.gone ? goneWords(item, each) : didTime(item)} · <time title=${exact(item.sent)}>${timeOfDay(item.sent)}</time>${item.is_apart ? html`<span class="care-line">${apartWords(item)}</span>` : nothing}</span>
-  ${each.kind === "group" && !may(groupOf(each.number), "timer") ? nothing : html`<button class="link" tabindex="-1" @click=${() => askTimer(each)}>${t("change")}</button>`}</div>`;
+/** Since when another timer holds, or a name: each item says under which it was written. */
+const timerLine = (each, item) => html`<div class="event one ${item.is_apart ? "void" : ""}">${icon(item.renamed ? "info" : "timer", 16)}<span>${item.gone ? goneWords(item, each) : didTime(item)} · <time title=${exact(item.sent)}>${timeOfDay(item.sent)}</time>${item.is_apart ? html`<span class="care-line">${apartWords(item)}</span>` : nothing}</span>
+  ${item.renamed || (each.kind === "group" && !may(groupOf(each.number), "timer")) ? nothing : html`<button class="link" tabindex="-1" @click=${() => askTimer(each)}>${t("change")}</button>`}</div>`;
 
 /** What changed of a person and stands in the stream, oldest first. */
 const notesOf = (each) => (state.details.get(each.contact)?.notes ?? []).filter((note) => note.kind === "renamed").sort((a, b) => a.at - b.at);
