@@ -20,6 +20,9 @@ class GroupTable(Strict, frozen=True, kw_only=True):
     count: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     members: tuple[GroupSize, GroupSize] = (2, 12)
     """So many are to be in each. Their founders ask their contacts, and these ask theirs."""
+    crowd: tuple[GroupSize, GroupSize] | None = None
+    """As many people are there, and to be in each group, in the place of `nodes` and `members`:
+    drawn from the seed, each doubling as often, so that most worlds are small."""
     made_within_s: Seconds | None = None
     """So long after users begin to write: in a world of weeks its tenth is days."""
     by_link: bool = False
