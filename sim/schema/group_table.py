@@ -27,6 +27,8 @@ class GroupTable(Strict, frozen=True, kw_only=True):
     """So long after users begin to write: in a world of weeks its tenth is days."""
     by_link: bool = False
     """Their founders ask nobody: they give one link, by which all others come at once."""
+    admins_share: Share = 0
+    """So many of those who came by a link are made admins by their founder soon after."""
     per_second: Annotated[float, msgspec.Meta(gt=0, le=1_000)] = 1
     """So often somebody does something in a group, or answers an invite into one."""
     changes_share: Share = 0.3

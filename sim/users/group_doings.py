@@ -176,6 +176,7 @@ class GroupDoings:
     def _give_link(self, user: User, count: int, chance: Chance, answer: Answer) -> None:
         assert isinstance(answer, GroupAnswer)
         self._count("MakeGroup")
+        self.extras.lift_later(user, answer.conversation, chance)
         others = [
             other for other in self._users.present if other is not user and other.identity_key
         ]

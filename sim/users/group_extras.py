@@ -23,7 +23,15 @@ from mesh.commands.files import (
     FileBlockAnswer,
     PauseFile,
 )
-from mesh.commands.groups import AskGroups, ChangeGroup, GroupAnswer, GroupsAnswer
+from mesh.commands.groups import (
+    AskGroups,
+    AskMembers,
+    ChangeGroup,
+    GroupAnswer,
+    GroupsAnswer,
+    MembersAnswer,
+    SetMemberRole,
+)
 from mesh.commands.item_commands import AskItems, RemindOfCheckIn, RetractItem, WriteItem
 from mesh.commands.items import ItemAnswer, ItemsAnswer
 from mesh.commands.scheduled import CancelScheduled, ScheduledAnswer, ScheduleText
@@ -43,6 +51,9 @@ SHORT_TIMER_S: Final = (5, 40)
 """Of one text: it disappears while people write on, and nobody has to have it."""
 
 LATER_S: Final = (5, 40)
+LIFTED_AFTER_US: Final = (33_000_000, 45_000_000)
+"""So long after a link was given its giver looks who came: they are added half a minute after."""
+
 BLOCKS_MAX: Final = 3
 LOOKED_AFTER_US: Final = (1_000_000, 40_000_000)
 RETRACTED_SHARE: Final = 0.25
@@ -105,6 +116,26 @@ class GroupExtras:
         # Each kind has its turn, so that a short world has all of them.
         doings = (self._file, self._later, self._set_timer, self._fleeting, self._look)
         doings[number % len(doings)](user, group, chance)
+
+    def lift_later(self, user: User, group: int, chance: Chance) -> None:
+        """Somebody gave a link into a group of theirs: some who come by it become admins."""
+        if self._table is not None and self._table.admins_share:
+            for after_us in LIFTED_AFTER_US:
+                self._loop.after(after_us, partial(self._lift, user, group, chance))
+
+    def _lift(self, user: User, group: int, chance: Chance) -> None:
+        def seen(answer: Answer) -> None:
+            assert isinstance(answer, MembersAnswer)
+            assert self._table is not None
+            members = [one for one in answer.members if one.role == "member"]
+            lifted = len(answer.members) - len(members) - 1
+            most = round(len(answer.members) * self._table.admins_share)
+            chance.shuffle(members)
+            for one in members[: max(0, most - lifted)]:
+                self._ask(user, SetMemberRole(group, one.member, "admin"))
+
+        if user.node.is_up and not user.is_gone:
+            user.ask(AskMembers(group), seen)
 
     # --- Texts ----------------------------------------------------------------------------------
 

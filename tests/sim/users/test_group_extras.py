@@ -12,11 +12,12 @@ CREWS = load_scenario("crews")
 
 
 def test_as_many_are_there_as_are_to_be_in_the_group_and_most_worlds_are_small() -> None:
-    drawn = [as_drawn(CREWS, seed) for seed in range(1, 201)]
+    drawn = [as_drawn(CREWS, seed) for seed in range(1, 501)]
     counts = sorted(scenario.nodes for scenario in drawn)
-    assert (counts[0], counts[-1]) == (2, 60)
+    assert counts[0] == 2
+    assert 55 <= counts[-1] <= 60
     # Each doubling as often: half of them are below the middle of 2 and 60 on that scale.
-    assert 8 <= counts[100] <= 16
+    assert 8 <= counts[250] <= 16
     for scenario in drawn:
         groups = scenario.workload.groups
         assert groups is not None
@@ -54,4 +55,4 @@ def test_a_big_crew_changes_on_both_sides_of_a_cut_and_reads_each_other(nodes: i
     run_to_verdict(world, lambda _: None)
     counts = world.group_doings.counts
     assert counts["JoinGroup"] == nodes - 1
-    assert {"RemoveMember", "RotateGroup", "SetMemberRole"} & set(counts)
+    assert {"RemoveMember", "RotateGroup", "SetMemberRole"} <= set(counts)
