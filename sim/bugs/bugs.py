@@ -37,6 +37,7 @@ from sim.bugs.felt_choices import CHOICES
 from sim.bugs.group_mutants import GROUP_MUTANTS
 from sim.bugs.injection import Bug, ChangedEffects
 from sim.bugs.mutants import MUTANTS
+from sim.bugs.slow_group_mutants import SLOW_GROUP_MUTANTS
 from sim.patching import Patch
 
 # --- Effects ------------------------------------------------------------------------------------
@@ -138,6 +139,7 @@ NO_BUG: Final = Bug("The engine as it is.")
 BUGS: Final[Mapping[str, Bug]] = {
     **MUTANTS,
     **GROUP_MUTANTS,
+    **SLOW_GROUP_MUTANTS,
     **DISCREET,
     **FELT,
     **CHOICES,

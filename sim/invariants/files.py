@@ -32,7 +32,10 @@ class SentFiles:
 
     def add(self, number: int, data: bytes) -> str:
         """The message with this number brings a file; return its name."""
-        name = f"file {number}"
+        return self.add_named(f"file {number}", data)
+
+    def add_named(self, name: str, data: bytes) -> str:
+        """A file with this name is sent; return the name."""
         self._blocks[name] = [_digest(block) for block in split_blocks(data)]
         return name
 

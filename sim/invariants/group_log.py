@@ -34,6 +34,20 @@ class GroupText:
     """Whether it must stand in what its author's node shows."""
 
     is_retracted: bool = False
+    disappears: bool = False
+    """Whether it has a short timer of its own: nobody has to have it for long."""
+
+    is_called_off: bool = False
+    """Whether it was for later, and its author called it off: nobody is shown it."""
+
+    is_reminder: bool = False
+    """Whether the node puts names behind it; and it may be written twice, where its author's node
+    crashed before it answered."""
+
+    def is_shown_as(self, text: str) -> bool:
+        """Say whether this is what its author wrote."""
+        is_named = self.is_reminder and text.startswith(f"{self.text} @")
+        return is_named or text in (self.text, *self.edits)
 
     def edited(self) -> str:
         """Return other words that its author is about to give it."""
@@ -71,14 +85,14 @@ class GroupLog:
         """A node lost what its vault had: its person's texts may be gone."""
         for written in self.texts:
             if written.author == node:
-                written.is_held = False
+                written.is_held = written.is_called_off = False
 
     def text_of(self, node: int, text: str) -> GroupText:
         """The text with these words; somebody must have written it."""
         found = TEXT.match(text)
         number = int(found[1]) if found else -1
         written = self.texts[number] if 0 <= number < len(self.texts) else None
-        if written is None or text not in (written.text, *written.edits):
+        if written is None or not written.is_shown_as(text):
             raise BrokenInvariant(S3, f"nobody wrote what a group shows: {text[:40]!r}", node)
         return written
 
@@ -104,10 +118,13 @@ class GroupLog:
             if item.kind != "text" or item.gone:
                 continue
             written = self.text_of(node, item.text)
-            if written.number in shown:
+            if written.number in shown and not written.is_reminder:
                 detail = f"the text {written.number} of a group is shown twice"
                 raise BrokenInvariant(S2, detail, node)
             shown[written.number] = None
+            if written.is_called_off:
+                detail = f"the text {written.number} of a group is shown, and was called off"
+                raise BrokenInvariant(S13, detail, node)
             is_theirs = (written.group, written.key or item.author.key) == (group, item.author.key)
             # Who came back wrote under another key before.
             is_mine = written.author == node and me in (None, item.author.key)
@@ -118,6 +135,7 @@ class GroupLog:
         for written in self.texts:
             # Who is out, or is back, may have deleted the group meanwhile.
             is_due = written.is_held and (written.group, written.key) == (group, me)
-            if is_due and not written.is_retracted and written.entry not in ids:
+            may_go = written.is_retracted or written.disappears
+            if is_due and not may_go and written.entry not in ids:
                 detail = f"the text {written.number} in a group is no longer in its history"
                 raise BrokenInvariant(S13, detail, node)

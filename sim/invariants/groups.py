@@ -38,6 +38,8 @@ class GroupView:
     members: Sequence[MemberAnswer]
     log: Sequence[MembershipAnswer]
     items: Sequence[ItemAnswer]
+    timer: int = 0
+    """Seconds after which what is written now disappears; 0: it stays."""
 
 
 Views = Mapping[tuple[int, str], GroupView]
@@ -160,6 +162,7 @@ def require_same_groups(views: Views, vaults: Mapping[int, Connection]) -> int:
     answers: dict[tuple[str, str], tuple[int, Answer]] = {}
     names: dict[tuple[str, str, frozenset[bytes]], tuple[int, dict[str, str]]] = {}
     items: dict[tuple[str, str, str, frozenset[bytes]], tuple[int, object]] = {}
+    timers: dict[tuple[str, str, frozenset[bytes]], tuple[int, int]] = {}
     compared_count = 0
     for (node, gid), view in views.items():
         if not view.group.code:
@@ -171,12 +174,20 @@ def require_same_groups(views: Views, vaults: Mapping[int, Connection]) -> int:
             detail = f"it shows another group than node {first}, which knows the same operations"
             raise BrokenInvariant(S22, f"{detail}: {shown!r} and {theirs!r}", node)
         called = {member.key: member.name for member in view.members}
-        known = (*place, _names_known(vaults[node], view.group.conversation))
+        known = (*place, _changes(vaults[node], view.group.conversation, Kind.NAME))
         first, their_names = names.setdefault(known, (node, called))
         if their_names != called:
             detail = f"it has the same names of members as node {first}, and calls them otherwise"
             raise BrokenInvariant(S20, f"{detail}: {called!r} and {their_names!r}", node)
         entries = _entries_about(vaults[node], view.group.conversation)
+        settings = gid, view.group.code, _changes(vaults[node], view.group.conversation, Kind.TIMER)
+        first, timer = timers.setdefault(settings, (node, view.timer))
+        if timer != view.timer:
+            detail = (
+                f"nodes {first} and {node} know the same changes of a group's timer, which is"
+                f" {timer} s to one and {view.timer} s to the other"
+            )
+            raise BrokenInvariant(S20, detail, node)
         for item in view.items:
             if item.gone in LOCALLY_GONE:
                 continue
@@ -205,11 +216,10 @@ def _shown(view: GroupView) -> Answer:
     )
 
 
-def _names_known(vault: Connection, conversation: int) -> frozenset[bytes]:
-    """Return the names that members told, with those that were given up since."""
-    rows = vault.execute(
-        "SELECT id FROM entries WHERE conversation = ? AND kind = ?", (conversation, int(Kind.NAME))
-    ).fetchall()
+def _changes(vault: Connection, conversation: int, kind: Kind) -> frozenset[bytes]:
+    """Return the entries of one kind, with those of them that hold no more."""
+    query = "SELECT id FROM entries WHERE conversation = ? AND kind = ?"
+    rows = vault.execute(query, (conversation, int(kind))).fetchall()
     return frozenset(id_ for (id_,) in rows if isinstance(id_, bytes))
 
 
@@ -361,6 +371,8 @@ def unread(
     texts: Sequence[GroupText],
     groups_by_node: Mapping[int, Sequence[Group]],
     vaults: Mapping[int, Connection],
+    *,
+    is_all_due: bool = False,
 ) -> Iterator[Unread]:
     """Find the texts that have not come to those who are in the group, as both sides know.
 
@@ -368,16 +380,18 @@ def unread(
     epoch in which the author writes. What is missing of these is `why`: it is asked for, but at a
     pace of minutes to a day, longer than a world waits. What somebody wrote before he knew that
     another is in is not demanded: by its operations it is not for that one, and not given to him.
+    With `is_all_due` a world waits so long, or so little has happened, that nothing excuses; and
+    who was added and said yes must have come in.
     """
     groups = {
         (node, group.gid.hex()): group
         for node, groups in groups_by_node.items()
         for group in groups
-        if group.is_in
+        if group.is_in or (is_all_due and group.row.state == "joining")
     }
     for text in texts:
         theirs = groups.get((text.author, text.group))
-        if theirs is None:
+        if theirs is None or not theirs.is_in:
             continue
         for (node, gid), group in groups.items():
             if gid != text.group or node == text.author or not _are_mutual(theirs, group):
@@ -386,12 +400,13 @@ def unread(
             if not text.entry or _has(vaults[node], text.entry):
                 continue
             if _is_for(group.me, text.entry, theirs, vaults[text.author]):
-                yield Unread(text, node, _why(theirs, group))
+                yield Unread(text, node, "" if is_all_due else _why(theirs, group))
 
 
 def _are_mutual(one: Group, other: Group) -> bool:
     keys: tuple[VerifyKey, VerifyKey] = (one.me, other.me)
-    return keys[1] in one.roles and keys[0] in other.roles
+    # Who is still on their way in knows nobody.
+    return keys[1] in one.roles and (not other.is_in or keys[0] in other.roles)
 
 
 def _is_for(reader: VerifyKey, entry: str, author: Group, vault: Connection) -> bool:

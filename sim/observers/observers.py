@@ -78,6 +78,11 @@ COUNTS_MAX: Final = 200
 takes longer the more it holds, and a world of days would do nothing else. At the end all are."""
 
 
+GROUPS_LOOKS_MAX: Final = 3_000
+"""How often it is looked at groups in memory while a world lasts, about: each look goes through all
+epochs, and a world of weeks would do nothing else."""
+
+
 class Observers:
     """Observes the nodes of one world; `owners` says whose vault each machine has."""
 
@@ -113,6 +118,10 @@ class Observers:
         # That these seal to members alone, and that they are read, is not demanded.
         self._rogues = self.group_sealings.rogues = rogues.nodes
         self.group_texts_out = 0
+        table = scenario.workload.groups
+        self._is_all_due = table is not None and table.all_due
+        self._groups_at = 0
+        self._groups_every_us = round(scenario.quiet_at_s * 1_000_000) // GROUPS_LOOKS_MAX
         self._may_have_lost: dict[int, None] = {}
         self.group_items_compared = 0
         self.secrecy = Secrecy(message_log, self.group_log)
@@ -209,8 +218,11 @@ class Observers:
         if self._are_clocks_good:
             self._require_lapsed()
 
-    def look_at_groups(self) -> None:
-        """Look at what nodes have of groups in memory."""
+    def look_at_groups(self, *, is_last: bool = False) -> None:
+        """Look at what nodes have of groups in memory; in a world of weeks not every time."""
+        if self._loop.now < self._groups_at and not is_last:
+            return
+        self._groups_at = self._loop.now + self._groups_every_us
         for node, engine in self._sound().items():
             self.agreement.look(node, engine, self._loop.now)
 
@@ -225,7 +237,7 @@ class Observers:
         groups = {node: groups_of(engine) for node, engine in self._sound().items()}
         return [
             one
-            for one in unread(texts, groups, vaults)
+            for one in unread(texts, groups, vaults, is_all_due=self._is_all_due)
             if not any(
                 node in self._rogues or self._message_log.is_in_trouble_at(node, one.text.asked_at)
                 for node in (one.text.author, one.reader)
@@ -353,7 +365,7 @@ class Observers:
     def look_at_the_end(self, orders: Orders, views: Mapping[Pair, View], files: SentFiles) -> None:
         """Search every database, and hold both sides of each conversation together."""
         self.look()
-        self.look_at_groups()
+        self.look_at_groups(is_last=True)
         self._count(len(self._hosts))
         for node, host in self._hosts.items():
             files.require_true(node, host.vault)

@@ -16,6 +16,7 @@ import msgspec
 
 from mesh.commands.fields import KeepFor
 from mesh.errors import UserError
+from sim.kernel.entropy import Chance
 from sim.schema.adversary_table import AdversaryTable
 from sim.schema.delay_laws import DelayLaw
 from sim.schema.disk_tables import FailingDisks, FullDisks, LostFsyncs, SlowDisks
@@ -317,6 +318,7 @@ def as_drawn(scenario: Scenario, seed: int) -> Scenario:
     """The scenario of one seed: what a swarm leaves to chance, and what a pair stands for, is
     among its faults.
     """
+    scenario = _as_crowded(scenario, seed)
     if scenario.pair is not None:
         scenario = _as_paired(scenario, Drawn(scenario.pair, seed, scenario.nodes))
     if scenario.swarm is None:
@@ -324,6 +326,19 @@ def as_drawn(scenario: Scenario, seed: int) -> Scenario:
     faults = (*scenario.faults, *drawn_faults(scenario.swarm, seed))
     hostile = (*scenario.hostile, *drawn_adversaries(scenario.swarm, seed))
     return msgspec.structs.replace(scenario, swarm=None, faults=faults, hostile=hostile)
+
+
+def _as_crowded(scenario: Scenario, seed: int) -> Scenario:
+    """The scenario with as many people as its groups are to have, if that is drawn."""
+    groups = scenario.workload.groups
+    if groups is None or groups.crowd is None:
+        return scenario
+    least, most = groups.crowd
+    drawn = Chance(seed, "crowd").fraction()
+    count = min(most, int(least * ((most + 1) / least) ** drawn))
+    groups = msgspec.structs.replace(groups, crowd=None, members=(count, count))
+    workload = msgspec.structs.replace(scenario.workload, groups=groups)
+    return msgspec.structs.replace(scenario, nodes=count, workload=workload)
 
 
 def _as_paired(scenario: Scenario, drawn: Drawn) -> Scenario:

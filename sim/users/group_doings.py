@@ -13,6 +13,7 @@ from typing import Final
 from mesh.commands.answer import Answer
 from mesh.commands.command import Command
 from mesh.commands.contacts import AskContacts, ContactAnswer, ContactsAnswer
+from mesh.commands.conversations import AskConversation, ConversationAnswer
 from mesh.commands.groups import (
     AcceptGroup,
     AskGroup,
@@ -58,6 +59,7 @@ from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.schema.scenario import Scenario
 from sim.users.doings import EMOJI, RECENT_COUNT, about, begun
+from sim.users.group_extras import GroupExtras
 from sim.users.group_names import call_oneself, names_at
 from sim.users.user import Then, User
 from sim.users.users import Users
@@ -114,6 +116,14 @@ class GroupDoings:
         """How often each kind of command was answered."""
 
         self.news = users.group_news
+        self.extras = GroupExtras(
+            seed=seed,
+            loop=loop,
+            users=users,
+            scenario=scenario,
+            log=log,
+            counted=self._count,
+        )
         self.views: dict[tuple[int, str], GroupView] = {}
         """(who, which group) -> what the node shows at the end."""
 
@@ -122,9 +132,13 @@ class GroupDoings:
         if self._table is None:
             return
         self._loop.at(self.probes_at, self._probe_all)
+        self.extras.plan()
         begin, end = self._between_us
+        within_us = (end - begin) // 10
+        if self._table.made_within_s is not None:
+            within_us = round(self._table.made_within_s * 1_000_000)
         for _ in range(self._table.count):
-            self._plan_one(self._chance.between(begin, begin + (end - begin) // 10), self._make)
+            self._plan_one(self._chance.between(begin, begin + within_us), self._make)
         mean_us = 1_000_000 / self._table.per_second
         when = begin + self._chance.exponential(mean_us)
         while when < end:
@@ -165,6 +179,7 @@ class GroupDoings:
     def _give_link(self, user: User, count: int, chance: Chance, answer: Answer) -> None:
         assert isinstance(answer, GroupAnswer)
         self._count("MakeGroup")
+        self.extras.lift_later(user, answer.conversation, chance)
         others = [
             other for other in self._users.present if other is not user and other.identity_key
         ]
@@ -368,7 +383,7 @@ class GroupDoings:
         if not item.author.is_mine:
             return None
         written = self._log.text_of(user.index, item.text)
-        if written.is_probe:
+        if written.is_probe or written.is_reminder:
             return None
         if chance.is_true(0.3):
             written.is_retracted = True
@@ -425,7 +440,12 @@ class GroupDoings:
                 before = AskItems(group.conversation, before=items[0].number, limit=PAGE)
                 user.ask(before, partial(all_items, log, items))
             else:
-                self.views[user.index, group.gid] = GroupView(group, members, log, items)
+                user.ask(AskConversation(group.conversation), partial(timer, log, items))
+
+        def timer(log: list[MembershipAnswer], items: list[ItemAnswer], answer: Answer) -> None:
+            assert isinstance(answer, ConversationAnswer)
+            view = GroupView(group, members, log, items, answer.timer)
+            self.views[user.index, group.gid] = view
 
         user.ask(AskGroupLog(group.conversation, limit=PAGE), partial(whole_log, []))
 

@@ -19,7 +19,6 @@ from mesh.commands.messages import (
     WithdrawMessage,
 )
 from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
-from sim.invariants.files import SentFiles
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
@@ -86,7 +85,7 @@ class MailWorkload:
             message_log=message_log,
         )
         self.list_looks = ListLooks(message_log)
-        self.sent_files = SentFiles()
+        self.sent_files = users.sent_files
         self._file_doings = FileDoings(
             seed=seed, loop=loop, share=self._workload.files_share, sent=self.sent_files
         )

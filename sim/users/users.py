@@ -36,6 +36,7 @@ from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
 from sim.hosts.virtual_node import VirtualNode
 from sim.invariants.blocking import Blocking
 from sim.invariants.exclusion import Exclusion
+from sim.invariants.files import SentFiles
 from sim.invariants.group_news import GroupNews
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance
@@ -95,6 +96,7 @@ class Users:
         self.exclusion = Exclusion()
         self.blocks = Blocks(listeners.blocking)
         self.group_news = GroupNews()
+        self.sent_files = SentFiles()
         self.met_before: list[tuple[int, int]] = []
         """Pairs that are contacts when the world begins, once all is planned."""
 

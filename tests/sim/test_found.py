@@ -27,6 +27,9 @@ FOUND = [
     Request(name="one-way", seed=1, is_crypto_real=False),
 ]
 
+_BEFORE_EXTRAS = ("workload.groups.extras_share=0",)
+"""As the world was when it was found: groups sent no files and set no timers then."""
+
 FOUND_AGAIN = [
     # Two copies of one vault had agreed on new keys; who was left was met by none of these.
     Request(name="clone", nodes=4, seed=1012, is_crypto_real=False),
@@ -42,8 +45,8 @@ FOUND_AGAIN = [
     Request(name="meetings", seed=385, is_crypto_real=False),
     Request(name="meetings", seed=466, is_crypto_real=False),
     # Somebody looked at a chat in the last moment of the world, and had no time to be answered.
-    Request(name="swarm", seed=107, is_crypto_real=False),
-    Request(name="swarm", seed=192, is_crypto_real=False),
+    Request(name="swarm", seed=107, is_crypto_real=False, settings=_BEFORE_EXTRAS),
+    Request(name="swarm", seed=192, is_crypto_real=False, settings=_BEFORE_EXTRAS),
 ]
 """More seeds of the same worlds, which only a search runs. A small story holds what each taught:
 `tests/messenger/test_copies.py`, `test_crossing.py`, `test_session_life.py`, `test_sealed_again.py`

@@ -1,6 +1,7 @@
 """Groups as nodes show them are held against what was written there, and by whom."""
 
 import pytest
+from msgspec.structs import replace
 
 from mesh.commands.items import ItemAnswer
 from mesh.commands.messages import AuthorAnswer
@@ -91,3 +92,32 @@ def test_a_text_in_the_vault_of_one_to_whom_it_was_not_sealed_is_found() -> None
     with pytest.raises(BrokenInvariant) as broken:
         log.require_reader(own.number, 2, 2, "texts")
     assert broken.value.invariant is S6
+
+
+def test_what_was_for_later_and_was_called_off_is_shown_to_nobody() -> None:
+    log = GroupLog()
+    later = log.ask(BOB, CREW, "later", 0)
+    log.require_shown(ANN, CREW, KEYS[ANN], [item(later)])
+    later.is_called_off = True
+    require_broken(S13, log, item(later))
+    # A vault that was put back may not know it any more.
+    log.forget(BOB)
+    log.require_shown(ANN, CREW, KEYS[ANN], [item(later)])
+
+
+def test_what_disappears_need_not_be_there_any_more() -> None:
+    log = GroupLog()
+    own = written(log, ANN)
+    require_broken(S13, log)
+    own.disappears = True
+    log.require_shown(ANN, CREW, KEYS[ANN], [])
+
+
+def test_a_reminder_has_names_behind_it_and_may_stand_twice() -> None:
+    log = GroupLog()
+    asked = written(log, ANN)
+    named = replace(item(asked), text=f"{asked.text} @Bob")
+    require_broken(S3, log, named)
+    asked.is_reminder = True
+    log.require_shown(ANN, CREW, KEYS[ANN], [named, named])
+    require_broken(S3, log, replace(named, text=f"{asked.text} and more"))
