@@ -77,6 +77,15 @@ S27: Final = Invariant(
 S28: Final = Invariant(
     "S28", "What tells that something came leaves no earlier than it may, and where it may."
 )
+S29: Final = Invariant(
+    "S29",
+    "A node that begins anew over the same databases answers its person the same, and so does a "
+    "backup of what they chose.",
+)
+S30: Final = Invariant(
+    "S30",
+    "Where room is scarce, what goes is of those who have more than their share, strangers first.",
+)
 L1: Final = Invariant("L1", "Everything that was written arrives after the mesh has healed.")
 L2: Final = Invariant("L2", "At rest all nodes know the same envelopes and retirements.")
 L3: Final = Invariant("L3", "At rest traffic falls to what keeps links alive.")
@@ -133,6 +142,8 @@ INVARIANTS: Final = (
         S26,
         S27,
         S28,
+        S29,
+        S30,
     ),
     *(L1, L2, L3, L4, L5, L6, L7, L8, L9, L10, L11, L12, L13),
     E1,
