@@ -88,7 +88,9 @@ S30: Final = Invariant(
 )
 L1: Final = Invariant("L1", "Everything that was written arrives after the mesh has healed.")
 L2: Final = Invariant("L2", "At rest all nodes know the same envelopes and retirements.")
-L3: Final = Invariant("L3", "At rest traffic falls to what keeps links alive.")
+L3: Final = Invariant(
+    "L3", "At rest traffic falls to what keeps links alive, but for the lists of vouched keys."
+)
 L4: Final = Invariant("L4", "After the mesh has healed, all nodes are joined by links again.")
 L5: Final = Invariant("L5", "At rest no node has anything left to send or to ask for.")
 L6: Final = Invariant("L6", "At rest every node pushes to enough of its neighbours.")
@@ -101,9 +103,7 @@ L10: Final = Invariant(
     "L10", "Who lost a disk, or had it copied, and still knows somebody can write to them again."
 )
 L11: Final = Invariant("L11", "What became of a message its author is told.")
-L12: Final = Invariant(
-    "L12", "At rest no node lacks a body that it would keep and another one has."
-)
+L12: Final = Invariant("L12", "At rest no node lacks a body that it would keep and another has.")
 L13: Final = Invariant(
     "L13", "In a group everybody reads what everybody writes after the mesh has healed."
 )

@@ -1,4 +1,4 @@
-"""Where room is scarce the mail of those goes first who have more than their share (S30).
+"""The mail that goes first where room is scarce: of those who have more than their share (S30).
 
 The rule is that of `docs/protocol/storage.md`, section "Shares": the group of whom a body goes is
 the first of strangers, friends of contacts and contacts that has more than its share; if none has,

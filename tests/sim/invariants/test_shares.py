@@ -1,4 +1,4 @@
-"""Whose mail goes where room is scarce (S30)."""
+"""The mail that goes where room is scarce (S30)."""
 
 import pytest
 
