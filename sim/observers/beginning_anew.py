@@ -13,8 +13,8 @@ from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 
 EVENTS_PER_LOOK: Final = 20_000
-"""What is done in so many events of a world costs nine to twenty-five seconds of CPU, and one look a
-third of one: less than 3 %."""
+"""What is done in so many events of a world takes nine to twenty-five seconds of CPU, and one look
+a third of one: less than 3 %."""
 
 
 @dataclass(slots=True)
