@@ -54,6 +54,7 @@ from mesh.commands.scheduled import AskScheduled
 from mesh.commands.search import Search
 from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.engine.engine import Engine
+from mesh.engine.parts.carry import Carry
 from mesh.engine.vault_half import VaultHalf
 from mesh.errors import UserError
 from mesh.ids import Instant
@@ -215,7 +216,9 @@ class _Asked:
         before, person.answers.now = person.answers.now, self._now
         try:
             if isinstance(command, AskMailFor):
-                return vars(self._engine)["_carry"].perform(self._messenger, command, self._now)
+                carry = vars(self._engine)["_carry"]
+                assert isinstance(carry, Carry)
+                return carry.perform(self._messenger, command, self._now)
             return person.commands[type(command)](command, self._now)
         finally:
             person.answers.now = before

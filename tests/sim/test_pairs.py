@@ -22,7 +22,7 @@ from sim.schema.swarm import AnyFault
 from sim.sweeps.points import Point
 from sim.sweeps.records import Record, record_of
 from sim.users.all_chores import CHORES
-from sim.users.followed_chore import ALSO_DONE_BY, DONE_BY
+from sim.users.followed_chore import ALSO_DONE_BY, DONE_BY, TIMED_DONE_BY
 
 PAIRS: Final = load_scenario("pairs")
 
@@ -57,7 +57,8 @@ def ran(chore: ChoreKind, fault: PairFault, *, seed: int = 1) -> Report:
 def test_every_chore_has_its_name_in_the_schema_and_a_command_that_it_is_there_for() -> None:
     assert {*get_args(ChoreKind), *get_args(TimedKind)} == set(CHORES)
     assert list(DONE_BY) == list(get_args(ChoreKind))
-    for name in (*DONE_BY.values(), *ALSO_DONE_BY.values()):
+    assert list(TIMED_DONE_BY) == list(get_args(TimedKind))
+    for name in (*DONE_BY.values(), *ALSO_DONE_BY.values(), *TIMED_DONE_BY.values()):
         assert f"command-{name}" in COMMANDS
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mesh.messenger.sessions.transit import Transit
-from mesh.storage.vault.outbox import OutboxRow
+from mesh.storage.vault.rows import OutboxRow
 from sim.bugs.bugs import BUGS
 from sim.bugs.injection import Bug
 from sim.observers import beginning_anew
