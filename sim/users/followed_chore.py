@@ -56,7 +56,9 @@ TIMED_DONE_BY: Final[Mapping[TimedKind, str]] = {
 }
 """The same of those that are done at a time of their own alone."""
 
-_ALL_DONE_BY: Final[Mapping[str, str]] = {**DONE_BY, **TIMED_DONE_BY}
+_ALL_DONE_BY: Final[Mapping[str, str]] = {
+    str(kind): name for kind, name in (*DONE_BY.items(), *TIMED_DONE_BY.items())
+}
 
 ALSO_DONE_BY: Final[Mapping[ChoreKind | TimedKind, str]] = {"set-up": "SetTimer"}
 """What one of them does in some worlds instead."""
