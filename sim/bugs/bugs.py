@@ -34,6 +34,7 @@ from mesh.wire.retirement import Retirement
 from sim.bugs.discreet import DISCREET
 from sim.bugs.felt import FELT
 from sim.bugs.felt_choices import CHOICES
+from sim.bugs.felt_rest import REST
 from sim.bugs.group_mutants import GROUP_MUTANTS
 from sim.bugs.injection import Bug, ChangedEffects
 from sim.bugs.mutants import MUTANTS
@@ -143,6 +144,7 @@ BUGS: Final[Mapping[str, Bug]] = {
     **DISCREET,
     **FELT,
     **CHOICES,
+    **REST,
     "no-anti-entropy": Bug(
         "Nodes never compare what they hold.",
         patches=(Patch(Replicator, "received", _without_anti_entropy),),

@@ -319,14 +319,14 @@ class Faults:
         if user.contacts:
             other = chance.pick(list(user.contacts))
             self.counters.blocks += 1
-            self.targets.message_log.trouble_between(
-                node.index, other, _us(self.targets.scenario.quiet_at_s)
-            )
+            # Of what is written before the block has ended nothing is demanded.
+            may_be_lost = partial(self.targets.message_log.trouble_between, node.index, other)
+            may_be_lost(end)
             blocks, key = self.targets.users.blocks, user.contacts[other]
             middle = (self.targets.loop.now + end) // 2
             blocks.block(user, key)
             self.targets.loop.at(middle, partial(blocks.look, user, key))
-            self.targets.loop.at(end, partial(blocks.unblock, user, key))
+            self.targets.loop.at(end, partial(blocks.unblock, user, key, may_be_lost))
 
     def _plan_clock(self, fault: Clocks, node: VirtualNode, chance: Chance, when: int) -> None:
         is_frozen = chance.is_true(fault.frozen_share)

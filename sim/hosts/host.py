@@ -25,6 +25,8 @@ from mesh.inputs import DiskMeasured, Input, StampMinted, VaultOpened
 from mesh.limits.posting_keys import STAMP_TRY_MS
 from mesh.link.link import BeginHandshake, begin_noise
 from mesh.posting.stamp import mint
+from mesh.storage.connection import filling, transaction
+from mesh.storage.vault import portable
 from mesh.wire.parameters import STAMP_BITS_DEFAULT
 from sim.hosts.blobs import Blobs
 from sim.hosts.databases import MemoryDatabase, new_store, new_vault
@@ -33,6 +35,7 @@ from sim.hosts.driver_protocol import AnyEngine, Injection
 from sim.hosts.failing_disk import Disk, Which
 from sim.hosts.fragile import FragileConnection, Fuse
 from sim.hosts.shadows import Shadowing
+from sim.invariants.begun_anew import half_of
 from sim.invariants.nonce_reuse import observe_outbox
 from sim.kernel.entropy import Chance
 
@@ -185,6 +188,30 @@ class Host:
     def snapshot(self) -> Snapshot:
         """Copy both databases."""
         return Snapshot(self.store.copy(), self.vault.copy())
+
+    def begin_anew(self, now: Instant) -> tuple[Engine, Instant]:
+        """Make another engine over copies of both databases, to be asked and not driven.
+
+        Returns it with its vault open, and the time that it is there.
+        """
+        both = self.snapshot()
+        return self._opened(both.store, both.vault, now)
+
+    def begin_from_backup(self, now: Instant) -> tuple[Engine, Instant]:
+        """Make another engine, without mail of others, over what a backup holds of the vault."""
+        vault = new_vault()
+        with filling(vault), transaction(vault):
+            for record in portable.rows_of(self.vault):
+                portable.put_rows(vault, record)
+        return self._opened(new_store(), vault, now)
+
+    def _opened(
+        self, store: MemoryDatabase, vault: MemoryDatabase, now: Instant
+    ) -> tuple[Engine, Instant]:
+        engine = self._made(deepcopy(self._entropy), store, now)
+        there: Instant = vars(engine)["_clock"].at(now)
+        half_of(engine).unlock(vault, there)
+        return engine, there
 
     # --- Between two lives ----------------------------------------------------------------------
 

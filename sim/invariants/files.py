@@ -5,13 +5,22 @@ was sent, and what hangs on no file or on an item that is gone was not deleted w
 """
 
 import hashlib
+from collections.abc import Mapping
 from typing import Final
 
-from mesh.content.file_tree import split_blocks
+from mesh.commands.answer import Answer
+from mesh.commands.files import FileAnswer
+from mesh.content.file_tree import is_carried, split_blocks
 from mesh.database import Connection
-from sim.invariants.invariants import S3, S12, BrokenInvariant
+from sim.invariants.invariants import S3, S12, S25, BrokenInvariant
 
-PARTS: Final = ("file_blocks", "postings", "block_envelopes")
+PARTS: Final = ("file_blocks", "postings", "block_envelopes", "direct_files")
+
+
+def require_fetched_again(node: int, answer: Answer) -> None:
+    """S25: somebody fetches a file that they had cancelled: it comes."""
+    if isinstance(answer, FileAnswer) and answer.state == "cancelled":
+        raise BrokenInvariant(S25, f"{answer.name!r} is fetched, and told as cancelled", node)
 
 
 class SentFiles:
@@ -45,26 +54,36 @@ class SentFiles:
         if block >= len(blocks) or _digest(data) != blocks[block]:
             raise BrokenInvariant(S3, f"block {block} of {name!r} is not what was sent", node)
 
+    def require_whole(self, node: int, name: str, blocks: Mapping[int, bytes]) -> None:
+        """S3: a node has given its person a large file whole."""
+        for index, data in blocks.items():
+            self.require_block(node, name, index, data)
+        if len(blocks) != len(self._blocks[name]):
+            raise BrokenInvariant(S3, f"{name!r} is told whole and is not", node)
+        self.whole_count += 1
+
     def require_true(self, node: int, vault: Connection) -> None:
         """Look at all files of a vault."""
         if not self._blocks or not _has_tables(vault):
             return
         rows = vault.execute(
-            "SELECT files.number, files.name, files.state, files.is_mine, entries.gone "
+            "SELECT files.number, files.name, files.state, files.is_mine, files.size, entries.gone "
             "FROM files LEFT JOIN entries ON entries.number = files.entry"
         ).fetchall()
-        for number, name, state, is_mine, gone in rows:
+        for number, name, state, is_mine, size, gone in rows:
             blocks = vault.execute(
                 "SELECT block, data FROM file_blocks WHERE file = ? ORDER BY block", (number,)
             ).fetchall()
             for block, data in blocks:
                 assert isinstance(data, bytes)
                 self.require_block(node, str(name), int(str(block)), data)
-            if state in ("new", "here") and len(blocks) != len(self._blocks[str(name)]):
+            # The bytes of a large one lie elsewhere.
+            is_here = state in ("new", "here") and is_carried(int(str(size)))
+            if is_here and len(blocks) != len(self._blocks[str(name)]):
                 raise BrokenInvariant(S3, f"{name!r} is told whole and is not", node)
             if gone:
                 raise BrokenInvariant(S12, f"{name!r} is kept, and its item is gone: {gone}", node)
-            self.whole_count += state == "here" and not is_mine
+            self.whole_count += is_here and state == "here" and not is_mine
         for table in PARTS:
             left = vault.execute(
                 f"SELECT count(*) FROM {table} WHERE file NOT IN (SELECT number FROM files)"  # noqa: S608 (ours)

@@ -77,9 +77,20 @@ S27: Final = Invariant(
 S28: Final = Invariant(
     "S28", "What tells that something came leaves no earlier than it may, and where it may."
 )
+S29: Final = Invariant(
+    "S29",
+    "A node that begins anew over the same databases answers its person the same, and so does a "
+    "backup of what they chose.",
+)
+S30: Final = Invariant(
+    "S30",
+    "Where room is scarce, what goes is of those who have more than their share, strangers first.",
+)
 L1: Final = Invariant("L1", "Everything that was written arrives after the mesh has healed.")
 L2: Final = Invariant("L2", "At rest all nodes know the same envelopes and retirements.")
-L3: Final = Invariant("L3", "At rest traffic falls to what keeps links alive.")
+L3: Final = Invariant(
+    "L3", "At rest traffic falls to what keeps links alive, but for the lists of vouched keys."
+)
 L4: Final = Invariant("L4", "After the mesh has healed, all nodes are joined by links again.")
 L5: Final = Invariant("L5", "At rest no node has anything left to send or to ask for.")
 L6: Final = Invariant("L6", "At rest every node pushes to enough of its neighbours.")
@@ -92,9 +103,7 @@ L10: Final = Invariant(
     "L10", "Who lost a disk, or had it copied, and still knows somebody can write to them again."
 )
 L11: Final = Invariant("L11", "What became of a message its author is told.")
-L12: Final = Invariant(
-    "L12", "At rest no node lacks a body that it would keep and another one has."
-)
+L12: Final = Invariant("L12", "At rest no node lacks a body that it would keep and another has.")
 L13: Final = Invariant(
     "L13", "In a group everybody reads what everybody writes after the mesh has healed."
 )
@@ -133,6 +142,8 @@ INVARIANTS: Final = (
         S26,
         S27,
         S28,
+        S29,
+        S30,
     ),
     *(L1, L2, L3, L4, L5, L6, L7, L8, L9, L10, L11, L12, L13),
     E1,

@@ -12,6 +12,8 @@ from mesh.commands.items import ItemAnswer
 from mesh.engine.engine import Engine
 from mesh.ids import UnixSeconds
 from mesh.limits.messages import KEPT_SECONDS
+from mesh.retention.eviction import Eviction
+from mesh.trust.distance import Depth
 from mesh.wire.envelope import LIFETIME_SECONDS, Envelope
 from mesh.wire.frames import Frame
 from sim.adversaries.rogue_members import RogueMembers
@@ -49,14 +51,18 @@ from sim.invariants.order import Orders, require_parents_above, require_same_ord
 from sim.invariants.purity_guards import PURITY_GUARDS
 from sim.invariants.repair_cost import RepairCost
 from sim.invariants.secrecy import Secrecy
+from sim.invariants.shares import require_fair
 from sim.invariants.survival import Sealings, Survival
 from sim.kernel.calendar import EPOCH_US
+from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.network.virtual_network import VirtualNetwork
 from sim.observers.arrivals import Arrivals
+from sim.observers.beginning_anew import BeginningAnew
 from sim.observers.ciphers import observing_cipher
 from sim.observers.coverage import Coverage
 from sim.observers.discretion import Discretion
+from sim.observers.evictions import observing_evictions
 from sim.observers.group_sealings import GroupSealings
 from sim.observers.inboxes import observing_inboxes
 from sim.observers.message_states import MessageStates
@@ -154,6 +160,9 @@ class Observers:
             links_count=lambda: len(network.streams.links()),
         )
         self.arrivals = Arrivals(lambda: loop.now)
+        self.beginning_anew = BeginningAnew(
+            loop, hosts, Chance(int(message_log.marker, 16), "beginning anew")
+        )
         self.discretion = Discretion(
             marker=message_log.marker,
             now=lambda: loop.now,
@@ -194,6 +203,7 @@ class Observers:
             observing_cipher(self._sealing, self._opened),
             observing_inboxes(self._taken),
             observing_sealings(self._sealed),
+            observing_evictions(_require_fair),
             self.group_sealings.observing(),
             self.key_erasure.observing(),
             self.frames.observing(),
@@ -217,6 +227,7 @@ class Observers:
             self._count(COUNTED_AT_ONCE)
         if self._are_clocks_good:
             self._require_lapsed()
+        self.beginning_anew.look(self.states.nodes)
 
     def look_at_groups(self, *, is_last: bool = False) -> None:
         """Look at what nodes have of groups in memory; in a world of weeks not every time."""
@@ -388,6 +399,11 @@ class Observers:
 def _working() -> int | None:
     """Return whose engine works, unless it repeats what was done already."""
     return None if PURITY_GUARDS.is_double else PURITY_GUARDS.node
+
+
+def _require_fair(eviction: Eviction, room_bytes: int, victim: Depth) -> None:
+    usage, shares = eviction.usage(), eviction.shares
+    require_fair(_working(), usage, shares, room_bytes=room_bytes, victim=victim)
 
 
 def _may_lapse(scenario: Scenario) -> bool:

@@ -202,6 +202,7 @@ def make_report(
             "group_texts": len(world.observers.group_log.texts),
             "group_texts_unread": len(world.groups_unread()),
             "group_items_compared": world.observers.group_items_compared,
+            "asked_anew": world.observers.beginning_anew.asked_count,
             "groups_looked_at": world.observers.agreement.looked_count,
             "group_texts_out": world.observers.group_texts_out,
             "files_sent": world.mail_workload.sent_files.count,

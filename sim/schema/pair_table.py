@@ -39,6 +39,9 @@ ChoreKind = Literal[
 ]
 """The chores of everyday life (`sim/users/all_chores.py`)."""
 
+TimedKind = Literal["picture-taken-back", "large-file", "introduce-again"]
+"""Chores that are done at a time of their own alone (`sim/users/timed_chores.py`)."""
+
 PairFault = Literal[
     "crash-in-transaction",
     "crash-in-store",
@@ -90,7 +93,7 @@ PairFault = Literal[
 class OneChore(Strict, frozen=True, kw_only=True):
     """Somebody begins this chore at this time, whatever else is drawn."""
 
-    kind: ChoreKind
+    kind: ChoreKind | TimedKind
     by: Annotated[int, msgspec.Meta(ge=0)] = 0
     at_s: Seconds
     struck_at_s: Seconds | None = None

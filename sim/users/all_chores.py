@@ -7,6 +7,12 @@ from sim.users.chores import Chore
 from sim.users.contact_chores import CONTACT_CHORES
 from sim.users.group_chores import GROUP_CHORES
 from sim.users.item_chores import ITEM_CHORES
+from sim.users.timed_chores import TIMED_CHORES
 
-CHORES: Final[Mapping[str, Chore]] = {**CONTACT_CHORES, **ITEM_CHORES, **GROUP_CHORES}
-"""By name: whoever it falls to begins it."""
+CHORES: Final[Mapping[str, Chore]] = {
+    **CONTACT_CHORES,
+    **ITEM_CHORES,
+    **GROUP_CHORES,
+    **TIMED_CHORES,
+}
+"""By name: whoever it falls to begins it. Those at the end have no turn."""

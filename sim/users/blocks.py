@@ -45,13 +45,15 @@ class Blocks:
         """A person blocks a contact."""
         user.ask(BlockContact(key), partial(self._blocked, user, key, self._round(user, key)))
 
-    def unblock(self, user: User, key: str) -> None:
-        """A person ends it: from now on nothing is demanded of what comes."""
+    def unblock(self, user: User, key: str, ended: Callable[[int], None]) -> None:
+        """A person ends it: from now on nothing is demanded of what comes. `ended`: told when it
+        had an end, in virtual microseconds; what is written from then on arrives.
+        """
         place = user.node.index, key
         self._rounds[place] = self._round(user, key) + 1
         if place in self._contacts:
             self.blocking.end(user.node.index, self._contacts[place])
-        user.ask(BlockContact(key, is_blocked=False), self._unblocked)
+        user.ask(BlockContact(key, is_blocked=False), partial(self._unblocked, ended))
 
     def look(self, user: User, key: str) -> None:
         """A person looks at what is listed, and tries to introduce whom they blocked."""
@@ -89,8 +91,9 @@ class Blocks:
             self._contacts[user.node.index, key] = answer.id
             self.blocking.begin(user.node.index, answer.id)
 
-    def _unblocked(self, answer: Answer) -> None:
+    def _unblocked(self, ended: Callable[[int], None], answer: Answer) -> None:
         assert isinstance(answer, ContactAnswer)
+        ended(self.blocking.now())
         self.blocking.sealed_meanwhile_count += answer.sealed_count
 
     def _looked(self, user: User, asked: int, key: str, answers: list[Answer]) -> None:

@@ -9,7 +9,7 @@ not whether it may be done.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, get_args
 
 from mesh.commands.answer import Answer
 from mesh.commands.items import ItemAnswer
@@ -19,7 +19,7 @@ from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.invariants.tokens import Tokens
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Action, Loop
-from sim.schema.pair_table import OneChore
+from sim.schema.pair_table import OneChore, TimedKind
 from sim.schema.scenario import Scenario
 from sim.users.followed_chore import FollowedChore
 from sim.users.user import User
@@ -118,7 +118,8 @@ class Chores:
             return
         chance = Chance(self._seed, "chores")
         when, end = self._between_us
-        names, number = list(self._kinds), 0
+        number = 0
+        names = [name for name in self._kinds if name not in get_args(TimedKind)]
         when += chance.exponential(1_000_000 / self._per_second)
         while when < end:
             self._loop.at(when, partial(self._begin, number, names[number % len(names)]))

@@ -126,11 +126,14 @@ def introduce(home: Home, user: User, chance: Chance) -> None:
     user.ask(Introduce(one_key, two_key), nothing)
     for node in (one, two):
         guest = home.users.everybody[node]
-        answers = partial(_answer_introductions, home, guest, chance.is_true(ACCEPTED_SHARE))
+        answers = partial(
+            answer_introductions, home, guest, is_accepted=chance.is_true(ACCEPTED_SHARE)
+        )
         home.loop.after(chance.between(4_000_000, 12_000_000), answers)
 
 
-def _answer_introductions(home: Home, user: User, is_accepted: bool) -> None:
+def answer_introductions(home: Home, user: User, *, is_accepted: bool) -> None:
+    """Look who waits to be introduced, and answer all of them."""
     choices = home.message_log.choices
 
     def answered(answer: Answer) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from mesh.commands.answer import Answer
 from mesh.commands.command import Command
 from sim.kernel.loop import Action, Loop
-from sim.schema.pair_table import ChoreKind
+from sim.schema.pair_table import ChoreKind, TimedKind
 from sim.users.user import Then, User
 
 DONE_BY: Final[Mapping[ChoreKind, str]] = {
@@ -49,7 +49,18 @@ DONE_BY: Final[Mapping[ChoreKind, str]] = {
 Steps that people take later are left out where their computer is off then.
 """
 
-ALSO_DONE_BY: Final[Mapping[ChoreKind, str]] = {"set-up": "SetTimer"}
+TIMED_DONE_BY: Final[Mapping[TimedKind, str]] = {
+    "picture-taken-back": "RetractItem",
+    "large-file": "FetchFile",
+    "introduce-again": "Introduce",
+}
+"""The same of those that are done at a time of their own alone."""
+
+_ALL_DONE_BY: Final[Mapping[str, str]] = {
+    str(kind): name for kind, name in (*DONE_BY.items(), *TIMED_DONE_BY.items())
+}
+
+ALSO_DONE_BY: Final[Mapping[ChoreKind | TimedKind, str]] = {"set-up": "SetTimer"}
 """What one of them does in some worlds instead."""
 
 
@@ -58,13 +69,13 @@ class FollowedChore:
 
     def __init__(
         self,
-        kind: ChoreKind,
+        kind: ChoreKind | TimedKind,
         loop: Loop,
         users: Sequence[User],
         reach: Callable[[str], None],
         struck_at: int,
     ) -> None:
-        self._done_by = (DONE_BY[kind], ALSO_DONE_BY.get(kind))
+        self._done_by = (_ALL_DONE_BY[kind], ALSO_DONE_BY.get(kind))
         self._loop = loop
         self._reach = reach
         self._struck_at = struck_at

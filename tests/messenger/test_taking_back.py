@@ -3,6 +3,7 @@
 from mesh.commands.conversations import AskConversation, ReadItems, SetTimer
 from mesh.commands.item_commands import EditItem, ForgetItem, ReactToItem, RetractItem, WriteItem
 from mesh.commands.items import ItemAnswer
+from mesh.commands.messages import WithdrawMessage
 from mesh.content.entry import Kind
 from mesh.events import ConversationChanged, ItemGone
 from tests.messenger.doing import (
@@ -52,6 +53,17 @@ def test_a_retraction_deletes_the_words_on_both_sides_and_says_how_far_it_came()
     assert conversation(bob, AskConversation("Ann")).unread_count == 0
     assert refused(ann, EditItem(mine.number, "again")) == "gone"
     assert refused(bob, ReactToItem(theirs.number, ("+",))) == "gone"
+
+
+def test_what_was_withdrawn_is_not_on_its_way_after_a_restart_either() -> None:
+    ann, _ = both()
+    on_its_way = ann.messenger.summary().outbox_count
+    mine = do(ann, WriteItem("Bob", text="never mind"))
+    ann.post()
+    ann.ask(WithdrawMessage(mine.number))
+    assert ann.messenger.summary().outbox_count == on_its_way
+    ann.restart()
+    assert ann.messenger.summary().outbox_count == on_its_way
 
 
 def test_a_retraction_withdraws_what_is_still_on_its_way() -> None:
@@ -204,3 +216,17 @@ def test_a_jump_of_the_clock_erases_nothing() -> None:
     ann.tend()
     assert item(ann, mine.number).gone == "expired"
     assert bob.texts() == []
+
+
+def test_what_disappeared_on_its_way_is_told_as_expired_once_its_envelope_has_lapsed() -> None:
+    ann, _ = both()
+    mine = do(ann, WriteItem("Bob", text="for a minute", timer=60))
+    ann.post()
+    ann.tend()
+    ann.clock.pass_by(61)
+    ann.tend()
+    gone = item(ann, mine.number)
+    assert (gone.gone, gone.state) == ("expired", "queued")
+    ann.clock.pass_by(31 * DAY_S)
+    ann.tend()
+    assert item(ann, mine.number).state == "expired"

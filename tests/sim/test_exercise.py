@@ -24,20 +24,15 @@ ALL: Final = (*COMMANDS, *EVENTS, *ENTRIES, *FRAMES)
 SEEDS: Final = (1, 2)
 SWARM_SEEDS: Final = range(1, 101)
 
-_LARGE: Final = "It is of a large file, whose bytes lie outside the databases of a world."
 EXCUSED: Final[Mapping[str, str]] = {
     "command-TakeOver": "It needs a backup that was restored elsewhere, and a world has none.",
-    "command-AddLargeFile": _LARGE,
     "command-RepeatInGroup": "What is void and may be done again comes about in few worlds.",
-    "frame-FileAsk": _LARGE,
-    "frame-FileBlock": _LARGE,
-    "frame-FileRefuse": _LARGE,
 }
 
 RARE: Final = ("command-RepeatInGroup",)
 """Excused, and reached by chance now and then."""
 
-EXCUSED_COUNT_MAX: Final = 6
+EXCUSED_COUNT_MAX: Final = 2
 """So many are excused today: whoever adds one has to say why here too."""
 
 ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
@@ -51,8 +46,12 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "frame-Graft": ("bad-disks", "full-disks"),
     "frame-Time": ("wrong-clocks", "clocks"),
     "frame-NoHave": ("besieged", "empty-wants"),
+    "command-AddLargeFile": ("second-looks", "large-file"),
+    "frame-FileAsk": ("second-looks", "large-file"),
+    "frame-FileBlock": ("second-looks", "large-file"),
+    "frame-FileRefuse": ("second-looks", "large-file"),
 }
-"""Reached where a world has what everyday life lacks: (scenario, the kind of its table)."""
+"""Reached where a world has what everyday life lacks: (scenario, a kind of its tables)."""
 
 BY_CHANCE: Final = ("frame-Ping", "frame-Pong", "frame-Close", "frame-Prune", "frame-Graft")
 """Reached elsewhere, and in everyday life with one seed and not with the next."""
@@ -121,7 +120,17 @@ def test_what_another_scenario_reaches_follows_from_a_fault_of_it() -> None:
     for goal, (name, kind) in ELSEWHERE.items():
         scenario = load_scenario(name)
         kinds = [*_faults_of(scenario), *(one.kind for one in scenario.hostile)]
-        assert kind in kinds, goal
+        assert kind in [*kinds, *(one.kind for one in scenario.workload.chores)], goal
+
+
+@pytest.mark.world
+def test_large_files_are_sent_cancelled_fetched_and_saved() -> None:
+    ran = run_scenario(load_scenario("second-looks"), Options(1, is_crypto_real=False))
+    assert ran.report.verdict == "pass", ran.report.broken
+    goals = [goal for goal, (name, _) in ELSEWHERE.items() if name == "second-looks"]
+    assert len(goals) == 4
+    assert [goal for goal in goals if not ran.report.sometimes.get(goal)] == []
+    assert ran.report.watched["files_whole"] >= 1
 
 
 def test_some_scenario_has_each_kind_of_fault_and_of_hostile_node() -> None:

@@ -15,14 +15,14 @@ from sim.run.report import Report
 from sim.run.runner import run_scenario
 from sim.run.world import Options
 from sim.schema.coverage_goals import COMMANDS, SITUATIONS
-from sim.schema.pair_table import ChoreKind, Pair, PairFault
+from sim.schema.pair_table import ChoreKind, Pair, PairFault, TimedKind
 from sim.schema.pairs import MIDDLES, WITHOUT, Drawn
 from sim.schema.scenario import as_drawn, load_scenario, parse_scenario
 from sim.schema.swarm import AnyFault
 from sim.sweeps.points import Point
 from sim.sweeps.records import Record, record_of
 from sim.users.all_chores import CHORES
-from sim.users.followed_chore import ALSO_DONE_BY, DONE_BY
+from sim.users.followed_chore import ALSO_DONE_BY, DONE_BY, TIMED_DONE_BY
 
 PAIRS: Final = load_scenario("pairs")
 
@@ -55,9 +55,10 @@ def ran(chore: ChoreKind, fault: PairFault, *, seed: int = 1) -> Report:
 
 
 def test_every_chore_has_its_name_in_the_schema_and_a_command_that_it_is_there_for() -> None:
-    assert set(get_args(ChoreKind)) == set(CHORES)
+    assert {*get_args(ChoreKind), *get_args(TimedKind)} == set(CHORES)
     assert list(DONE_BY) == list(get_args(ChoreKind))
-    for name in (*DONE_BY.values(), *ALSO_DONE_BY.values()):
+    assert list(TIMED_DONE_BY) == list(get_args(TimedKind))
+    for name in (*DONE_BY.values(), *ALSO_DONE_BY.values(), *TIMED_DONE_BY.values()):
         assert f"command-{name}" in COMMANDS
 
 

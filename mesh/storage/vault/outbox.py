@@ -22,7 +22,8 @@ _SUPERSEDED = (
 _NOT_LIVE = (
     "SELECT id FROM outbox AS former WHERE message IS NOT NULL AND (length(withdraw_token) = 0 "
     "OR payload IN (SELECT number FROM payloads WHERE is_waiting) OR EXISTS (SELECT 1 FROM outbox "
-    "WHERE payload = former.payload AND number > former.number))"
+    "WHERE payload = former.payload AND number > former.number) "
+    "OR (SELECT state FROM entries WHERE number = former.message) = 'withdrawn')"
 )
 
 
@@ -87,7 +88,9 @@ class OutboxRows:
         return all_of(cursor, OutboxRow)
 
     def not_live(self) -> list[EnvelopeId]:
-        """Envelopes of messages in whose place another one was sealed, or is to be."""
+        """Envelopes of messages that were taken back, or in whose place another one was sealed, or
+        is to be.
+        """
         cursor = self._connection.execute(_NOT_LIVE)
         return [EnvelopeId(id_) for id_ in blobs(cursor)]
 

@@ -1,5 +1,8 @@
 """Each invariant is shown failing: a check that cannot fail promises nothing."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from sim.invariants.invariants import (
@@ -226,3 +229,9 @@ def test_a_link_to_a_node_that_is_down_joins_nothing() -> None:
 def test_every_promise_has_its_own_id_and_a_sentence() -> None:
     assert len({invariant.id for invariant in INVARIANTS}) == len(INVARIANTS)
     assert all(invariant.sentence.endswith(".") for invariant in INVARIANTS)
+
+
+def test_the_page_has_each_sentence_as_it_stands_in_the_code() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| ([SLE]\d+) \| (.*?) \|$", page, re.MULTILINE))
+    assert told == {invariant.id: invariant.sentence for invariant in INVARIANTS}
