@@ -62,6 +62,7 @@ def test_nodes_that_know_the_same_and_show_another_thing_are_found(ran: Ran) -> 
     assert broken_by(replaced(view, log=turned)).invariant is S22
     pinned = [replace(item, is_pinned=not item.is_pinned) for item in view.items]
     assert broken_by(replaced(view, items=pinned)).invariant is S20
+    assert broken_by(replaced(view, timer=view.timer + 60)).invariant is S20
 
 
 @pytest.mark.world
