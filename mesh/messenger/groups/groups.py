@@ -72,6 +72,7 @@ class Groups:
     answers: GroupAnswers
     knocks: Knocks
     letters: Letters
+    joining: Joining
     receipts: GroupReceipts
     features: Sequence[Feature]
     pending_events: PendingEvents
@@ -271,6 +272,7 @@ def open_groups(
         answers=answers,
         knocks=knocks,
         letters=letters,
+        joining=joining,
         receipts=receipts,
         features=[
             commands.feature(),
