@@ -209,10 +209,10 @@ def _come_by_link(ada: Page, cem: Page) -> list[str]:
     )
     press(cem, "Join$")
     expect(cem.get_by_text("You are in when your word has arrived")).not_to_have_count(0)
-    expect(ada.get_by_text("1 person waits at a link into a group")).to_be_visible(
+    expect(ada.get_by_text("1 person waits at a group")).to_be_visible(
         timeout=JOINS_WITHIN_MS
     )
-    press(ada, "1 person waits at a link", back=True)
+    press(ada, "1 person waits at a group", back=True)
     walk_to(ada, "Let in")
     expect(ada.get_by_role("article", name="Cem")).to_contain_text("Wants to be in Crew")
     faults += look(ada, "a knock")
