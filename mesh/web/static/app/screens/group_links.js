@@ -116,7 +116,7 @@ export const askLetter = (group, member) => openForm({
     <div class="field"><label for="letter-note">${t("group.note")}</label><input type="text" id="letter-note" name="note" maxlength="300" dir="auto" autofocus></div>`,
   act: async (data) => {
     const { again } = await post(`/v1/groups/${group.conversation}/members/${member.member}/letter`, { note: data.get("note").trim() });
-    return () => toast(t("letter.written", { name: member.label, t: timeOfDay(again) }));
+    toast(t("letter.written", { name: member.label, t: timeOfDay(again) }));
   },
 });
 
