@@ -12,6 +12,7 @@ from mesh.commands.identity import IdentityAnswer
 from mesh.commands.introductions import IntroductionAnswer
 from mesh.commands.invites import InviteAnswer
 from mesh.commands.items import Gone, ItemAnswer
+from mesh.commands.member_letters import MemberLetterAnswer
 from mesh.commands.messages import MessageAnswer
 from mesh.commands.nearby import NearbyPersonAnswer
 from mesh.commands.scheduled import ScheduledAnswer
@@ -188,6 +189,13 @@ class GroupKnocked(msgspec.Struct, frozen=True, tag="group-knock", tag_field="ty
     knock: KnockAnswer
 
 
+class MemberWrote(msgspec.Struct, frozen=True, tag="group-letter", tag_field="type"):
+    """A member of a group who is no contact asks our person to become one."""
+
+    group: GroupAnswer
+    letter: MemberLetterAnswer
+
+
 class LinkOpened(msgspec.Struct, frozen=True, tag="link-opened", tag_field="type"):
     """An encrypted link to a peer stands."""
 
@@ -252,6 +260,7 @@ Event = (
     | GroupChanged
     | GroupNoted
     | GroupKnocked
+    | MemberWrote
     | LinkOpened
     | LinkClosed
     | VaultLocked

@@ -36,6 +36,13 @@ from mesh.commands.groups import (
     SetGroupReceipts,
     SetMemberRole,
 )
+from mesh.commands.member_letters import (
+    AnswerMemberLetter,
+    AskMemberLetters,
+    LetterWrittenAnswer,
+    MemberLettersAnswer,
+    WriteToMember,
+)
 
 _ASKED = ("blocked", "request", "not-answered", "too-many")
 """Problems of whom one asks into a group."""
@@ -248,5 +255,30 @@ GROUP_ROUTES = (
         AnswerKnock,
         KnocksAnswer,
         _IN,
+    ),
+    Route(
+        "POST",
+        "/v1/groups/{group}/members/{member}/letter",
+        "Ask a member who is no contact to become one; nobody else learns of it",
+        WriteToMember,
+        LetterWrittenAnswer,
+        (*_IN, "exists", "same-contact", "not-answered", "too-large", "bad-text"),
+    ),
+    Route(
+        "GET",
+        "/v1/groups/{group}/letters",
+        "Which members ask you to become a contact",
+        AskMemberLetters,
+        MemberLettersAnswer,
+        CONTACT,
+        scope="read",
+    ),
+    Route(
+        "POST",
+        "/v1/groups/{group}/letters/{letter}",
+        "Accept or decline a letter; who is declined is told nothing",
+        AnswerMemberLetter,
+        MemberLettersAnswer,
+        (*_IN, "bad-invite", "invite-expired", "blocked"),
     ),
 )

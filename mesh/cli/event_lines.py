@@ -2,7 +2,7 @@
 
 import click
 
-from mesh.cli.group_requests import invite_line, knock_line
+from mesh.cli.group_requests import invite_line, knock_line, letter_line
 from mesh.cli.messages import state_of
 from mesh.cli.names import Names, shown, shown_introduced
 from mesh.cli.sanitise import clean_line
@@ -23,6 +23,7 @@ from mesh.events import (
     ItemAdded,
     ItemChanged,
     ItemGone,
+    MemberWrote,
     MessageStateChanged,
     NearbyChanged,
     NoticeRaised,
@@ -56,6 +57,8 @@ def find_sentence(event: Event, names: Names) -> str | None:
             return invite_line(event, names)
         case GroupKnocked():
             return knock_line(event)
+        case MemberWrote(letter=letter):
+            return letter_line(letter)
         case MessageStateChanged(message=message) if message.state in TOLD_STATES:
             return f"message {message.number} to {names.of(message)}: {state_of(message)}"
         case ScheduledChanged(scheduled=waiting) if waiting.failure:

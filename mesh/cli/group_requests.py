@@ -1,11 +1,21 @@
-"""The words for what waits for an answer in groups: who asks one in, and who stands at a link."""
+"""The words for what waits for an answer in groups: who asks one in, who stands at a link, which
+members ask one to become a contact.
+"""
 
 from mesh.cli.group_lines import line_of
 from mesh.cli.names import Names
 from mesh.cli.sanitise import clean_line
 from mesh.client import Client
 from mesh.commands.groups import AskGroups, AskKnocks, GroupAnswer, GroupsAnswer, KnocksAnswer
+from mesh.commands.member_letters import (
+    AskMemberLetters,
+    MemberLetterAnswer,
+    MemberLettersAnswer,
+)
 from mesh.events import GroupInvited, GroupKnocked
+
+Waiting = GroupAnswer | GroupKnocked | MemberLetterAnswer
+"""Something in a group that waits for a word."""
 
 MEMBERS: tuple[str, ...] = ("in", "waiting-for-keys", "closed")
 """The states of a group in which one is."""
@@ -20,24 +30,27 @@ REMARKS = {
 """What is said beside a group where it is not as most are."""
 
 
-def groups_waiting(client: Client) -> list[GroupAnswer | GroupKnocked]:
-    """Return what waits for a word in groups: those into which we were asked, and who stands at a
-    link into one.
+def groups_waiting(client: Client) -> list[Waiting]:
+    """Return what waits for a word in groups: those into which we were asked, who stands at a link
+    into one, and which members of one ask to become contacts.
     """
-    waiting: list[GroupAnswer | GroupKnocked] = []
+    waiting: list[Waiting] = []
     for group in client.ask(AskGroups(), GroupsAnswer).groups:
         if group.state == "invited":
             waiting.append(group)
         elif group.state in MEMBERS:
             found = client.ask(AskKnocks(group.conversation), KnocksAnswer).knocks
             waiting += (GroupKnocked(group, knock) for knock in found)
+            waiting += client.ask(AskMemberLetters(group.conversation), MemberLettersAnswer).letters
     return waiting
 
 
-def waiting_line(waits: GroupAnswer | GroupKnocked) -> str:
+def waiting_line(waits: Waiting) -> str:
     """Return what waits for a word as a line, with what to say."""
     if isinstance(waits, GroupKnocked):
         return knock_line(waits)
+    if isinstance(waits, MemberLetterAnswer):
+        return letter_line(waits)
     note = f"  {clean_line(waits.note)}" if waits.note else ""
     return f"group {line_of(waits)}{note}: {accepting(waits)}"
 
@@ -74,4 +87,18 @@ def knock_line(told: GroupKnocked) -> str:
     return (
         f"{clean_line(knock.name)}{doubt}, at a link{note}, asks to be let into the group "
         f"{clean_line(group.name)}: mesh group admit {group.conversation} {knock.knock}"
+    )
+
+
+def letter_line(letter: MemberLetterAnswer) -> str:
+    """Say which member of a group asks our person to become a contact."""
+    who = clean_line(letter.member_name)
+    if letter.name not in ("", letter.member_name):
+        who += f", who calls themselves {clean_line(letter.name)},"
+    others = ", ".join(map(clean_line, letter.looks_like))
+    doubt = f" (a name like {others}, perhaps somebody else)" if others else ""
+    note = f", “{clean_line(letter.note)}”," if letter.note else ""
+    return (
+        f"{who} from the group {clean_line(letter.group_name)}{doubt}{note} asks to become a "
+        f"contact: mesh group letters {letter.group} --accept {letter.letter}"
     )

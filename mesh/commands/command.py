@@ -88,6 +88,7 @@ from mesh.commands.item_commands import (
     Vote,
     WriteItem,
 )
+from mesh.commands.member_letters import AnswerMemberLetter, AskMemberLetters, WriteToMember
 from mesh.commands.messages import AskMessage, AskMessages, SendMessage, WithdrawMessage
 from mesh.commands.nearby import AskNearby, CompareNearby, ConfirmNearby, SetNearby
 from mesh.commands.peers import AddPeer, AskPeers, RemovePeer
@@ -200,6 +201,9 @@ Command = (
     | JoinGroup
     | AskKnocks
     | AnswerKnock
+    | WriteToMember
+    | AskMemberLetters
+    | AnswerMemberLetter
     | AskPeers
     | AddPeer
     | RemovePeer
@@ -238,6 +242,7 @@ READS: Final = (
     AskGroupLog,
     AskGroupLinks,
     AskKnocks,
+    AskMemberLetters,
     AskMembers,
     AskPeers,
     AskMailFor,

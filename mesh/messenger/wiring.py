@@ -29,6 +29,7 @@ from mesh.messenger.conversations.writing import Writing
 from mesh.messenger.feature import Chore, CommandHandler, Feature, Task
 from mesh.messenger.groups.group_files import GroupFiles
 from mesh.messenger.groups.groups import Groups, open_groups
+from mesh.messenger.groups.member_letters import MemberLetters
 from mesh.messenger.groups.own_places import OwnPlaces
 from mesh.messenger.identity import Identity
 from mesh.messenger.inbox.inbound_sessions import InboundSessions
@@ -121,9 +122,19 @@ def wired(
             sealed_under=environment.sealed_under, authors_under=environment.authors_under
         ),
     )
+    member_letters = MemberLetters(
+        account,
+        groups=groups,
+        contacts=parts.contacts,
+        notes=parts.notes,
+        invites=ties.invites,
+        invites_accepted=ties.invites_accepted,
+        outbox=ties.outbox,
+    )
     features = [
         *_features(account, parts, ties, introductions, groups, reload),
         *groups.features,
+        member_letters.feature(),
         *_talk(account, parts, ties, message_pages, answers, conversations, groups),
         Feature(cleanups=[parts.lapsing.expire]),
     ]

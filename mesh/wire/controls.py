@@ -52,3 +52,6 @@ GROUP_INVITE: Final = 48
 GROUP_ACCEPT: Final = 49
 GROUP_WELCOME: Final = 50
 """The steps by which a contact comes into a group (`mesh/group/inviting.py`)."""
+
+GROUP_MEMBER: Final = 53
+"""The author says which member of a group he is (`mesh/group/member_letters.py`)."""

@@ -36,6 +36,7 @@ ChoreKind = Literal[
     "turn-down",
     "give-up",
     "repeat",
+    "letter",
 ]
 """The chores of everyday life (`sim/users/all_chores.py`)."""
 

@@ -43,6 +43,7 @@ DONE_BY: Final[Mapping[ChoreKind, str]] = {
     "turn-down": "DeclineGroup",
     "give-up": "ForgetGroup",
     "repeat": "AskGroupLog",
+    "letter": "WriteToMember",
 }
 """The command that a chore is there for: where it is answered, and not refused, it was done.
 

@@ -41,6 +41,7 @@ ALLOWED = {
         "GET /v1/groups",
         "GET /v1/groups/{group}",
         "GET /v1/groups/{group}/knocks",
+        "GET /v1/groups/{group}/letters",
         "GET /v1/groups/{group}/log",
         "GET /v1/groups/{group}/members",
         "GET /v1/room",

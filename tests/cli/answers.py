@@ -5,6 +5,7 @@ import msgspec
 from mesh.commands.contacts import ContactAnswer
 from mesh.commands.groups import GroupAnswer, KnockAnswer
 from mesh.commands.items import ItemAnswer
+from mesh.commands.member_letters import MemberLetterAnswer
 from mesh.commands.messages import AuthorAnswer, MessageAnswer
 
 NOW = 1_800_000_000
@@ -94,4 +95,20 @@ def group(**fields: object) -> GroupAnswer:
 
 KNOCK = KnockAnswer(
     knock=2, name="Cleo", key=KEY, note="Me again", came=NOW, link=1, looks_like=["Clео"]
+)
+LETTER = MemberLetterAnswer(
+    letter=7,
+    group=4,
+    group_name="Crew",
+    member=3,
+    member_name="Dora",
+    member_key=KEY,
+    name="Dora D.",
+    key=KEY,
+    note="From the pier",
+    came=NOW,
+    expires=NOW + 86_400,
+    state="waiting",
+    contact=0,
+    looks_like=[],
 )

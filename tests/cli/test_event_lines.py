@@ -20,11 +20,12 @@ from mesh.events import (
     GroupKnocked,
     IntroductionChanged,
     LinkOpened,
+    MemberWrote,
     MessageStateChanged,
     NearbyChanged,
     NoticeRaised,
 )
-from tests.cli.answers import KNOCK, NOW, contact, group, message
+from tests.cli.answers import KNOCK, LETTER, NOW, contact, group, message
 
 BEN = contact("Ben", looks_like=["Веn"])
 
@@ -96,6 +97,11 @@ def line_of(event: Event) -> str | None:
             GroupKnocked(group(), KNOCK),
             "* Cleo (a name like Clео, perhaps somebody else), at a link, “Me again”, asks to be "
             "let into the group Crew: mesh group admit 4 2",
+        ),
+        (
+            MemberWrote(group(), LETTER),
+            "* Dora, who calls themselves Dora D., from the group Crew, “From the pier”, asks to "
+            "become a contact: mesh group letters 4 --accept 7",
         ),
         (DiskChanged("full", "The disk is full."), "* The disk is full."),
         (NoticeRaised("The disk\x07 is full."), "* The disk<U+0007> is full."),

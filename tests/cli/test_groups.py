@@ -32,8 +32,15 @@ from mesh.commands.groups import (
     RoleName,
     SetMemberRole,
 )
+from mesh.commands.member_letters import (
+    AnswerMemberLetter,
+    AskMemberLetters,
+    LetterWrittenAnswer,
+    MemberLettersAnswer,
+    WriteToMember,
+)
 from tests.api.small_node import Running
-from tests.cli.answers import KEY, KNOCK, NOW, group
+from tests.cli.answers import KEY, KNOCK, LETTER, NOW, group
 from tests.cli.conftest import Mesh
 
 
@@ -261,3 +268,38 @@ def test_nobody_at_a_link_takes_by_his_name_what_is_meant_for_another(
     assert "take the number: 2." in mesh("group", "admit", "Crew", "Ben").err
     # Nobody who is refused gets anything.
     assert mesh("group", "refuse", "Crew", "Ben").code == 0
+
+
+def test_a_member_is_written_to_and_answered_by_name_or_number(mesh: Mesh, node: Running) -> None:
+    members = MembersAnswer(members=[member(1, "Ann", is_me=True), member(3, "Cleo")])
+    written = LetterWrittenAnswer(
+        group=4, member=3, member_name="Cleo", written=NOW, again=NOW + 7 * 86_400
+    )
+    waiting = [
+        msgspec.structs.replace(LETTER, letter=number, member_name=name, name="", looks_like=like)
+        for number, name, like in ((1, "2", []), (2, "Ben", ["Ben"]), (7, "Dora", []))
+    ]
+    node.node.told |= {
+        AskGroup: group(role="owner"),
+        AskMembers: members,
+        WriteToMember: written,
+        AskMemberLetters: MemberLettersAnswer(letters=waiting),
+        AnswerMemberLetter: MemberLettersAnswer(letters=[]),
+    }
+    ran = mesh("group", "write", "Crew", "Cleo", "--note", "Hello")
+    assert ran.err.startswith("Cleo will see that you ask. You can write again from ")
+    assert mesh("group", "write", "Crew", "3", "--json").json["member"] == 3
+    shown = mesh("group", "letters", "Crew").out.splitlines()
+    assert shown[2] == (
+        "Dora from the group Crew, “From the pier”, asks to become a contact: "
+        "mesh group letters 4 --accept 7"
+    )
+    assert "(a name like Ben, perhaps somebody else)" in shown[1]
+    for who in ("1", "2", "Dora"):
+        assert mesh("group", "letters", "Crew", "--accept", who).err == "Nobody waits.\n"
+    assert mesh("group", "letters", "Crew", "--decline", "Ben").code == 0
+    ran = mesh("group", "letters", "Crew", "--accept", "Ben", "--json")
+    assert ran.problem == "ambiguous"
+    assert mesh("group", "letters", "Crew", "--accept", "Eve", "--json").problem == "not-found"
+    both = mesh("group", "letters", "Crew", "--accept", "1", "--decline", "2", "--json")
+    assert both.problem == "usage"

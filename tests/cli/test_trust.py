@@ -9,10 +9,11 @@ from mesh.cli.commands.people import RequestsAnswer
 from mesh.commands.contacts import ContactAnswer, NoteAnswer
 from mesh.commands.groups import AskGroups, AskKnocks, GroupsAnswer, KnocksAnswer
 from mesh.commands.introductions import IntroductionAnswer
+from mesh.commands.member_letters import AskMemberLetters, MemberLettersAnswer
 from mesh.commands.nearby import NearbyPersonAnswer
 from tests.api.small_node import Running
 from tests.api.small_people import EMOJI, NOW
-from tests.cli.answers import KNOCK, group
+from tests.cli.answers import KNOCK, LETTER, group
 from tests.cli.conftest import Mesh
 from tests.cli.typist import ROOT, Typist
 
@@ -141,7 +142,7 @@ def test_who_waits_apart_is_in_no_list_of_contacts(mesh: Mesh, ben: Running) -> 
     assert "let me in" in mesh("read", "--requests").out
     assert mesh("contact", "accept", "Ben").code == 0
     assert mesh("requests").err == "Nobody waits.\n"
-    nobody: dict[str, object] = {"contacts": [], "groups": [], "knocks": []}
+    nobody: dict[str, object] = {"contacts": [], "groups": [], "knocks": [], "letters": []}
     assert mesh("requests", "--json").json == nobody
     assert "let me in" in mesh("read").out
 
@@ -309,9 +310,14 @@ def test_invites_into_groups_and_who_stands_at_a_link_wait_for_a_word(
     invited = group(conversation=5, state="invited", inviter="Ben", note="Do come")
     ben.node.told[AskGroups] = GroupsAnswer(groups=[group(), invited, group(state="left")])
     ben.node.told[AskKnocks] = KnocksAnswer(knocks=[KNOCK])
+    ben.node.told[AskMemberLetters] = MemberLettersAnswer(letters=[LETTER])
     ran = mesh("requests")
     assert "Nobody waits" not in ran.err
-    knock, invite = ran.out.splitlines()
+    knock, letter, invite = ran.out.splitlines()
+    assert letter == (
+        "Dora, who calls themselves Dora D., from the group Crew, “From the pier”, asks to become "
+        "a contact: mesh group letters 4 --accept 7"
+    )
     assert knock.startswith("Cleo (a name like Clео")
     assert knock.endswith("mesh group admit 4 2")
     assert invite == (
@@ -321,3 +327,4 @@ def test_invites_into_groups_and_who_stands_at_a_link_wait_for_a_word(
     assert [each.conversation for each in told.groups] == [5]
     named = [(each.group.conversation, each.knock.name) for each in told.knocks]
     assert (told.contacts, named) == ([], [(4, "Cleo")])
+    assert told.letters == [LETTER]

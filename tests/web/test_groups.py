@@ -141,6 +141,7 @@ def test_a_group_from_its_making_to_a_removal_by_the_keyboard(
     faults += look(ada, "a group")
     _decide(ada, bob)
     faults += _details(bob)
+    faults += _write_to_a_stranger(bob, cem)
     _remove(ada, crew[0])
     expect(cem.get_by_text("You were removed from this group")).to_be_visible(
         timeout=JOINS_WITHIN_MS
@@ -209,10 +210,8 @@ def _come_by_link(ada: Page, cem: Page) -> list[str]:
     )
     press(cem, "Join$")
     expect(cem.get_by_text("You are in when your word has arrived")).not_to_have_count(0)
-    expect(ada.get_by_text("1 person waits at a link into a group")).to_be_visible(
-        timeout=JOINS_WITHIN_MS
-    )
-    press(ada, "1 person waits at a link", back=True)
+    expect(ada.get_by_text("1 person waits at a group")).to_be_visible(timeout=JOINS_WITHIN_MS)
+    press(ada, "1 person waits at a group", back=True)
     walk_to(ada, "Let in")
     expect(ada.get_by_role("article", name="Cem")).to_contain_text("Wants to be in Crew")
     faults += look(ada, "a knock")
@@ -276,6 +275,33 @@ def _details(bob: Page) -> list[str]:
     expect(holders.filter(has_text="has it")).to_have_count(2)
     faults = look(bob, "who has a message")
     bob.keyboard.press("Escape")
+    return faults
+
+
+def _write_to_a_stranger(bob: Page, cem: Page) -> list[str]:
+    """Bob asks Cem, whom he does not know, to become a contact; Cem sees it among the requests."""
+    places = [page.evaluate("location.hash") for page in (bob, cem)]
+    press(bob, "Group$", back=True)
+    expect(bob.locator(".members li", has_text="Cem")).to_contain_text("not your contact")
+    press(bob, "Cem")
+    choose(bob, "Write to Cem")
+    expect(bob.locator("#form [autofocus]")).to_be_focused()
+    bob.keyboard.type("We met on the pier.")
+    faults = look(bob, "a letter")
+    bob.keyboard.press("Enter")
+    expect(bob.get_by_text("Cem is asked.", exact=False)).to_be_visible()
+    go(cem, "#/people/requests")
+    card = cem.get_by_role("article", name="Bob")
+    expect(card).to_contain_text("Asks to become a contact, from Crew", timeout=JOINS_WITHIN_MS)
+    expect(card).to_contain_text("We met on the pier.")
+    faults += look(cem, "a request from a group")
+    press(cem, "Accept$")
+    expect(card).to_have_count(0)
+    for page, name in ((bob, "Cem"), (cem, "Bob")):
+        go(page, "#/people")
+        expect(page.get_by_role("link", name=name).first).to_be_visible(timeout=JOINS_WITHIN_MS)
+    for page, place in zip((bob, cem), places, strict=True):
+        go(page, place)
     return faults
 
 

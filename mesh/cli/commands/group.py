@@ -6,6 +6,7 @@ import click
 
 from mesh.cli.commands.chat_settings import archive, mute
 from mesh.cli.commands.group_again import keep, repeat
+from mesh.cli.commands.group_letters import letters, write
 from mesh.cli.commands.group_links import admit, join, knocks, link, refuse
 from mesh.cli.commands.group_local import code, code_line, copy, known, receipts
 from mesh.cli.completing import complete_chat, complete_contact
@@ -437,7 +438,7 @@ def _list(choices: Choices) -> None:
         terminal.result(line_of(one))
 
 
-for each in (link, join, knocks, admit, refuse, repeat, keep):
+for each in (link, join, knocks, admit, refuse, repeat, keep, write, letters):
     group.add_command(each)
 for each in (code, known, receipts, copy, mute, archive):
     group.add_command(each)

@@ -15,6 +15,7 @@ from mesh.cli.terminal import Terminal
 from mesh.commands.contacts import AskContacts, ContactAnswer, ContactsAnswer
 from mesh.commands.groups import GroupAnswer
 from mesh.commands.identity import AskIdentity, ChangeIdentity, IdentityAnswer
+from mesh.commands.member_letters import MemberLetterAnswer
 from mesh.events import GroupKnocked
 
 KEY_LETTERS_SHOWN = 16
@@ -22,12 +23,13 @@ KEY_LETTERS_SHOWN = 16
 
 
 class RequestsAnswer(ContactsAnswer, frozen=True, kw_only=True):
-    """All that waits for a word: contacts, groups into which we were asked, and who stands at a
-    link into one.
+    """All that waits for a word: contacts, groups into which we were asked, who stands at a link
+    into one, and which members of one ask to become contacts.
     """
 
     groups: list[GroupAnswer]
     knocks: list[GroupKnocked]
+    letters: list[MemberLetterAnswer]
 
 
 @click.command(
@@ -99,7 +101,8 @@ def contacts(choices: Choices) -> None:
 @click.command(
     help="""\
 List who waits apart: people you do not know who came by an invite of yours. Below them stand the
-groups into which you were asked, and who stands at a link into a group of yours.
+groups into which you were asked, who stands at a link into a group of yours, and which members of
+one ask to become contacts.
 
 Their messages are with mesh read --requests; nothing tells them that you looked. Of each at most
 20 messages or 64 KiB are opened; the rest stays sealed, and is counted, until you accept them.
@@ -123,7 +126,9 @@ def requests(choices: Choices) -> None:
     if terminal.is_json:
         invited = [each for each in of_groups if isinstance(each, GroupAnswer)]
         knocks = [each for each in of_groups if isinstance(each, GroupKnocked)]
-        terminal.json(RequestsAnswer(contacts=waiting, groups=invited, knocks=knocks))
+        letters = [each for each in of_groups if isinstance(each, MemberLetterAnswer)]
+        answer = RequestsAnswer(contacts=waiting, groups=invited, knocks=knocks, letters=letters)
+        terminal.json(answer)
         return
     if not waiting and not of_groups:
         terminal.say("Nobody waits.")

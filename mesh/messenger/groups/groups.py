@@ -73,6 +73,7 @@ class Groups:
     answers: GroupAnswers
     knocks: Knocks
     letters: Letters
+    joining: Joining
     receipts: GroupReceipts
     features: Sequence[Feature]
     pending_events: PendingEvents
@@ -279,6 +280,7 @@ def open_groups(
         answers=answers,
         knocks=knocks,
         letters=letters,
+        joining=joining,
         receipts=receipts,
         features=[
             commands.feature(),

@@ -5,6 +5,8 @@ that group alone. Who lets us in is seen by the group's operations; until these 
 it is believed.
 """
 
+from collections.abc import Callable
+
 from msgspec.structs import replace
 
 from mesh.commands.groups import GroupAnswer, JoinGroup
@@ -15,6 +17,7 @@ from mesh.group.entrance import entrance_key, entrance_of
 from mesh.group.inviting import decode_welcome
 from mesh.group.knocking import KNOCK, WELCOME, encode_knock, encode_letter
 from mesh.group.leaves import check_long_leaf
+from mesh.group.member_letters import MEMBER_LETTER
 from mesh.group.operations import consent
 from mesh.group.posts import GroupId
 from mesh.group.wraps import Trouble, Wraps
@@ -27,7 +30,7 @@ from mesh.messenger.groups.group import Group
 from mesh.messenger.groups.group_answers import GroupAnswers
 from mesh.messenger.groups.invitations import Invitations, checked_note
 from mesh.messenger.groups.keepers import Keepers
-from mesh.messenger.groups.letters import Addressee, Letters, open_letter
+from mesh.messenger.groups.letters import Addressee, Letters, Received, open_letter
 from mesh.messenger.groups.membership_keeper import AWAITING
 from mesh.messenger.groups.standing import Standing
 from mesh.messenger.names import group_name
@@ -71,6 +74,9 @@ class Joining:
         self._standing = standing
         self._answers = answers
         self._tag_index = tag_index
+        self.member_wrote: Callable[[Group, Received, Instant], None] = _pass_over
+        """Told of a letter at our entrance that is no welcome; PeerError if it is not taken."""
+
         for row in self._rows.joins():
             group = self._groups.find(row.conversation)
             if group is not None:
@@ -196,7 +202,9 @@ class Joining:
     def letter_came(
         self, conversation: ConversationId, index: int, envelope: Envelope, now: Instant
     ) -> None:
-        """A letter at our entrance; PeerError if it is no welcome that we await."""
+        """A letter at our entrance; PeerError if it is neither a welcome that we await nor what a
+        member writes.
+        """
         group = self._groups.find(conversation)
         if group is None or group.row.state not in AWAITING:
             raise PeerError("a letter at an entrance at which nothing is awaited")
@@ -208,6 +216,9 @@ class Joining:
             bundles=self._leaves.own_long(group),
             kem=self._kem,
         )
+        if received.letter.kind == MEMBER_LETTER:
+            self.member_wrote(group, received, now)
+            return
         if received.letter.kind != WELCOME:
             raise PeerError("a letter of a kind that is not known")
         welcome = decode_welcome(received.letter.data)
@@ -226,6 +237,10 @@ class Joining:
         if row.bundle is None:
             tags = _bundle_tags(row.secret)
             self._tag_index.expect(OfLinkBundle(group.conversation), tags, is_wanted=True)
+
+
+def _pass_over(_group: Group, _received: Received, _now: Instant) -> None:
+    raise PeerError("a letter of a kind that is not known")
 
 
 def _bundle_tags(secret: bytes) -> list[tuple[int, Tag]]:

@@ -1,8 +1,9 @@
-"""Letters of groups: knocks at links, and welcomes at the entrances of who came by one.
+"""Letters of groups: knocks at links; at entrances welcomes, and what a member writes to another.
 
-Implements `docs/protocol/groups.md`, section "By a link". A letter proves its author by a member
-key, or by the key that a link has for itself; it founds no session, and nobody answers by one. A
-knock brings the bundle of who knocks; who is welcomed knows his author by his key.
+Implements `docs/protocol/groups.md`, sections "By a link" and "Writing to a member". A letter
+proves its author by a member key, or by the key that a link has for itself; it founds no session,
+and nobody answers by one. A knock brings the bundle of who knocks; else the author is known by his
+key.
 """
 
 from collections.abc import Iterable
@@ -14,12 +15,13 @@ from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError
 from mesh.group.entrance import entrance_key
 from mesh.group.knocking import Letter, decode_letter, encode_letter
+from mesh.group.member_letters import MEMBER_LETTER
 from mesh.ids import ConversationId, Instant, VerifyKey
 from mesh.limits.group_keys import ENTRANCE_TAGS
 from mesh.messenger.account import Account
 from mesh.messenger.groups.group import Group
 from mesh.messenger.pauses import Pause
-from mesh.messenger.sessions.posting_keys import group_audience
+from mesh.messenger.sessions.posting_keys import Audience, group_audience
 from mesh.messenger.sessions.sealing import Sealing
 from mesh.messenger.sessions.transit import Transit
 from mesh.ratchet.first_contact import (
@@ -140,10 +142,12 @@ class Letters:
                 uniform_below(self._entropy, ENTRANCE_TAGS),
             )
             audience = group_audience(group.conversation)
+            if row.kind == MEMBER_LETTER:
+                # All members see at whose entrance it stands, and must not learn who wrote.
+                audience = Audience.LETTERS
             content = encode_letter(row.kind, row.data)
-            if not self.post(group.keys, None, to, content, audience=audience, now=now):
-                return
-            self._rows.drop_letter(row.number)
+            if self.post(group.keys, None, to, content, audience=audience, now=now):
+                self._rows.drop_letter(row.number)
 
 
 def open_letter(

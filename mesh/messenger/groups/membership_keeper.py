@@ -86,6 +86,7 @@ class MembershipKeeper:
         self._loss_rows = account.vault.group_losses
         self._receipt_rows = account.vault.group_receipts
         self._link_rows = account.vault.group_links
+        self._letter_rows = account.vault.member_letters
         self._groups: dict[ConversationId, Group] = {}
         for row in self._rows.all():
             self._expect_letters(self._read(row))
@@ -156,6 +157,7 @@ class MembershipKeeper:
         self._forget_tags(row.conversation)
         self._key_rows.forget(row.conversation)
         self._link_rows.forget(row.conversation)
+        self._letter_rows.forget(row.conversation)
         self._receipt_rows.forget(row.conversation)
         self._people.forget(row.conversation)
         self._rows.begin_anew(row)
@@ -172,6 +174,7 @@ class MembershipKeeper:
         self._need_rows.forget(group.conversation)
         self._loss_rows.forget(group.conversation)
         self._link_rows.forget(group.conversation)
+        self._letter_rows.forget(group.conversation)
         self._receipt_rows.forget(group.conversation)
         self._people.forget(group.conversation)
         self._rows.forget(group.conversation)

@@ -116,6 +116,8 @@ class InboundSessions:
         if is_counted and invite.uses < invite.uses_max:
             self._invites.use(invite, now)
         self._found(contact, founded, pause=Pause.SOON, now=now)
+        if invite.is_in_letter:
+            self._invites.used_in_letter(invite.id, contact, now)
 
     def open_renewal(
         self, lost: Session, generation: int, index: int, envelope: Envelope, now: Instant

@@ -5,6 +5,7 @@ up, revoked or expired. Its secret and the private halves of its bundle live 30 
 mail on its way from those who used it in time; a closed invite founds no session.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -42,7 +43,7 @@ from mesh.messenger.sessions.sealing import Sealing
 from mesh.messenger.sessions.tag_index import OfInvite, TagIndex
 from mesh.messenger.sessions.transit import Transit
 from mesh.ratchet.tags import invite_tag_key, tag_of
-from mesh.storage.vault.rows import InviteRow
+from mesh.storage.vault.rows import ContactRow, InviteRow
 from mesh.wire.envelope import (
     LIFETIME_MONTH,
     LIFETIME_SECONDS,
@@ -83,6 +84,9 @@ class Invites:
         self._transit = transit
         self.closed_answers = closed_answers
         self._entropy = account.entropy
+        self.used_in_letter: Callable[[InviteId, ContactRow, Instant], None] = lambda *_: None
+        """Told of a session that was founded by an invite in a letter to a member of a group."""
+
         for row in self._rows.invites_with_secret():
             self._expect(row)
 
@@ -152,6 +156,17 @@ class Invites:
         )
         return row.id
 
+    def link_in_letter(self, label: str, lifetime_s: int, now: Instant) -> tuple[InviteId, str]:
+        """Make an invite for a member of a group whose own key is not known; return its link."""
+        row = self._add(label, lifetime_s=lifetime_s, is_in_letter=True, mesh_now=now.mesh)
+        return row.id, self._link(row)
+
+    def take_back(self, invite: InviteId, now: Instant) -> None:
+        """Close an invite if nobody used it; who comes by it is told nothing."""
+        row = self._rows.find_invite(invite)
+        if row is not None and state_of(row, now.mesh) == "open":
+            self._revoke(RevokeInvite(invite, tells_closed=False), now)
+
     def find_link(self, invite: InviteId, mesh_now: UnixSeconds) -> str | None:
         """The link of an invite, as long as it is open."""
         row = self.invite(invite)
@@ -206,7 +221,7 @@ class Invites:
     def has_open(self, mesh_now: UnixSeconds) -> bool:
         """Say whether a bundle of ours may have to be posted."""
         return any(
-            row.bound_to is None and state_of(row, mesh_now) == "open"
+            _is_for_anybody(row) and state_of(row, mesh_now) == "open"
             for row in self._rows.invites_with_secret()
         )
 
@@ -232,6 +247,7 @@ class Invites:
         bound_to: VerifyKey | None = None,
         is_met: bool = False,
         vouched_by: ContactId | None = None,
+        is_in_letter: bool = False,
         mesh_now: UnixSeconds,
     ) -> InviteRow:
         """Make the secret and the bundle, and expect the tags."""
@@ -257,6 +273,7 @@ class Invites:
                 bound_to=bound_to,
                 is_met=is_met,
                 vouched_by=vouched_by,
+                is_in_letter=is_in_letter,
             )
         )
         self._expect(row)
@@ -265,7 +282,7 @@ class Invites:
 
     def _post(self, row: InviteRow, now: Instant) -> None:
         """Post the bundle, unless it stands on the mesh for long enough, or its reader has it."""
-        if row.bound_to is not None:
+        if not _is_for_anybody(row):
             return
         if row.posts_count >= INVITE_BUNDLE_POSTS_MAX:
             return
@@ -309,8 +326,8 @@ class Invites:
     def _answer(self, row: InviteRow, mesh_now: UnixSeconds) -> InviteAnswer:
         state = state_of(row, mesh_now)
         link = qr = short_link = ""
-        # Who a bound invite is for has its link, and nobody else could use it.
-        if state == "open" and row.secret is not None and row.bound_to is None:
+        # Who a bound invite is for has its link, and nobody else could, or is to, use it.
+        if state == "open" and row.secret is not None and _is_for_anybody(row):
             invite = self._invite_of(row)
             link = invite.link(self._identity.keys.signing_seed)
             qr, short_link = invite.qr(), invite.short_link()
@@ -356,6 +373,11 @@ def state_of(row: InviteRow, mesh_now: UnixSeconds) -> InviteState:
     if row.uses >= row.uses_max:
         return "used up"
     return "expired" if row.expires <= mesh_now else "open"
+
+
+def _is_for_anybody(row: InviteRow) -> bool:
+    """Say whether an invite is given away by our person, and so stands on the mesh."""
+    return row.bound_to is None and not row.is_in_letter
 
 
 def invite_tags(secret: bytes) -> list[tuple[int, Tag]]:

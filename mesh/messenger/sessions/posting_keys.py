@@ -50,11 +50,20 @@ class Audience(IntEnum):
     PUBLIC = 1
     REFUSED = 2
     FILES = 3
+    LETTERS = 4
+    """Letters to members of groups: each has a key of its own, as all in the group see at whose
+    entrance it stands.
+    """
+
     GROUPS = 16
     """From here on each group has one of its own: this and its conversation's number."""
 
     LINKS = 1 << 48
     """From here on each link into a group has one, that of who made it and that of who uses it."""
+
+
+_FOR_ONE: Final = (Audience.REFUSED, Audience.LETTERS)
+"""Audiences of whose keys each signs one envelope."""
 
 
 def link_audience(number: int, *, is_ours: bool) -> int:
@@ -255,8 +264,10 @@ class PostingKeys:
         return "ready" if self.find_ready(Audience.CONTACTS, today) else "being made"
 
     def _quota(self, signer: Signer) -> int:
-        """Envelopes that a key may sign by its stamp; two who were refused have none in common."""
-        if signer.audience == Audience.REFUSED:
+        """Envelopes that a key may sign by its stamp; two who were refused have none in common, nor
+        have two letters.
+        """
+        if signer.audience in _FOR_ONE:
             return 1
         if signer.audience == Audience.FILES:
             return CARRIED_BLOCKS_MAX
@@ -288,7 +299,7 @@ class PostingKeys:
                 self._make_first(audience, day)
         if Audience.PUBLIC in audiences and not self._of(Audience.PUBLIC, day):
             self._make(Audience.PUBLIC, day)
-        for audience in (Audience.REFUSED, Audience.FILES):
+        for audience in (*_FOR_ONE, Audience.FILES):
             has_unused = any(signer.uses == 0 for signer in self._of(audience, day))
             if audience in audiences and is_today and not has_unused:
                 self._make(audience, day)
@@ -311,7 +322,7 @@ class PostingKeys:
             return least
         quota = self._quota(signer)
         # The last quarter of a stamp is the time in which the next is made.
-        if not least or signer.audience == Audience.REFUSED or 4 * (quota - signer.uses) >= quota:
+        if not least or signer.audience in _FOR_ONE or 4 * (quota - signer.uses) >= quota:
             return 0
         return min(signer.stamp_bits + 1, max(STAMP_BITS_WANTED_MAX, least))
 

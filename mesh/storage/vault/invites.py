@@ -21,7 +21,7 @@ _INVITATION: Final = (
 _INVITE: Final = (
     "SELECT id, label, secret, prekey, hint, created, expires, uses_max, erase_after, uses, "
     "is_revoked, posts_count, posted_until, bound_to, is_met, vouched_by, "
-    "tells_closed FROM invites"
+    "tells_closed, is_in_letter FROM invites"
 )
 
 

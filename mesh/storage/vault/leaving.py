@@ -76,6 +76,8 @@ _PERSON: Final = (
     "DELETE FROM group_accepts WHERE contact = ?1",
     "DELETE FROM group_other_invites WHERE contact = ?1",
     "UPDATE group_members SET contact = NULL WHERE contact = ?1",
+    "DELETE FROM member_letters WHERE contact = ?1 "
+    "OR key = (SELECT verify_key FROM contacts WHERE id = ?1)",
     "UPDATE group_here SET inviter = NULL WHERE inviter = ?1",
     "DELETE FROM contacts WHERE id = ?1",
 )
@@ -133,6 +135,7 @@ _MOVE: Final = (
     "UPDATE OR REPLACE group_accepts SET contact = ?1 WHERE contact = ?2",
     "UPDATE OR REPLACE group_other_invites SET contact = ?1 WHERE contact = ?2",
     "UPDATE group_members SET contact = ?1 WHERE contact = ?2",
+    "UPDATE member_letters SET contact = ?1 WHERE contact = ?2",
     "UPDATE group_here SET inviter = ?1 WHERE inviter = ?2",
     "DELETE FROM contacts WHERE id = ?2",
 )

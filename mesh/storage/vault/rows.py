@@ -180,8 +180,8 @@ class PrekeyRow(Row, frozen=True):
 class InviteRow(Row, frozen=True):
     """An invite of ours; `secret` and `prekey` are None when nobody can use it any more.
 
-    `bound_to` is the one person who may use it (None: anybody who has it), since our person met
-    them or `vouched_by` speaks for them. `tells_closed`: who comes when it is closed is told so.
+    `bound_to`: who alone may use it, whom our person met or `vouched_by` speaks for; None: anybody.
+    `tells_closed`: who comes when it is closed is told so. `is_in_letter`: only a member has it.
     """
 
     id: InviteId
@@ -201,6 +201,7 @@ class InviteRow(Row, frozen=True):
     is_met: bool = False
     vouched_by: ContactId | None = None
     tells_closed: bool = True
+    is_in_letter: bool = False
 
 
 class ClosedAnswerRow(Row, frozen=True):

@@ -23,6 +23,7 @@ from mesh.storage.vault.group_needs import GROUP_NEEDS
 from mesh.storage.vault.group_people import ACCEPTS, GROUP_HAD, GROUP_PEOPLE, OTHER_INVITES
 from mesh.storage.vault.group_receipts import GROUP_RECEIPTS, GROUP_TELLERS
 from mesh.storage.vault.groups import GROUPS
+from mesh.storage.vault.member_letters import MEMBER_LETTERS
 from mesh.storage.vault.registers import HIDDEN_SINCE
 from mesh.storage.vault.scheduled import SCHEDULED
 from mesh.storage.vault.sealed import OPENED_IN_DAY
@@ -485,4 +486,5 @@ VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     ACCEPTS,
     WAS_SEALED,
     _FEWER_PAGES,
+    MEMBER_LETTERS,
 )

@@ -34,6 +34,7 @@ from mesh.storage.vault.history import HistoryRows
 from mesh.storage.vault.invites import InviteRows
 from mesh.storage.vault.known_keys import KnownKeyRows
 from mesh.storage.vault.leaving import LeavingRows
+from mesh.storage.vault.member_letters import MemberLetterRows
 from mesh.storage.vault.member_names import MemberNameRows
 from mesh.storage.vault.outbox import OutboxRows, RetirementRows
 from mesh.storage.vault.payloads import PayloadRows
@@ -101,6 +102,7 @@ class Vault:
         self.group_files = GroupFileRows(connection)
         self.group_receipts = GroupReceiptRows(connection)
         self.group_links = GroupLinkRows(connection)
+        self.member_letters = MemberLetterRows(connection)
         self.groups = GroupRows(connection)
         self.payloads = PayloadRows(connection)
         self.outbox = OutboxRows(connection)

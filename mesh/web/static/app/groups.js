@@ -24,7 +24,7 @@ export const may = (group, what) => isIn(group) && group.settings !== null && !g
 /** Whether one can change what stands in a conversation: vote, answer, react, delete for all. */
 export const canChange = (each) => each.kind !== "group" || (isIn(groupOf(each.number) ?? {}) && !groupOf(each.number).settings?.closed);
 
-/** How many wait at links into groups. */
+/** How many wait at links into groups, or ask there to become contacts. */
 export const knocksCount = () => [...state.knocks.values()].reduce((sum, knocks) => sum + knocks.length, 0);
 
 /** What is asked now, and whether something happened meanwhile. */
@@ -50,10 +50,12 @@ export async function once(what, conversation, ask) {
   asking.delete(name);
 }
 
-/** Ask who waits at links into a group, if one may let them in. */
+/** Ask who waits at links into a group, if one may let them in, and for letters of members. */
 export const askKnocks = ({ conversation }) => once("knocks", conversation, async () => {
-  if (!may(groupOf(conversation) ?? {}, "add")) { state.knocks.delete(conversation); return; }
-  state.knocks.set(conversation, (await get(`/v1/groups/${conversation}/knocks`)).knocks);
+  const group = groupOf(conversation) ?? {};
+  if (!isIn(group)) { state.knocks.delete(conversation); return; }
+  const all = async (what) => (await get(`/v1/groups/${conversation}/${what}`))[what];
+  state.knocks.set(conversation, [...may(group, "add") ? await all("knocks") : [], ...await all("letters")]);
 });
 
 /** The members of a group by their keys, oneself among them; asked for when first wanted. */

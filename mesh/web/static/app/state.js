@@ -13,7 +13,7 @@ export const state = {
   conversations: new Map(), contacts: new Map(),
   /** GroupAnswer by conversation; of each, MemberAnswer by key, once somebody asked: see groups.js. */
   groups: new Map(), members: new Map(),
-  /** KnockAnswer by group: who waits at a link into it. */
+  /** KnockAnswer and MemberLetterAnswer by group. */
   knocks: new Map(),
   listed: false, listFailed: null, filter: "all",
   /** Stream by conversation: see stream.js. */

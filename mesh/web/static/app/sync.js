@@ -272,7 +272,8 @@ const appliers = {
   },
   "group-left": groupChanged,
   "group-changed": groupChanged,
-  "group-knock": ({ group }) => { takeGroup(group); askKnocks(group); },
+  "group-knock": groupChanged,
+  "group-letter": groupChanged,
   "group-noted": groupChanged,
   "identity-changed": ({ identity }) => { state.identity = identity; },
   "link-opened": linksChanged,
@@ -317,7 +318,7 @@ function dropEnded() {
 
 function groupChanged({ group }) {
   takeGroup(group);
-  if (state.knocks.has(group.conversation)) askKnocks(group);
+  askKnocks(group);
   groupSeen(group.conversation);
   refreshConversation(group.conversation);
 }

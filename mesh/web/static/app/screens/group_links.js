@@ -92,8 +92,8 @@ async function answer(conversation, knock, isAdmitted) {
   toast(t(isAdmitted ? "knock.admitted" : "knock.refused", { name: knock.name }));
 }
 
-/** Those who wait at links into groups, as cards among the requests. */
-export const knockCards = () => [...state.knocks].flatMap(([conversation, knocks]) => knocks.map((knock) => knockCard(groupOf(conversation), knock)));
+/** Those who wait at links into groups, or ask there to become contacts, as cards among the requests. */
+export const knockCards = () => [...state.knocks].flatMap(([conversation, knocks]) => knocks.map((each) => (each.letter ? letterCard : knockCard)(groupOf(conversation), each)));
 
 function knockCard(group, knock) {
   if (!group || !may(group, "add")) return nothing;
@@ -105,6 +105,38 @@ function knockCard(group, knock) {
     ${knock.note ? html`<p class="saying" dir="auto">${knock.note}</p>` : nothing}
     <div class="buttons"><button class="button ${isAlike ? "" : "main"}" @click=${doing(() => answer(group.conversation, knock, true))}>${t("knock.admit")}</button>
       <button class="button" @click=${doing(() => answer(group.conversation, knock, false))}>${t("knock.refuse")}</button></div></div></article>`;
+}
+
+// ---- Members who are no contacts ----
+
+/** Ask a member to become a contact. */
+export const askLetter = (group, member) => openForm({
+  title: t("letter.write", { name: member.label }), acts: t("letter.do"),
+  view: () => html`<p>${t("letter.means", { name: member.label })}</p>
+    <div class="field"><label for="letter-note">${t("group.note")}</label><input type="text" id="letter-note" name="note" maxlength="300" dir="auto" autofocus></div>`,
+  act: async (data) => {
+    const { again } = await post(`/v1/groups/${group.conversation}/members/${member.member}/letter`, { note: data.get("note").trim() });
+    toast(t("letter.written", { name: member.label, t: timeOfDay(again) }));
+  },
+});
+
+async function answerLetter(conversation, letter, isAccepted) {
+  const { letters } = await post(`/v1/groups/${conversation}/letters/${letter.letter}`, { is_accepted: isAccepted });
+  state.knocks.set(conversation, [...(state.knocks.get(conversation) ?? []).filter((each) => each.knock), ...letters]);
+  toast(t(isAccepted ? "request.accepted" : "letter.declined", { name: letter.name || letter.member_name }));
+}
+
+function letterCard(group, letter) {
+  if (!group) return nothing;
+  const isAlike = letter.looks_like.length > 0;
+  return html`<article class="card request" aria-label=${letter.member_name}>${avatar(letter.member_name, letter.member_key, 44)}<div class="grow">
+    <div class="line"><bdi>${letter.member_name}</bdi>${isAlike ? html`<span class="mono small">${keyStart(letter.key)}</span>` : nothing}<span class="chip">${icon("users-round", 15)}<span>${t("letter.chip")}</span></span></div>
+    <p class="small" title=${exact(letter.came)}>${rich("letter.from", { group: group.name })} · ${timeOfDay(letter.came)}</p>
+    ${[letter.member_name, ""].includes(letter.name) ? nothing : html`<p class="small">${rich("letter.calls", { name: letter.name })}</p>`}
+    ${isAlike ? html`<p class="care-line">${icon("shield-alert", 18)}<span>${rich("knock.like", { name: letter.looks_like.join(", ") })}</span></p>` : nothing}
+    ${letter.note ? html`<p class="saying" dir="auto">${letter.note}</p>` : nothing}
+    <div class="buttons"><button class="button ${isAlike ? "" : "main"}" @click=${doing(() => answerLetter(group.conversation, letter, true))}>${t("request.accept")}</button>
+      <button class="button" @click=${doing(() => answerLetter(group.conversation, letter, false))}>${t("group.decline")}</button></div></div></article>`;
 }
 
 // ---- Joining by a link ----

@@ -231,6 +231,7 @@ function memberMenu(group, member) {
   return [
     member.contact ? ["user-round", t("menu.person"), () => go(`#/people/person/${member.contact}`)] : null,
     member.contact ? ["message-circle", t("person.write"), () => go(`#/c/${member.contact}`)] : null,
+    isIn(group) && !member.contact ? ["message-circle", t("letter.write", { name: member.label }), () => part("group_links")?.askLetter(group, member)] : null,
     isOwner && member.role === "member" ? set("admin") : null,
     isOwner && member.role !== "owner" ? set("owner") : null,
     isOwner && member.role === "admin" ? set("member") : null,

@@ -1,0 +1,325 @@
+"""Writing to a member who is no contact: the letter, the answer, and who learns what."""
+
+import pytest
+
+from mesh.commands.contacts import AskContact, BlockContact, ContactDetailsAnswer, RemoveContact
+from mesh.commands.groups import ForgetGroup, LeaveGroup, RemoveMember
+from mesh.commands.invites import AskInvites, InvitesAnswer, RevokeInvite
+from mesh.commands.member_letters import AnswerMemberLetter, WriteToMember
+from mesh.events import ContactAdded, MemberWrote
+from mesh.limits.groups import INVITE_NOTE_BYTES_MAX
+from mesh.limits.member_letters import MEMBER_LETTER_PAUSE_SECONDS
+from mesh.messenger.groups import member_letters
+from tests.messenger.doing import refused
+from tests.messenger.in_groups import crew, inside, member, settle
+from tests.messenger.people import DAY_S, WITH_STAMPS, Person, exchange, one_contact
+from tests.messenger.test_machines import restored
+from tests.messenger.writing_letters import (
+    answer,
+    at_entrance,
+    letters_of,
+    pass_weeks,
+    strangers,
+    write,
+)
+
+Patch = pytest.MonkeyPatch
+
+
+def is_known_as(person: Person, name: str) -> bool:
+    """Say whether a member is known to be the contact of the same name."""
+    contact = member(person, name).contact
+    return contact != 0 and contact == one_contact(person, name).id
+
+
+def test_a_member_who_accepts_becomes_a_contact_and_both_know_who_it_is() -> None:
+    ann, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    written = write(bob, "Cem", "From the pier?")
+    assert written.member_name == "Cem"
+    assert written.again - written.written == MEMBER_LETTER_PAUSE_SECONDS
+    settle(*people)
+    (letter,) = letters_of(cem)
+    assert (letter.group_name, letter.member_name, letter.name) == ("Crew", "Bob", "Bob")
+    assert (letter.note, letter.state, letter.contact) == ("From the pier?", "waiting", 0)
+    assert bytes.fromhex(letter.member_key) == inside(bob).me
+    assert bytes.fromhex(letter.key) == bob.wired.identity.keys.verify_key
+    assert [one.letter for one in cem.take_events() if isinstance(one, MemberWrote)] == [letter]
+    assert [contact.label for contact in cem.contacts()] == ["Ann"]
+    assert letters_of(ann) == letters_of(bob) == []
+    answer(cem, is_accepted=True)
+    assert letters_of(cem) == []
+    assert [one.contact.label for one in cem.take_events() if isinstance(one, ContactAdded)] == [
+        "Bob"
+    ]
+    settle(*people)
+    assert is_known_as(bob, "Cem")
+    assert is_known_as(cem, "Bob")
+    bob.send("Cem", "hello there")
+    cem.send("Bob", "and you")
+    exchange(*people)
+    assert sorted(cem.texts("Bob")) == sorted(bob.texts("Cem")) == ["and you", "hello there"]
+    details = cem.ask(AskContact("Bob"))
+    assert isinstance(details, ContactDetailsAnswer)
+    assert "They are Bob of the group Crew." in [note.sentence for note in details.notes]
+    assert not one_contact(bob, "Cem").is_request
+
+
+def test_a_letter_is_4_kib_by_a_key_of_its_own_whatever_it_says() -> None:
+    ann, bob, cem, dan = people = strangers("Ann", "Bob", "Cem", "Dan")
+    write(bob, "Cem", "x" * INVITE_NOTE_BYTES_MAX)
+    first = at_entrance(cem, bob.post())
+    write(bob, "Dan")
+    second = at_entrance(dan, bob.post())
+    assert len(first) == len(second) == 1
+    assert [one.header.size_class for one in first + second] == [1, 1]
+    keys = {one.header.posting_key for one in first + second}
+    assert len(keys) == 2
+    # Nothing else is by these keys: no word in the group, no bundle of an invite.
+    bob.tend()
+    exchange(*people)
+    others = [
+        one
+        for person in people
+        for one in person.store.envelopes.values()
+        if one not in first + second
+    ]
+    assert keys.isdisjoint(one.header.posting_key for one in others)
+    assert ann.take_events() == []
+
+
+def test_who_is_declined_learns_nothing_and_is_heard_no_more() -> None:
+    _, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    write(bob, "Cem")
+    settle(*people)
+    before = len(cem.store.envelopes)
+    answer(cem, is_accepted=False)
+    cem.tend()
+    assert cem.post() == []
+    settle(*people)
+    assert len(cem.store.envelopes) == before
+    assert [contact.label for contact in bob.contacts()] == ["Ann"]
+    pass_weeks(2, *people)
+    cem.take_events()
+    write(bob, "Cem", "again")
+    settle(*people)
+    assert letters_of(cem) == []
+    assert cem.dropped()["a letter by a member of whom our person wants none"] == 1
+    # Until our person writes to him.
+    write(cem, "Bob")
+    settle(*people)
+    assert [letter.member_name for letter in letters_of(bob)] == ["Cem"]
+    answer(bob, is_accepted=True)
+    settle(*people)
+    assert is_known_as(bob, "Cem")
+    assert is_known_as(cem, "Bob")
+
+
+def test_who_write_to_each_other_at_once_are_one_contact() -> None:
+    _, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    write(bob, "Cem")
+    write(cem, "Bob")
+    settle(*people)
+    assert len(letters_of(bob)) == len(letters_of(cem)) == 1
+    answer(bob, is_accepted=True)
+    settle(*people)
+    assert letters_of(bob) == letters_of(cem) == []
+    assert is_known_as(bob, "Cem")
+    assert is_known_as(cem, "Bob")
+
+
+def test_both_accept_at_once_on_two_sides_of_a_cut() -> None:
+    _, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    write(bob, "Cem")
+    write(cem, "Bob")
+    settle(*people)
+    answer(bob, is_accepted=True)
+    answer(cem, is_accepted=True)
+    settle(*people)
+    assert is_known_as(bob, "Cem")
+    assert is_known_as(cem, "Bob")
+    bob.send("Cem", "one")
+    cem.send("Bob", "two")
+    settle(*people)
+    assert sorted(cem.texts("Bob")) == sorted(bob.texts("Cem")) == ["one", "two"]
+
+
+def test_a_letter_goes_on_after_a_cut_and_a_restart_on_each_side() -> None:
+    ann, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    write(bob, "Cem")
+    bob.restart()
+    posted = bob.post()
+    bob.restart()
+    # Cem is cut off for a week; then Ann's node, which cannot read it, carries it.
+    ann.receive(posted)
+    bob.clock.pass_by(7 * DAY_S)
+    cem.receive(list(ann.store.envelopes.values()))
+    cem.restart()
+    answer(cem, is_accepted=True)
+    cem.restart()
+    accepted = cem.post()
+    bob.restart()
+    bob.receive(accepted)
+    bob.restart()
+    settle(*people)
+    assert is_known_as(bob, "Cem")
+    assert is_known_as(cem, "Bob")
+
+
+def test_a_letter_waits_for_a_stamp() -> None:
+    ann, bob, cem = strangers("Ann", "Bob", "Cem")
+    bob.parameters = WITH_STAMPS
+    bob.restart()
+    write(bob, "Cem")
+    assert at_entrance(cem, bob.post()) == []
+    bob.mint_all()
+    (letter,) = at_entrance(cem, bob.post())
+    assert letter.header.stamp != bytes(12)
+    cem.receive([letter])
+    assert len(letters_of(cem)) == 1
+    assert ann.contacts()
+
+
+def test_one_that_was_lost_is_written_again_after_a_week() -> None:
+    _, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    write(bob, "Cem")
+    first = bob.post()
+    assert refused(bob, WriteToMember("Crew", member(bob, "Cem").member)) == "exists"
+    bob.clock.pass_by(MEMBER_LETTER_PAUSE_SECONDS)
+    write(bob, "Cem", "again")
+    settle(*people)
+    assert [letter.note for letter in letters_of(cem)] == ["again"]
+    # The first comes after all: its invite is over, and it is passed over.
+    bob.clock.pass_by(2 * DAY_S)
+    cem.receive(first)
+    assert [letter.note for letter in letters_of(cem)] == ["again"]
+    invites = bob.ask(AskInvites())
+    assert isinstance(invites, InvitesAnswer)
+    assert [one.state for one in invites.invites if one.label == "Cem"] == ["open", "revoked"]
+    # Nobody else is to come by them, so none of their links is shown.
+    assert all(not (one.link or one.qr) for one in invites.invites if one.label == "Cem")
+    answer(cem, is_accepted=True)
+    settle(*people)
+    assert is_known_as(bob, "Cem")
+
+
+def test_who_takes_an_invite_back_takes_the_letter_back() -> None:
+    _, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    write(bob, "Cem")
+    settle(*people)
+    invites = bob.ask(AskInvites())
+    assert isinstance(invites, InvitesAnswer)
+    bob.ask(RevokeInvite(invites.invites[0].id))
+    answer(cem, is_accepted=True)
+    settle(*people)
+    assert [contact.label for contact in bob.contacts()] == ["Ann"]
+    assert member(bob, "Cem").contact == member(cem, "Bob").contact == 0
+
+
+def test_a_contact_and_oneself_are_written_to_otherwise() -> None:
+    ann, bob = crew("Ann", "Bob")
+    for name, kind in (("Ann", "same-contact"), ("Bob", "exists")):
+        assert refused(ann, WriteToMember("Crew", member(ann, name).member)) == kind
+    assert refused(ann, WriteToMember("Crew", 4_000)) == "not-found"
+    long = WriteToMember("Crew", member(bob, "Ann").member, "x" * 600)
+    assert refused(bob, long) == "too-large"
+
+
+def test_so_many_letters_leave_in_a_day_and_so_many_are_open(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(member_letters, "MEMBER_LETTERS_PER_DAY_MAX", 2)
+    monkeypatch.setattr(member_letters, "MEMBER_LETTERS_OPEN_MAX", 3)
+    _, bob, *_ = strangers("Ann", "Bob", "Cem", "Dan", "Eve")
+    write(bob, "Cem")
+    write(bob, "Dan")
+    eve = WriteToMember("Crew", member(bob, "Eve").member)
+    assert refused(bob, eve) == "too-many"
+    bob.clock.pass_by(DAY_S)
+    write(bob, "Eve")
+    # Another one is another invite, and the one before is expected until its mail has lapsed.
+    bob.clock.pass_by(MEMBER_LETTER_PAUSE_SECONDS)
+    again = WriteToMember("Crew", member(bob, "Cem").member)
+    assert refused(bob, again) == "too-many"
+    bob.clock.pass_by(61 * DAY_S)
+    bob.tend()
+    write(bob, "Cem")
+
+
+def test_with_a_contact_or_a_group_go_the_letters() -> None:
+    ann, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    write(bob, "Cem", "a marker that nobody else writes")
+    settle(*people)
+    answer(cem, is_accepted=True)
+    settle(*people)
+    cem.ask(RemoveContact("Bob"))
+    count = cem.connection.execute("SELECT count(*) FROM member_letters").fetchall()
+    assert count == [(0,)]
+    assert member(cem, "Bob").contact == 0
+    bob.ask(LeaveGroup("Crew"))
+    settle(*people)
+    bob.ask(ForgetGroup("Crew"))
+    count = bob.connection.execute("SELECT count(*) FROM member_letters_written").fetchall()
+    assert count == [(0,)]
+    assert ann.contacts()
+
+
+def test_what_nobody_answers_is_forgotten_after_a_month() -> None:
+    _, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    write(bob, "Cem")
+    settle(*people)
+    pass_weeks(4, *people)
+    assert len(letters_of(cem)) == 1
+    pass_weeks(1, *people)
+    assert letters_of(cem) == []
+    count = cem.connection.execute("SELECT count(*) FROM member_letters").fetchall()
+    assert count == [(0,)]
+
+
+def test_a_letter_that_waits_is_in_a_backup() -> None:
+    _, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    write(bob, "Cem", "kept")
+    settle(*people)
+    again = restored(cem)
+    assert [letter.note for letter in letters_of(again)] == ["kept"]
+    answer(again, is_accepted=True)
+    settle(people[0], bob, again)
+    assert "Cem" in [contact.label for contact in bob.contacts()]
+
+
+def test_a_blocked_member_is_dropped_silently() -> None:
+    _, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    cem.add(bob.invite().link)
+    settle(*people)
+    cem.ask(BlockContact("Bob"))
+    cem.take_events()
+    # Bob's node does not recognise Cem in the group, and lost him as a contact.
+    bob.ask(RemoveContact("Cem"))
+    write(bob, "Cem")
+    posted = bob.post()
+    cem.receive(posted)
+    cem.tend()
+    assert letters_of(cem) == []
+    assert cem.take_events() == []
+    assert cem.post() == []
+    assert cem.dropped()["a letter by somebody who is blocked"] == 1
+
+
+def test_of_who_is_blocked_later_the_letter_is_shown_no_more() -> None:
+    _, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    write(bob, "Cem")
+    settle(*people)
+    (letter,) = letters_of(cem)
+    cem.add(bob.invite().link)
+    settle(*people)
+    cem.ask(BlockContact("Bob"))
+    assert letters_of(cem) == []
+    assert refused(cem, AnswerMemberLetter("Crew", letter.letter, is_accepted=True)) == "not-found"
+
+
+def test_who_is_removed_writes_to_nobody_and_his_letter_is_shown_no_more() -> None:
+    ann, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    write(bob, "Cem")
+    settle(*people)
+    assert len(letters_of(cem)) == 1
+    ann.ask(RemoveMember("Crew", member(ann, "Bob").member))
+    settle(*people)
+    assert letters_of(cem) == []
+    assert refused(bob, WriteToMember("Crew", 1)) == "gone"
