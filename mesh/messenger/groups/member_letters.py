@@ -164,7 +164,9 @@ class MemberLetters:
             )
         bundle = self._leaves.bundles(group).get(member)
         if bundle is None:
-            raise UserError("not-answered", f"The keys of {name} have not come yet; wait a while.")
+            raise UserError(
+                "not-answered", f"The keys of {name} have not come yet; wait a while.", name=name
+            )
         return bundle
 
     # --- Theirs -------------------------------------------------------------------------------
