@@ -17,7 +17,7 @@ from mesh.messenger.conversations import (
     judging,
     writing,
 )
-from mesh.storage.vault import changes, member_names, registers
+from mesh.storage.vault import changes, registers
 from tests.group.faults import Fault
 from tests.messenger import test_at_hand as hands
 from tests.messenger import test_boards as boards
@@ -27,7 +27,7 @@ from tests.messenger import test_group_standing as stories
 from tests.messenger import test_group_talk as talk
 from tests.messenger import test_history as chains
 from tests.messenger import test_hostile_entries as hostile
-from tests.messenger.test_group_entries import picture
+from tests.messenger.test_group_entries import BESIDE_KINDS, picture
 
 
 @dataclass(frozen=True)
@@ -295,10 +295,10 @@ FAULTS = [
     ),
     Noticed(
         "a name is that of who told it",
-        member_names,
-        "AND holder = ?2",
-        "AND holder <> ?2",
-        partial(picture, 1),
+        kinds,
+        'return Register(b"", Field.NAME, author)',
+        'return Register(b"", Field.NAME)',
+        partial(picture, 0, BESIDE_KINDS),
     ),
     Noticed(
         "one's admins close another's poll",
