@@ -162,10 +162,10 @@ class GroupAnswers:
         """Return what somebody is called: as the contact who he is, or as he calls himself."""
         if key == group.me:
             return self._identity.name
-        called = self.find_contact(group, key) or self._own_name(group, key)
+        called = self.find_contact(group, key) or self.own_name(group, key)
         return called or key.hex()[:KEY_PREFIX_DIGITS_MIN]
 
-    def _own_name(self, group: Group, key: VerifyKey) -> str:
+    def own_name(self, group: Group, key: VerifyKey) -> str:
         """Return what somebody calls himself, also if he is out; empty: nobody knows."""
         membership = group.membership
         return "" if membership is None else self.names.of(group.conversation, membership, key)
@@ -186,7 +186,7 @@ class GroupAnswers:
         assert membership is not None
         row = group.people[key]
         contact = None if row.contact is None else self._people.contact(row.contact)
-        name = self._own_name(group, key)
+        name = self.own_name(group, key)
         return MemberAnswer(
             member=row.number,
             key=key.hex(),

@@ -45,7 +45,6 @@ from mesh.messenger.contacts.notes import Notes
 from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Feature, ReceivedControl, command
 from mesh.messenger.groups.group import Group
-from mesh.messenger.groups.group_answers import name_in
 from mesh.messenger.groups.groups import Groups
 from mesh.messenger.groups.invitations import checked_note
 from mesh.messenger.groups.letters import Received
@@ -270,7 +269,7 @@ class MemberLetters:
 
     def _answer_of(self, group: Group, row: MemberLetterRow) -> MemberLetterAnswer:
         known = self._people.find_contact_by_key(row.key)
-        shown = [name for name in (row.name, name_in(group, row.member)) if name]
+        shown = [name for name in (row.name, self._answers.own_name(group, row.member)) if name]
         alike = [label for name in shown for label in self._contacts.look_alikes(name, but=known)]
         return MemberLetterAnswer(
             letter=row.number,
