@@ -8,8 +8,8 @@ Every envelope that a node makes is a row of its vault's outbox; a temporary tri
 with the connection and is in no schema, keeps them until they are collected. A node whose vault
 was put back, or that runs twice, uses some tags again: that is counted. A tag with the same nonce
 in another envelope breaks S8 whatever faults there were, and so does a tag that is used again by a
-node that had none. But for the tags of a link into a group: all who knock there draw one of the
-same ones, and it is the key of a knock that is its own.
+node that had none. But for the tags of a link into a group, and of a member's entrance: all who
+write there draw one of the same ones, and it is the key of a letter that is its own.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from typing import Final
 
 from mesh.crypto import aead
 from mesh.database import Connection
+from mesh.group.entrance import entrance_of, entrance_tags
 from mesh.ids import Tag
 from mesh.messenger.groups.link_door import link_tags
 from mesh.wire.envelope import decode_envelope
@@ -31,6 +32,7 @@ _OBSERVING: Final = (
 )
 _HAS_LINKS: Final = "SELECT 1 FROM sqlite_schema WHERE name = 'group_links'"
 _LINKS: Final = "SELECT secret FROM group_links WHERE secret IS NOT NULL"
+_SEEDS: Final = "SELECT seed FROM groups"
 
 
 def observe_outbox(vault: Connection) -> None:
@@ -49,7 +51,7 @@ class NonceReuse:
     _boxes: dict[bytes, dict[bytes, bytes]] = field(default_factory=dict)
     _by_tag: dict[bytes, dict[bytes, bytes]] = field(default_factory=dict)
     _repeating: dict[int, None] = field(default_factory=dict)
-    _at_links: dict[bytes, frozenset[Tag]] = field(default_factory=dict)
+    _doors: dict[bytes, frozenset[Tag]] = field(default_factory=dict)
 
     def sealed(self, key: bytes, nonce: bytes, associated: bytes, plaintext: bytes) -> None:
         """A box is sealed."""
@@ -64,18 +66,20 @@ class NonceReuse:
         """A node's vault was put back or copied."""
         self._repeating[node] = None
 
-    def learn_links(self, vaults: Iterable[Connection]) -> None:
-        """Learn at which tags many may knock: those of the links that nodes gave.
+    def learn_doors(self, vaults: Iterable[Connection]) -> None:
+        """Learn at which tags many may write: those of the links that nodes gave, and of their own
+        entrances into groups.
 
-        An older release may have no links.
+        An older release may have no groups.
         """
         for vault in vaults:
             if vault.execute(_HAS_LINKS).fetchone() is None:
                 continue
-            for (secret,) in vault.execute(_LINKS).fetchall():
-                assert isinstance(secret, bytes)
-                if secret not in self._at_links:
-                    self._at_links[secret] = frozenset(tag for _, tag in link_tags(secret))
+            for query, tags_of in ((_LINKS, link_tags), (_SEEDS, _own_entrance_tags)):
+                for (secret,) in vault.execute(query).fetchall():
+                    assert isinstance(secret, bytes)
+                    if secret not in self._doors:
+                        self._doors[secret] = frozenset(tag for _, tag in tags_of(secret))
 
     def collect(self, node: int, owner: int, vault: Connection) -> None:
         """Look at what a node sealed since the last call."""
@@ -97,14 +101,19 @@ class NonceReuse:
         known = nonces.setdefault(nonce, bytes(envelope.id))
         if known != envelope.id:
             raise BrokenInvariant(S8, f"the tag {tag.hex()} meets the same nonce again", node)
-        if len(nonces) > 1 and not self._is_at_link(envelope.header.tag):
+        if len(nonces) > 1 and not self._is_at_door(envelope.header.tag):
             self.tags_repeated += 1
             if owner not in self._repeating:
                 detail = f"the tag {tag.hex()} is used again, though no disk was put back"
                 raise BrokenInvariant(S8, detail, node)
 
-    def _is_at_link(self, tag: Tag) -> bool:
-        return any(tag in tags for tags in self._at_links.values())
+    def _is_at_door(self, tag: Tag) -> bool:
+        return any(tag in tags for tags in self._doors.values())
+
+
+def _own_entrance_tags(seed: bytes) -> list[tuple[int, Tag]]:
+    """Return all (index, tag) of the entrance of a member whose key has this seed."""
+    return entrance_tags(entrance_of(seed))
 
 
 def _short(one: bytes, other: bytes) -> bytes:

@@ -218,7 +218,7 @@ class Observers:
         """Look at what was sealed since the last time, and what is kept and dialled."""
         dials, self._network.dials_lately = self._network.dials_lately, {}
         require_patient(dials, self._hosts)
-        self.nonce_reuse.learn_links(host.vault for host in self._hosts.values())
+        self.nonce_reuse.learn_doors(host.vault for host in self._hosts.values())
         for node, host in self._hosts.items():
             self.nonce_reuse.collect(node, self._owners[node], host.vault)
             self.key_erasure.settle(node)
@@ -342,7 +342,7 @@ class Observers:
         self.discretion.forget(node)
         self._may_have_lost[node] = None
         self._search(node)
-        self.nonce_reuse.learn_links(host.vault for host in self._hosts.values())
+        self.nonce_reuse.learn_doors(host.vault for host in self._hosts.values())
         self.nonce_reuse.collect(node, self._owners[node], self._hosts[node].vault)
         self.nonce_reuse.may_repeat_tags(node)
         self.key_erasure.put_back(node)

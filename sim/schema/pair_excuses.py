@@ -27,8 +27,6 @@ def why_not_reached(chore: ChoreKind, fault: PairFault) -> str | None:
         return "It only reads."
     if chore in SENDS_NOTHING_AT_ONCE and fault == "crash-in-store":
         return "It gives the store nothing at once."
-    if chore == "letter":
-        return "Of three who are in one group all are contacts of each other."
     if chore == "peers" and fault == "crash-in-transaction":
         return "It changes the store alone: addresses stand there."
     return None

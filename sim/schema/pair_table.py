@@ -36,12 +36,11 @@ ChoreKind = Literal[
     "turn-down",
     "give-up",
     "repeat",
-    "letter",
 ]
 """The chores of everyday life (`sim/users/all_chores.py`)."""
 
-TimedKind = Literal["picture-taken-back", "large-file", "introduce-again"]
-"""Chores that are done at a time of their own alone (`sim/users/timed_chores.py`)."""
+TimedKind = Literal["picture-taken-back", "large-file", "introduce-again", "letter"]
+"""Chores that are done at a time of their own alone (`sim/users/all_chores.py`)."""
 
 PairFault = Literal[
     "crash-in-transaction",

@@ -321,7 +321,6 @@ IN_GROUPS: Final[tuple[ChoreKind, ...]] = (
     "lead",
     "turn-down",
     "repeat",
-    "letter",
 )
 """For other chores there are no groups: a world takes twice the time with one."""
 

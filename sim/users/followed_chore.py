@@ -43,7 +43,6 @@ DONE_BY: Final[Mapping[ChoreKind, str]] = {
     "turn-down": "DeclineGroup",
     "give-up": "ForgetGroup",
     "repeat": "AskGroupLog",
-    "letter": "WriteToMember",
 }
 """The command that a chore is there for: where it is answered, and not refused, it was done.
 
@@ -54,6 +53,7 @@ TIMED_DONE_BY: Final[Mapping[TimedKind, str]] = {
     "picture-taken-back": "RetractItem",
     "large-file": "FetchFile",
     "introduce-again": "Introduce",
+    "letter": "WriteToMember",
 }
 """The same of those that are done at a time of their own alone."""
 

@@ -40,7 +40,6 @@ from mesh.commands.items import ItemAnswer, ItemsAnswer
 from sim.kernel.entropy import Chance
 from sim.users.chores import Chore, Home, nothing
 from sim.users.group_doings import decline
-from sim.users.letter_chore import letter
 from sim.users.user import User
 
 ADMITTED_SHARE: Final = 0.8
@@ -272,5 +271,4 @@ GROUP_CHORES: Final[Mapping[str, Chore]] = {
     "turn-down": turn_down,
     "give-up": give_up,
     "repeat": repeat,
-    "letter": letter,
 }

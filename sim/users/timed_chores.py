@@ -26,6 +26,7 @@ from sim.invariants.files import require_fetched_again
 from sim.kernel.entropy import Chance
 from sim.users.chores import Chore, Home, a_friend, nothing
 from sim.users.contact_chores import answer_introductions
+from sim.users.letter_chore import letter
 from sim.users.user import User
 
 TAKEN_BACK_AFTER_US: Final = 4_000_000
@@ -151,5 +152,6 @@ TIMED_CHORES: Final[Mapping[str, Chore]] = {
     "picture-taken-back": picture_taken_back,
     "large-file": large_file,
     "introduce-again": introduce_again,
+    "letter": letter,
 }
 """By name, as `sim.schema.pair_table.TimedKind` has them."""

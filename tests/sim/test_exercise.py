@@ -10,6 +10,7 @@ from typing import Final, get_args
 
 import pytest
 
+from sim.run.report import Report
 from sim.run.runner import run_scenario
 from sim.run.world import Options
 from sim.schema.adversary_table import Kind as Hostile
@@ -50,6 +51,10 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "frame-FileAsk": ("second-looks", "large-file"),
     "frame-FileBlock": ("second-looks", "large-file"),
     "frame-FileRefuse": ("second-looks", "large-file"),
+    "command-WriteToMember": ("newcomers", "letter"),
+    "command-AskMemberLetters": ("newcomers", "letter"),
+    "command-AnswerMemberLetter": ("newcomers", "letter"),
+    "event-MemberWrote": ("newcomers", "letter"),
 }
 """Reached where a world has what everyday life lacks: (scenario, a kind of its tables)."""
 
@@ -123,14 +128,24 @@ def test_what_another_scenario_reaches_follows_from_a_fault_of_it() -> None:
         assert kind in [*kinds, *(one.kind for one in scenario.workload.chores)], goal
 
 
-@pytest.mark.world
-def test_large_files_are_sent_cancelled_fetched_and_saved() -> None:
-    ran = run_scenario(load_scenario("second-looks"), Options(1, is_crypto_real=False))
+def _report_of(name: str) -> Report:
+    """Return what came of a scenario to which goals are left: it reaches all of them."""
+    ran = run_scenario(load_scenario(name), Options(1, is_crypto_real=False))
     assert ran.report.verdict == "pass", ran.report.broken
-    goals = [goal for goal, (name, _) in ELSEWHERE.items() if name == "second-looks"]
+    goals = [goal for goal, (where, _) in ELSEWHERE.items() if where == name]
     assert len(goals) == 4
     assert [goal for goal in goals if not ran.report.sometimes.get(goal)] == []
-    assert ran.report.watched["files_whole"] >= 1
+    return ran.report
+
+
+@pytest.mark.world
+def test_large_files_are_sent_cancelled_fetched_and_saved() -> None:
+    assert _report_of("second-looks").watched["files_whole"] >= 1
+
+
+@pytest.mark.world
+def test_members_who_are_no_contacts_write_to_each_other() -> None:
+    assert _report_of("newcomers").watched["group_texts"] >= 1
 
 
 def test_some_scenario_has_each_kind_of_fault_and_of_hostile_node() -> None:

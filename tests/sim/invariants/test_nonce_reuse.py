@@ -3,6 +3,7 @@
 import pytest
 
 from mesh.crypto import aead
+from mesh.group.entrance import entrance_of, entrance_tags
 from mesh.ids import PostingKey, Tag, UnixSeconds
 from mesh.messenger.groups.link_door import link_tags
 from mesh.storage.connection import transaction
@@ -14,6 +15,7 @@ from sim.observers.ciphers import observing_cipher
 
 KEY, NONCE = bytes(32), bytes(12)
 SECRET = bytes(range(16))
+ENTRANCE_TAGS = entrance_tags(entrance_of(SECRET))
 
 
 def envelope(tag: int | Tag, nonce: int, filling: int = 0) -> Envelope:
@@ -97,21 +99,27 @@ def test_what_was_rolled_back_was_never_sealed_and_what_was_collected_is_not_aga
     assert nonce_reuse.tags_repeated == 0
 
 
-def test_many_may_knock_under_one_tag_of_a_link_but_never_with_the_same_nonce() -> None:
-    _, tag = link_tags(SECRET)[3]
+@pytest.mark.parametrize(
+    "table, tags", [("group_links", link_tags(SECRET)), ("groups", ENTRANCE_TAGS)]
+)
+def test_many_may_write_under_one_tag_of_a_door_but_never_with_the_same_nonce(
+    table: str, tags: list[tuple[int, Tag]]
+) -> None:
+    _, tag = tags[3]
     giver = vault_with()
     with transaction(giver):
         giver.execute("CREATE TABLE group_links (secret BLOB)")
-        giver.execute("INSERT INTO group_links VALUES (?), (NULL)", (SECRET,))
+        giver.execute("CREATE TABLE groups (seed BLOB)")
+        giver.execute(f"INSERT INTO {table} VALUES (?)", (SECRET,))
     nonce_reuse = NonceReuse()
-    nonce_reuse.learn_links([giver])
+    nonce_reuse.learn_doors([giver])
     nonce_reuse.collect(1, 1, vault_with(envelope(tag, 1)))
     nonce_reuse.collect(2, 2, vault_with(envelope(tag, 2)))
     with pytest.raises(BrokenInvariant):
         nonce_reuse.collect(3, 3, vault_with(envelope(tag, 2, filling=1)))
-    # As for any tag of which no vault says that it is of a link.
+    # As for any tag of which no vault says that it is of a door.
     unknowing = NonceReuse()
-    unknowing.learn_links([vault_with()])
+    unknowing.learn_doors([vault_with()])
     unknowing.collect(1, 1, vault_with(envelope(tag, 1)))
     with pytest.raises(BrokenInvariant):
         unknowing.collect(2, 2, vault_with(envelope(tag, 2)))
