@@ -259,7 +259,7 @@ GROUP_ROUTES = (
     Route(
         "POST",
         "/v1/groups/{group}/members/{member}/letter",
-        "Ask a member who is no contact to become one; nobody else learns of it",
+        "Ask a member who is no contact to become one; others learn neither who asked nor what",
         WriteToMember,
         LetterWrittenAnswer,
         (*_IN, "exists", "same-contact", "not-answered", "too-large", "bad-text"),

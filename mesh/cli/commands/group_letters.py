@@ -25,8 +25,9 @@ from mesh.errors import UserError
     help="""\
 Ask a member of a group who is no contact of yours to become one.
 
-He sees your name, which group it is, and who you are there; the group learns nothing. If he accepts
-you are contacts, as by an invite. If he does not, nobody tells you.
+He sees your name, which group it is, and who you are there. Others in the group may see that
+somebody wrote to him, not who, nor what. If he accepts you are contacts, as by an invite. If he
+does not, nobody tells you.
 
 \b
 Examples:
@@ -57,8 +58,9 @@ def write(choices: Choices, group: str, who: str, note: str) -> None:
     help="""\
 List the members of a group who ask you to become a contact; accept or decline one.
 
-Who is accepted is a contact, as by an invite. Who is declined is told nothing, and you hear no more
-of them there until you write to them yourself.
+Who is accepted is a contact, as by an invite, and learns your name, your key, and that this member
+is you. Who is declined is told nothing, and you hear no more of them there until you write to them
+yourself.
 
 \b
 Examples:
@@ -98,11 +100,8 @@ def _answered(
     if is_number(wanted):
         found = [one for one in waiting.letters if str(one.letter) == wanted]
     else:
-        found = [
-            one
-            for one in waiting.letters
-            if wanted in (one.member_name.casefold(), one.name.casefold())
-        ]
+        # Not by the name in the invite, which anybody may have put there.
+        found = [one for one in waiting.letters if wanted == one.member_name.casefold()]
     if not found:
         raise UserError("not-found", f"No letter of {who!r} waits.")
     if len(found) > 1:

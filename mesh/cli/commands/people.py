@@ -36,7 +36,7 @@ class RequestsAnswer(ContactsAnswer, frozen=True, kw_only=True):
     name="id",
     help="""\
 Show who you are: your name and your key. With --name you are called otherwise from now on: each
-contact is told inside the next message to them.
+contact is told inside the next message to them, and the members of your groups within minutes.
 
 \b
 Examples:

@@ -24,11 +24,14 @@ let chosen = 0;
 let shown = 0;
 let before = new Set();
 
+/** One that a letter to a member holds is open too, and has no code to show. */
+const isShowable = (each) => each.state === "open" && each.link;
+
 async function askInvites() {
   try {
     state.invites = (await get("/v1/invites")).invites;
     problem = null;
-    if (!state.invites.some((each) => each.state === "open")) await make({ uses_max: 1, days: 7 });
+    if (!state.invites.some(isShowable)) await make({ uses_max: 1, days: 7 });
   } catch (refused) { problem = refused; }
   change();
 }
@@ -50,7 +53,7 @@ export function addPage() {
 
 function codeTab() {
   if (problem) return failure(problem, askInvites);
-  const open = (state.invites ?? []).filter((each) => each.state === "open");
+  const open = (state.invites ?? []).filter(isShowable);
   const invite = open.find((each) => each.id === chosen) ?? open[0];
   if (invite && invite.id !== shown) { shown = invite.id; before = new Set(state.contacts.keys()); }
   const others = (state.invites ?? []).filter((each) => each !== invite);

@@ -88,7 +88,7 @@ async function revoke(group, link) {
 
 async function answer(conversation, knock, isAdmitted) {
   const { knocks } = await post(`/v1/groups/${conversation}/knocks/${knock.knock}`, { is_admitted: isAdmitted });
-  state.knocks.set(conversation, knocks);
+  state.knocks.set(conversation, [...knocks, ...(state.knocks.get(conversation) ?? []).filter((each) => each.letter)]);
   toast(t(isAdmitted ? "knock.admitted" : "knock.refused", { name: knock.name }));
 }
 
@@ -135,6 +135,7 @@ function letterCard(group, letter) {
     ${[letter.member_name, ""].includes(letter.name) ? nothing : html`<p class="small">${rich("letter.calls", { name: letter.name })}</p>`}
     ${isAlike ? html`<p class="care-line">${icon("shield-alert", 18)}<span>${rich("knock.like", { name: letter.looks_like.join(", ") })}</span></p>` : nothing}
     ${letter.note ? html`<p class="saying" dir="auto">${letter.note}</p>` : nothing}
+    <p class="small">${t("letter.accepting")}</p>
     <div class="buttons"><button class="button ${isAlike ? "" : "main"}" @click=${doing(() => answerLetter(group.conversation, letter, true))}>${t("request.accept")}</button>
       <button class="button" @click=${doing(() => answerLetter(group.conversation, letter, false))}>${t("group.decline")}</button></div></div></article>`;
 }
