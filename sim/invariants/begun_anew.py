@@ -48,6 +48,7 @@ from mesh.commands.item_commands import (
     AskVersions,
 )
 from mesh.commands.items import ItemAnswer, ItemsAnswer
+from mesh.commands.member_letters import AskMemberLetters
 from mesh.commands.messages import AskMessage, AskMessages
 from mesh.commands.peers import AskPeers, PeersAnswer
 from mesh.commands.scheduled import AskScheduled
@@ -181,7 +182,7 @@ class _Asked:
         for group in groups.groups:
             number = group.conversation
             yield from (AskGroup(number), AskGroupLog(number), AskMembers(number))
-            yield from (AskGroupLinks(number), AskKnocks(number))
+            yield from (AskGroupLinks(number), AskKnocks(number), AskMemberLetters(number))
 
     def _commands_about(self, number: int) -> Iterator[Command]:
         items = AskItems(number)

@@ -38,6 +38,9 @@ class Blocks:
     _rounds: dict[tuple[int, str], int] = field(default_factory=dict)
     """How often the end of a block of somebody, by the person at a node, was asked for."""
 
+    _endings: dict[tuple[int, str], Callable[[int], None]] = field(default_factory=dict)
+    """Who is told of the end of the last block that had one."""
+
     _contacts: dict[tuple[int, str], int] = field(default_factory=dict)
     """The number that a node gives who is blocked there."""
 
@@ -51,6 +54,7 @@ class Blocks:
         """
         place = user.node.index, key
         self._rounds[place] = self._round(user, key) + 1
+        self._endings[place] = ended
         if place in self._contacts:
             self.blocking.end(user.node.index, self._contacts[place])
         user.ask(BlockContact(key, is_blocked=False), partial(self._unblocked, ended))
@@ -86,10 +90,13 @@ class Blocks:
 
     def _blocked(self, user: User, key: str, asked: int, answer: Answer) -> None:
         assert isinstance(answer, ContactAnswer)
-        # One that was asked again after a crash may be answered when its end was asked for.
+        place = user.node.index, key
         if asked == self._round(user, key):
-            self._contacts[user.node.index, key] = answer.id
+            self._contacts[place] = answer.id
             self.blocking.begin(user.node.index, answer.id)
+        else:
+            # Asked again after a crash or a lock, it came behind its end, and would stand for ever.
+            self.unblock(user, key, self._endings[place])
 
     def _unblocked(self, ended: Callable[[int], None], answer: Answer) -> None:
         assert isinstance(answer, ContactAnswer)
