@@ -36,6 +36,8 @@ class Tokens:
     """Envelope -> the hash of its read token, and when the first node opened it."""
 
     _tells: dict[tuple[int, bytes], str] = field(init=False, default_factory=dict)
+    _choosing: dict[tuple[int, bytes], int] = field(init=False, default_factory=dict)
+    """How many choices of a person about a group have no answer yet."""
 
     def opened(self, envelope: EnvelopeId, header: Header) -> None:
         """A node opened an envelope."""
@@ -56,9 +58,20 @@ class Tokens:
                     detail = f"a read token leaves {early_us / 1_000_000:.1f} s too early"
                     raise BrokenInvariant(S28, detail, node)
 
+    def choosing(self, node: int, group: bytes) -> None:
+        """A person asks that a group be told more or less: until all such are answered nothing is
+        known. One that is asked again after a crash may come behind a later one.
+        """
+        place = node, group
+        self._choosing[place] = self._choosing.get(place, 0) + 1
+        self._tells.pop(place, None)
+
     def chose(self, node: int, group: bytes, tells: str) -> None:
         """A node has confirmed what its person lets a group know of what came."""
-        self._tells[node, group] = tells
+        place = node, group
+        self._choosing[place] -= 1
+        if not self._choosing[place]:
+            self._tells[place] = tells
 
     def forget(self, node: int) -> None:
         """A node lost what its vault had learned: it may know of no choice."""

@@ -121,6 +121,7 @@ def choose_receipts(home: Home, user: User, chance: Chance) -> None:
     def found(group: GroupAnswer) -> None:
         number = group.conversation
         tells = chance.pick(TELLS)
+        home.tokens.choosing(user.node.index, bytes.fromhex(group.gid))
         user.ask(SetGroupReceipts(number, tells), partial(chosen, tells))
         user.ask(AskItems(number), partial(seen, number))
 

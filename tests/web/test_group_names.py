@@ -52,8 +52,10 @@ def test_a_new_name_is_shown_wherever_the_group_is(
     expect(there.get_by_role("textbox", name=f"Message {CREW}")).to_be_visible()
     anna.run("id", "--name", "Anna of the mill")
     anna.run("send", CREW, "It is me")
-    expect(there.get_by_text(f"{anna.name}: from here on called Anna of the mill")).to_be_visible()
-    expect(here.get_by_text("You: from here on called Anna of the mill")).to_be_visible()
+    line = f"{anna.name}: from here on called Anna of the mill"
+    expect(there.get_by_role("log").get_by_text(line)).to_be_visible()
+    mine = "You: from here on called Anna of the mill"
+    expect(here.get_by_role("log").get_by_text(mine)).to_be_visible()
 
     def names() -> list[ItemAnswer]:
         items = ben.client.ask(AskItems(theirs), ItemsAnswer).items
@@ -67,7 +69,6 @@ def test_a_new_name_is_shown_wherever_the_group_is(
         ("Anna of the mill", anna.name),
         (ben.name, ben.name),
     ]
-    line = f"{anna.name}: from here on called Anna of the mill"
     assert line in ben.run("read", CREW)
     go(there, f"#/c/{theirs}/group")
     expect(there.get_by_text("Anna of the mill").first).to_be_visible()
