@@ -3,7 +3,14 @@
 from mesh.commands.contacts import BlockContact
 from mesh.commands.conversations import ReadItems, SetTimer
 from mesh.commands.devices import DevicesAnswer
-from mesh.commands.groups import ChangeGroup, RemoveMember, SetGroupReceipts, SetMemberRole
+from mesh.commands.groups import (
+    AcceptGroup,
+    ChangeGroup,
+    InviteToGroup,
+    RemoveMember,
+    SetGroupReceipts,
+    SetMemberRole,
+)
 from mesh.commands.item_commands import HideItem, ReactToItem, RetractItem
 from mesh.commands.items import ItemAnswer
 from mesh.group.payload import RECEIPT
@@ -184,6 +191,24 @@ def test_who_tells_nothing_is_counted_as_silent() -> None:
     exchange(*people)
     wait(*people)
     assert counts(ann, again) == (2, 2, 0, 0)
+
+
+def test_who_comes_in_anew_still_tells_nothing() -> None:
+    ann, bob, _cem = people = crew("Ann", "Bob", "Cem")
+    bob.ask(SetGroupReceipts("Crew", "nothing"))
+    ann.ask(RemoveMember("Crew", member(ann, "Bob").member))
+    settle(*people)
+    ann.ask(InviteToGroup("Crew", ("Bob",)))
+    settle(*people)
+    bob.ask(AcceptGroup("Crew"))
+    settle(*people)
+    quiet(*people)
+    assert told(bob).tells == "nothing"
+    said = say(ann, "Hello all")
+    exchange(*people)
+    wait(*people)
+    assert of(bob, said).text == "Hello all"
+    assert counts(ann, said)[0] == 1, "Cem alone says that it came"
 
 
 def test_a_group_that_wants_none_gets_none() -> None:

@@ -158,7 +158,10 @@ class MembershipKeeper:
         self._key_rows.forget(row.conversation)
         self._link_rows.forget(row.conversation)
         self._letter_rows.forget(row.conversation)
+        chosen = self._receipt_rows.settings(row.conversation)
         self._receipt_rows.forget(row.conversation)
+        # Who lets nobody know what came has chosen that as a person, by whatever key.
+        self._receipt_rows.put_settings(replace(chosen, due=None))
         self._people.forget(row.conversation)
         self._rows.begin_anew(row)
         self._people.put(here)
