@@ -22,6 +22,7 @@ from mesh.limits.groups import INVITE_NOTE_BYTES_MAX
 from mesh.limits.member_letters import (
     LETTER_INVITE_BYTES_MAX,
     MEMBER_LETTER_HEARD_SECONDS,
+    MEMBER_LETTER_SECONDS,
     MEMBER_LETTERS_EARLY_MAX,
 )
 from mesh.messenger.groups import link_door, member_letters
@@ -30,7 +31,7 @@ from mesh.storage.connection import transaction
 from mesh.wire.controls import GROUP_MEMBER
 from mesh.wire.envelope import Envelope
 from tests.messenger.in_groups import inside, member, settle
-from tests.messenger.people import DAY_S, Clock, Person
+from tests.messenger.people import DAY_S, WITH_STAMPS, Clock, Person, one_contact
 from tests.messenger.writing_letters import (
     answer,
     at_entrance,
@@ -247,9 +248,8 @@ def test_a_contact_is_no_member_by_his_own_word() -> None:
     eve.send_control("Cem", GROUP_MEMBER, encode_member_word(_GID, key, bytes(16)))
     settle(*people, eve)
     assert member(cem, "Bob").contact == 0
-    assert cem.dropped()["somebody says unasked that he is a member"] == 2
+    assert cem.dropped()["somebody says that he is a member, and proves it of none"] == 3
     assert cem.dropped()["malformed word on who is a member"] == 1
-    assert cem.dropped()["somebody says that he is a member who is none here"] == 1
 
 
 def test_who_has_a_letter_to_somebody_is_no_other_member_by_it() -> None:
@@ -269,6 +269,62 @@ def test_who_has_a_letter_to_somebody_is_no_other_member_by_it() -> None:
     assert member(bob, "Dan").contact == 0
 
 
+def heard_words(person: Person, monkeypatch: Patch) -> list[bytes]:
+    """Note the words on who is which member that come to somebody."""
+    words: list[bytes] = []
+    named = member_letters.MemberLetters._named
+
+    def noted(self, control, now):  # type: ignore[no-untyped-def]  # as planted
+        if self._identity is person.wired.identity:
+            words.append(control.data)
+        named(self, control, now)
+
+    monkeypatch.setattr(member_letters.MemberLetters, "_named", noted)
+    person.restart()
+    return words
+
+
+def test_who_was_handed_the_invite_in_a_letter_learns_nothing_of_the_group(
+    monkeypatch: Patch,
+) -> None:
+    """Cem gives the invite in Bob's letter to Otto, who is in no group."""
+    ann, bob, cem = strangers("Ann", "Bob", "Cem")
+    otto = Person("Otto", ann.clock, seed=9)
+    words = heard_words(otto, monkeypatch)
+    write(bob, "Cem")
+    cem.receive(bob.post())
+    ((link,),) = cem.connection.execute("SELECT link FROM member_letters").fetchall()
+    otto.add(str(link))
+    settle(ann, bob, otto)
+    assert [contact.label for contact in bob.contacts()] == ["Ann", "Otto"]
+    (word,) = words
+    assert inside(bob).gid not in word
+    assert inside(bob).me not in word
+    assert member(bob, "Cem").contact == 0
+
+
+def test_to_a_request_that_comes_by_a_letter_nothing_is_said(monkeypatch: Patch) -> None:
+    """Otto was given the invite in a letter, and comes by it when it is over."""
+    ann, bob, cem = strangers("Ann", "Bob", "Cem")
+    otto = Person("Otto", ann.clock, seed=9)
+    words = heard_words(otto, monkeypatch)
+    write(bob, "Cem")
+    cem.receive(bob.post())
+    ((link,),) = cem.connection.execute("SELECT link FROM member_letters").fetchall()
+    otto.parameters = WITH_STAMPS
+    otto.restart()
+    otto.add(str(link))
+    bob.clock.pass_by(MEMBER_LETTER_SECONDS + 1)
+    otto.tend()
+    otto.mint_all()
+    otto.tend()
+    posted = otto.post()
+    bob.receive(posted)
+    settle(ann, bob, otto)
+    assert one_contact(bob, "Otto").is_request
+    assert words == []
+
+
 # --- Bytes --------------------------------------------------------------------------------------
 
 
@@ -276,19 +332,18 @@ def test_a_word_is_bound_to_group_member_and_secret() -> None:
     member_key, secret = VerifyKey(bytes(range(32))), bytes(range(16))
     data = encode_member_word(_GID, member_key, secret)
     word = decode_member_word(data)
-    assert is_proved(word, secret)
-    assert not is_proved(word, bytes(16))
+    assert is_proved(word, _GID, member_key, secret)
+    assert not is_proved(word, _GID, member_key, bytes(16))
+    assert not is_proved(word, GroupId(bytes(32)), member_key, secret)
+    assert not is_proved(word, _GID, VerifyKey(bytes(32)), secret)
+    # Neither group nor member is in it, whole or in part.
+    assert data == encode([1, word.proof])
     assert len(word.proof) == PROOF_BYTES
-    for other in (
-        encode_member_word(GroupId(bytes(32)), member_key, secret),
-        encode_member_word(_GID, VerifyKey(bytes(32)), secret),
-    ):
-        assert decode_member_word(other).proof != word.proof
-    for broken in (b"", data[:-1], data + b"\x00", encode([2, _GID, member_key, bytes(16)])):
+    for broken in (b"", data[:-1], data + b"\x00", encode([2, bytes(16)]), encode([1, bytes(15)])):
         with pytest.raises(PeerError):
             decode_member_word(broken)
     # What a later version says behind it is passed over.
-    assert decode_member_word(encode([1, _GID, member_key, word.proof, "more"])) == word
+    assert decode_member_word(encode([1, word.proof, "more"])) == word
 
 
 def test_a_letter_keeps_its_bounds() -> None:

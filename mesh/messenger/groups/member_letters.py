@@ -27,7 +27,7 @@ from mesh.group.member_letters import (
     encode_member_word,
     is_proved,
 )
-from mesh.ids import ContactId, Instant, InviteId, UnixSeconds, VerifyKey
+from mesh.ids import ContactId, ConversationId, Instant, InviteId, UnixSeconds, VerifyKey
 from mesh.limits.group_keys import DAY_SECONDS
 from mesh.limits.member_letters import (
     MEMBER_LETTER_HEARD_SECONDS,
@@ -327,11 +327,14 @@ class MemberLetters:
     # --- Who is who ---------------------------------------------------------------------------
 
     def _used(self, invite: InviteId, contact: ContactRow, now: Instant) -> None:
-        """Somebody came by the invite in a letter of ours: say on his session who wrote it.
+        """Somebody came by the invite in a letter of ours: prove on his session who wrote it.
 
         He waits for that with saying who he is: the invite in a letter may be one that its author
-        had of somebody else, who is to learn nothing of the group.
+        had of somebody else, who is to learn nothing of the group. To whom our person did not
+        accept nothing is said.
         """
+        if contact.is_request:
+            return
         for written in self._rows.written():
             group = self._groups.find(written.conversation)
             if written.invite == invite and group is not None and group.is_in:
@@ -348,29 +351,36 @@ class MemberLetters:
         self._outbox.send_controls(contact, controls, keeping=keeping, pause=Pause.SOON, now=now)
 
     def _named(self, control: ReceivedControl, now: Instant) -> None:
-        """A contact says which member he is: one whose letter we accepted, or to whom we wrote.
+        """A contact proves which member he is: one whose letter we accepted, or to whom we wrote.
 
         His session proves the contact, and the secret of the invite the member: nobody else has it
         but who wrote the letter and who opened it.
         """
         word, contact = decode_member_word(control.data), control.contact
-        group, member = self._groups.find_by_id(word.gid), VerifyKey(word.member)
-        if group is None or not group.is_in or member not in group.members:
-            raise PeerError("somebody says that he is a member who is none here")
-        came = self._rows.find(group.conversation, member)
-        if came is not None and came.link and came.contact == contact.id:
+        for came in self._rows.accepted_of(contact.id):
+            group = self._group_with(came.conversation, came.member)
             secret = _parsed(came.link).secret
-            if not is_proved(word, secret):
-                raise PeerError("somebody says that he is a member, and does not prove it")
-            self._recognise(group, member, contact.id, now)
-            self._rows.put(replace(came, link=""))
-            self._tell_who_we_are(group, contact, secret, now)
-            return
-        written = self._rows.find_written(group.conversation, member)
-        invite = None if written is None else self._invite_rows.find_invite(written.invite)
-        if invite is None or invite.secret is None or not is_proved(word, invite.secret):
-            raise PeerError("somebody says unasked that he is a member")
-        self._recognise(group, member, contact.id, now)
+            if group is not None and is_proved(word, group.gid, came.member, secret):
+                self._recognise(group, came.member, contact.id, now)
+                self._rows.put(replace(came, link=""))
+                self._tell_who_we_are(group, contact, secret, now)
+                return
+        secrets = {row.id: row.secret for row in self._invite_rows.invites_with_secret()}
+        for written in self._rows.written():
+            group = self._group_with(written.conversation, written.member)
+            ours = secrets.get(written.invite)
+            if group is None or ours is None:
+                continue
+            if is_proved(word, group.gid, written.member, ours):
+                self._recognise(group, written.member, contact.id, now)
+                return
+        raise PeerError("somebody says that he is a member, and proves it of none")
+
+    def _group_with(self, conversation: ConversationId, member: VerifyKey) -> Group | None:
+        """Return a group in which we are now, and somebody is."""
+        group = self._groups.find(conversation)
+        is_there = group is not None and group.is_in and member in group.members
+        return group if is_there else None
 
     def _recognise(self, group: Group, member: VerifyKey, contact: ContactId, now: Instant) -> None:
         """Keep which contact a member is, unless that is known."""

@@ -120,6 +120,14 @@ class MemberLetterRows:
         )
         return find_one(cursor, MemberLetterRow)
 
+    def accepted_of(self, contact: ContactId) -> list[MemberLetterRow]:
+        """Those by which a contact was accepted who has not proved yet that he wrote them."""
+        cursor = self._connection.execute(
+            f"{_CAME} WHERE contact = ? AND state = 'accepted' AND link <> '' ORDER BY number",
+            (contact,),
+        )
+        return all_of(cursor, MemberLetterRow)
+
     def drop(self, number: int) -> None:
         """Forget a letter."""
         self._connection.execute("DELETE FROM member_letters WHERE number = ?", (number,))
