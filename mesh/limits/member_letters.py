@@ -23,8 +23,9 @@ MEMBER_LETTER_HEARD_SECONDS: Final = 86_400
 or each would be told to our person."""
 
 MEMBER_LETTERS_WAITING_MAX: Final = 64
-"""Letters of members of a group that wait for a word of our person. Further ones are dropped: who
-adds a thousand keys fills this and no more."""
+"""Letters of members of a group that wait for a word of our person, those of former ones counted:
+who adds and removes a thousand keys fills this and no more. For a further one the first of a former
+member goes; where there is none it is dropped."""
 
 MEMBER_LETTERS_EARLY_MAX: Final = 8
 """Letters kept by whom no operation names that is here yet: of who came in just now the letter may

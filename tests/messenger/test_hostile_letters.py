@@ -148,9 +148,13 @@ def test_a_letter_that_is_here_before_its_author_is_shown_when_he_is_in() -> Non
     write(bob, "Cem", "I am new")
     cem.receive(at_entrance(cem, bob.post()))
     assert letters_of(cem) == []
+    assert not [one for one in cem.take_events() if isinstance(one, MemberWrote)]
     settle(ann, bob, cem)
     cem.receive(list(ann.store.envelopes.values()))
     assert [letter.note for letter in letters_of(cem)] == ["I am new"]
+    # It is told then, and once.
+    told = [one.letter for one in cem.take_events() if isinstance(one, MemberWrote)]
+    assert told == letters_of(cem)
 
 
 def _come_in(ann: Person, bob: Person) -> None:
@@ -191,6 +195,20 @@ def test_of_members_so_many_wait_and_further_ones_are_dropped(monkeypatch: Patch
     assert dropped_by(cem, dan.post()) == "too many letters of members wait for a word"
     answer(cem, is_accepted=False)
     assert letters_of(cem) == []
+
+
+def test_letters_of_former_members_count_and_go_first(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(member_letters, "MEMBER_LETTERS_WAITING_MAX", 1)
+    ann, bob, cem, dan = people = strangers("Ann", "Bob", "Cem", "Dan")
+    write(bob, "Cem")
+    settle(*people)
+    ann.ask(RemoveMember("Crew", member(ann, "Bob").member))
+    settle(*people)
+    write(dan, "Cem")
+    settle(*people)
+    assert [letter.member_name for letter in letters_of(cem)] == ["Dan"]
+    count = cem.connection.execute("SELECT count(*) FROM member_letters").fetchall()
+    assert count == [(1,)]
 
 
 # --- Who is who ---------------------------------------------------------------------------------
@@ -314,7 +332,7 @@ def test_to_a_request_that_comes_by_a_letter_nothing_is_said(monkeypatch: Patch)
     otto.parameters = WITH_STAMPS
     otto.restart()
     otto.add(str(link))
-    bob.clock.pass_by(MEMBER_LETTER_SECONDS + 1)
+    bob.clock.pass_by(MEMBER_LETTER_SECONDS + DAY_S)
     otto.tend()
     otto.mint_all()
     otto.tend()

@@ -5,6 +5,8 @@ his, for one use, into a letter at the other's entrance. What came of it is seen
 accepts uses the invite as any, and who declines does nothing.
 """
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from mesh.commands.contacts import AddContact
@@ -91,6 +93,7 @@ class MemberLetters:
         self._invites_accepted = invites_accepted
         self._outbox = outbox
         groups.joining.member_wrote = self.came
+        groups.standing.members_changed = self._members_changed
         invites.used_in_letter = self._used
 
     def feature(self) -> Feature:
@@ -207,15 +210,34 @@ class MemberLetters:
             note=letter.note,
             came=now.mesh,
             expires=invite.expires,
+            state="waiting" if is_member else "early",
         )
         if row is None:
             new = self._rows.add(new)
         else:
             self._rows.put(new)
         if is_member:
-            told = self._answer_of(group, new)
-            self._pending_events.tell(MemberWrote(self._answers.group(group), told))
-            self._pending_events.group_changed(group.conversation)
+            self._tell(group, new)
+
+    def _tell(self, group: Group, row: MemberLetterRow) -> None:
+        told = self._answer_of(group, row)
+        self._pending_events.tell(MemberWrote(self._answers.group(group), told))
+        self._pending_events.group_changed(group.conversation)
+
+    def _members_changed(self, group: Group, now: Instant) -> None:
+        """Others are in a group: some may have written before the word came that they are."""
+        rows = self._rows.came(group.conversation)
+        for row in rows:
+            if row.state != "early" or not is_known(group, row.member):
+                continue
+            waiting = self._rows.came(group.conversation)
+            if row.member in group.members and self._has_room(group, waiting):
+                here = replace(row, state="waiting")
+                self._rows.put(here)
+                if here in self._waiting(group):
+                    self._tell(group, here)
+            else:
+                self._rows.drop(row.number)
 
     def _kept(
         self, group: Group, member: VerifyKey, *, is_member: bool, now: Instant
@@ -230,13 +252,22 @@ class MemberLetters:
             if now.mesh < row.came + MEMBER_LETTER_HEARD_SECONDS:
                 raise PeerError("another letter by a member in a day")
             return row
-        waiting = [row for row in rows if row.state == "waiting"]
-        early = [row for row in waiting if row.member not in group.members]
+        early = [row for row in rows if row.state == "early"]
         if not is_member and len(early) >= MEMBER_LETTERS_EARLY_MAX:
             self._rows.drop(early[0].number)
-        if is_member and len(waiting) - len(early) >= MEMBER_LETTERS_WAITING_MAX:
+        if is_member and not self._has_room(group, rows):
             raise PeerError("too many letters of members wait for a word")
         return None
+
+    def _has_room(self, group: Group, rows: Sequence[MemberLetterRow]) -> bool:
+        """Say whether one more letter may wait: of who is a member no more the first one goes."""
+        waiting = [row for row in rows if row.state == "waiting"]
+        if len(waiting) < MEMBER_LETTERS_WAITING_MAX:
+            return True
+        former = [row for row in waiting if row.member not in group.members]
+        if former:
+            self._rows.drop(former[0].number)
+        return bool(former)
 
     def _is_blocked(self, group: Group, member: VerifyKey, key: VerifyKey) -> bool:
         """Say whether a member, or who made the invite in his letter, is a contact whom our person

@@ -9,7 +9,8 @@ from mesh.database import Connection
 from mesh.ids import ContactId, ConversationId, InviteId, UnixSeconds, VerifyKey
 from mesh.storage.vault.rows import Row, all_of, find_one, insert, insert_numbered
 
-LetterState = Literal["waiting", "accepted", "declined"]
+LetterState = Literal["early", "waiting", "accepted", "declined"]
+"""Early: no operation names its author yet; it is shown to nobody."""
 
 MEMBER_LETTERS: Final = (
     "ALTER TABLE invites ADD COLUMN is_in_letter INTEGER NOT NULL DEFAULT 0",
@@ -135,7 +136,7 @@ class MemberLetterRows:
     def drop_waiting_before(self, came: UnixSeconds) -> None:
         """Forget those that came until then and nobody answered."""
         self._connection.execute(
-            "DELETE FROM member_letters WHERE state = 'waiting' AND came <= ?", (came,)
+            "DELETE FROM member_letters WHERE state IN ('early', 'waiting') AND came <= ?", (came,)
         )
 
     # --- Ours ---------------------------------------------------------------------------------
