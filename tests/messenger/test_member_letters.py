@@ -323,3 +323,40 @@ def test_who_is_removed_writes_to_nobody_and_his_letter_is_shown_no_more() -> No
     settle(*people)
     assert letters_of(cem) == []
     assert refused(bob, WriteToMember("Crew", 1)) == "gone"
+
+
+def invite_states(person: Person) -> list[str]:
+    """The states of the invites in letters of somebody, newest first."""
+    invites = person.ask(AskInvites())
+    assert isinstance(invites, InvitesAnswer)
+    return [one.state for one in invites.invites if not one.label.startswith("Ann")]
+
+
+def test_where_one_of_both_is_out_of_the_group_the_invite_is_taken_back() -> None:
+    ann, bob, cem, dan, eve = people = strangers("Ann", "Bob", "Cem", "Dan", "Eve")
+    for person in (bob, dan, eve):
+        write(person, "Cem")
+    write(cem, "Eve")
+    settle(*people)
+    bob.ask(LeaveGroup("Crew"))
+    assert invite_states(bob) == ["revoked"]
+    ann.ask(RemoveMember("Crew", member(ann, "Dan").member))
+    settle(*people)
+    assert invite_states(dan) == ["revoked"]
+    assert invite_states(eve) == invite_states(cem) == ["open"]
+    ann.ask(RemoveMember("Crew", member(ann, "Cem").member))
+    settle(*people)
+    assert invite_states(eve) == invite_states(cem) == ["revoked"]
+
+
+def test_what_waits_for_a_stamp_is_not_posted_after_we_left() -> None:
+    _, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    bob.parameters = WITH_STAMPS
+    bob.restart()
+    write(bob, "Cem")
+    bob.ask(LeaveGroup("Crew"))
+    bob.mint_all()
+    bob.tend()
+    assert at_entrance(cem, bob.post()) == []
+    settle(*people)
+    assert bob.connection.execute("SELECT count(*) FROM group_letters").fetchall() == [(0,)]

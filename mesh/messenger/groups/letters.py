@@ -134,8 +134,17 @@ class Letters:
         return self._rows.conversations_with_letters()
 
     def flush(self, group: Group, now: Instant) -> None:
-        """Post what can be posted now."""
+        """Post what can be posted now. What we wrote to a member goes unposted where one of both is
+        out of the group.
+        """
+        entrances = frozenset[bytes]()
+        if group.is_in and group.membership is not None:
+            members = group.membership.members.values()
+            entrances = frozenset(one.record.entrance for one in members)
         for row in self._rows.letters(group.conversation):
+            if row.kind == MEMBER_LETTER and row.entrance not in entrances:
+                self._rows.drop_letter(row.number)
+                continue
             to = Addressee(
                 decode_bundle(row.bundle, is_signature_valid),
                 entrance_key(row.entrance),

@@ -225,7 +225,13 @@ class MemberLetters:
         self._pending_events.group_changed(group.conversation)
 
     def _members_changed(self, group: Group, now: Instant) -> None:
-        """Others are in a group: some may have written before the word came that they are."""
+        """Others are in a group, or we are not: some may have written before the word came that
+        they are, and what we wrote to who is out has no reason any more.
+        """
+        for written in self._rows.written():
+            is_here = written.conversation == group.conversation
+            if is_here and self._group_with(group.conversation, written.member) is None:
+                self._invites.take_back(written.invite, now)
         rows = self._rows.came(group.conversation)
         for row in rows:
             if row.state != "early" or not is_known(group, row.member):
