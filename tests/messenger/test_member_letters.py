@@ -48,6 +48,8 @@ def test_a_member_who_accepts_becomes_a_contact_and_both_know_who_it_is() -> Non
     assert letters_of(ann) == letters_of(bob) == []
     answer(cem, is_accepted=True)
     assert letters_of(cem) == []
+    # Nobody handed the link over: it vouches for no key.
+    assert one_contact(cem, "Bob").trust == "first seen"
     assert [one.contact.label for one in cem.take_events() if isinstance(one, ContactAdded)] == [
         "Bob"
     ]

@@ -346,10 +346,10 @@ class MemberLetters:
         self._rows.put(replace(row, state="declined", link="", name="", note=""))
 
     def _accept(self, group: Group, row: MemberLetterRow, now: Instant) -> None:
-        """Use the invite, as our person would who had its link."""
+        """Use the invite, as our person would who had its link, but that it vouches for no key."""
         known = self._people.find_contact_by_key(row.key)
         try:
-            added = self._invites_accepted.add(AddContact(row.link), now=now)
+            added = self._invites_accepted.add(AddContact(row.link), now=now, is_in_letter=True)
         except UserError as error:
             if known is None or error.kind != "exists":
                 raise
