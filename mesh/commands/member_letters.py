@@ -17,6 +17,7 @@ class MemberLetterAnswer(Answer, frozen=True, kw_only=True):
     `member` and `member_name`: who it is there; `member_key` is his key there. `name` and `key`: of
     the person who made the invite in the letter. `came`, `expires`: Unix seconds. `contact`: who it
     is once our person has accepted, else 0. `looks_like`: labels of contacts that look alike.
+    `known_contact`: the contact who has `key` already, whoever wrote the letter; else 0.
     """
 
     letter: int
@@ -33,6 +34,7 @@ class MemberLetterAnswer(Answer, frozen=True, kw_only=True):
     state: LetterState
     contact: int
     looks_like: list[str]
+    known_contact: int = 0
 
 
 class MemberLettersAnswer(Answer, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from mesh.group.member_letters import (
     is_proved,
 )
 from mesh.group.posts import GroupId
-from mesh.ids import VerifyKey
+from mesh.ids import ContactId, VerifyKey
 from mesh.limits.groups import INVITE_NOTE_BYTES_MAX
 from mesh.limits.member_letters import (
     LETTER_INVITE_BYTES_MAX,
@@ -285,6 +285,29 @@ def test_who_has_a_letter_to_somebody_is_no_other_member_by_it() -> None:
     settle(ann, bob, dan)
     # To Dan no letter was written: as that member he is not known by this invite.
     assert member(bob, "Dan").contact == 0
+
+
+def test_a_letter_with_the_invite_of_a_contact_says_so_and_ends_no_session() -> None:
+    """Bob has an invite of Eve's, made after Cem heard her last."""
+    ann, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    eve = Person("Eve", ann.clock, seed=9)
+    cem.add(eve.invite().link)
+    settle(*people, eve)
+    ann.clock.pass_by(DAY_S)
+    cem.receive(forge(bob, cem, link=eve.invite().link))
+    known = one_contact(cem, "Eve")
+    (letter,) = letters_of(cem)
+    assert (letter.known_contact, letter.looks_like) == (known.id, [])
+    sessions = cem.messenger.parts.sessions
+    before = sessions.find_known(ContactId(known.id))
+    assert before is not None
+    answer(cem, is_accepted=True)
+    assert sessions.find_known(ContactId(known.id)) is before
+    assert one_contact(cem, "Eve").trust == known.trust
+    settle(*people, eve)
+    cem.send("Eve", "still here")
+    settle(*people, eve)
+    assert eve.texts("Cem") == ["still here"]
 
 
 def heard_words(person: Person, monkeypatch: Patch) -> list[bytes]:

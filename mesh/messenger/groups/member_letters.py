@@ -323,6 +323,7 @@ class MemberLetters:
             state="accepted" if row.state == "accepted" else "waiting",
             contact=row.contact or 0,
             looks_like=list(dict.fromkeys(alike)),
+            known_contact=0 if known is None else known.id,
         )
 
     def _answer(self, asked: AnswerMemberLetter, now: Instant) -> MemberLettersAnswer:
@@ -353,7 +354,7 @@ class MemberLetters:
         except UserError as error:
             if known is None or error.kind != "exists":
                 raise
-            # They and we hear each other: there is nothing to begin.
+            # A session with them is in use: no member puts an end to it by a letter.
             added = known.id
         if known is None:
             self._pending_events.tell(ContactAdded(self._contacts.answer(added)))

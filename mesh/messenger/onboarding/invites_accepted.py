@@ -98,7 +98,8 @@ class InvitesAccepted:
     ) -> ContactId:
         """Add the author of an invite, or take up a newer invite of one who never answered.
 
-        One that came `is_in_letter` nobody handed over: it vouches for no key.
+        One that came `is_in_letter` nobody handed over: it vouches for no key, and puts an end to no
+        session. UserError as with a link that is added.
         """
         invite = parse_invite(asked.link, is_signature_valid)
         self._check(invite, min(now.mesh, now.expiry))
@@ -114,6 +115,8 @@ class InvitesAccepted:
             self._take_bundle(present, invite.bundle, pause=Pause.AT_ONCE, now=now)
             return present.id
         else:
+            if is_in_letter and self._sessions.find_known(present.id) is not None:
+                raise UserError("exists", f"{present.label} is a contact already.")
             contact = self._renew(present, invite, now.mesh)
         self._their_invites.put_accepted_invite(
             AcceptedInviteRow(
