@@ -17,6 +17,7 @@ from tests.messenger.test_machines import restored
 from tests.messenger.writing_letters import (
     answer,
     at_entrance,
+    forge,
     letters_of,
     pass_weeks,
     strangers,
@@ -362,3 +363,20 @@ def test_what_waits_for_a_stamp_is_not_posted_after_we_left() -> None:
     assert at_entrance(cem, bob.post()) == []
     settle(*people)
     assert bob.connection.execute("SELECT count(*) FROM group_letters").fetchall() == [(0,)]
+
+
+def test_who_was_accepted_asks_no_more() -> None:
+    ann, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    first, second = (bob.invite().link for _ in range(2))
+    cem.receive(forge(bob, cem, link=first))
+    answer(cem, is_accepted=True)
+    bob.clock.pass_by(2 * DAY_S)
+    cem.receive(forge(bob, cem, link=second))
+    assert letters_of(cem) == []
+    assert cem.dropped()["a letter by a member whom our person accepted"] == 1
+    # The same where both know who is who.
+    assert is_known_as(cem, "Ann")
+    cem.receive(forge(ann, cem, link=ann.invite().link))
+    assert letters_of(cem) == []
+    assert cem.dropped()["a letter by a member who is a contact"] == 1
+    settle(*people)

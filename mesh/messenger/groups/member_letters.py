@@ -185,6 +185,9 @@ class MemberLetters:
         is_member = member in group.members
         if not is_member and is_known(group, member):
             raise PeerError("a letter by somebody who is a member no more")
+        person = group.people.get(member)
+        if person is not None and person.contact is not None:
+            raise PeerError("a letter by a member who is a contact")
         letter = decode_member_letter(received.letter.data)
         if letter.gid != group.gid:
             raise PeerError("a letter of a member of another group")
@@ -255,6 +258,8 @@ class MemberLetters:
                 continue
             if row.state == "declined":
                 raise PeerError("a letter by a member of whom our person wants none")
+            if row.state == "accepted":
+                raise PeerError("a letter by a member whom our person accepted")
             if now.mesh < row.came + MEMBER_LETTER_HEARD_SECONDS:
                 raise PeerError("another letter by a member in a day")
             return row

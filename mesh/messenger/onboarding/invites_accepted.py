@@ -98,8 +98,8 @@ class InvitesAccepted:
     ) -> ContactId:
         """Add the author of an invite, or take up a newer invite of one who never answered.
 
-        One that came `is_in_letter` nobody handed over: it vouches for no key, and puts an end to no
-        session. UserError as with a link that is added.
+        One that came `is_in_letter` nobody handed over: it vouches for no key, and ends no session.
+        UserError as with a link that is added.
         """
         invite = parse_invite(asked.link, is_signature_valid)
         self._check(invite, min(now.mesh, now.expiry))
