@@ -30,6 +30,7 @@ from mesh.messenger.groups.letters import Received
 from mesh.storage.connection import transaction
 from mesh.wire.controls import GROUP_MEMBER
 from mesh.wire.envelope import Envelope
+from mesh.wire.parameters import MeshParameters
 from tests.messenger.in_groups import inside, member, settle
 from tests.messenger.people import DAY_S, WITH_STAMPS, Clock, Person, one_contact
 from tests.messenger.writing_letters import (
@@ -87,6 +88,11 @@ def test_an_invite_that_is_none_is_dropped() -> None:
         )
     assert dropped_by(cem, forge(bob, cem, link=cem.invite().link)) == (
         "a letter with an invite of our own"
+    )
+    elsewhere = MeshParameters("elsewhere", psk=bytes(range(32)))
+    away = Person("Away", bob.clock, seed=8, parameters=elsewhere)
+    assert dropped_by(cem, forge(bob, cem, link=away.invite().link)) == (
+        "a letter with an invite of another mesh"
     )
     old = bob.invite(lifetime_s=60).link
     bob.clock.pass_by(61)

@@ -380,3 +380,14 @@ def test_who_was_accepted_asks_no_more() -> None:
     assert letters_of(cem) == []
     assert cem.dropped()["a letter by a member who is a contact"] == 1
     settle(*people)
+
+
+def test_a_letter_is_listed_as_long_as_its_invite_lives() -> None:
+    _, bob, cem = strangers("Ann", "Bob", "Cem")
+    cem.receive(forge(bob, cem, link=bob.invite(lifetime_s=3_600).link))
+    (letter,) = letters_of(cem)
+    cem.clock.pass_by(letter.expires - cem.now.mesh - 1)
+    assert letters_of(cem) == [letter]
+    cem.clock.pass_by(1)
+    assert letters_of(cem) == []
+    assert refused(cem, AnswerMemberLetter("Crew", letter.letter, is_accepted=True)) == "not-found"

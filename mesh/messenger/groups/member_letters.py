@@ -81,6 +81,7 @@ class MemberLetters:
         self._invite_rows = account.vault.invites
         self._people = account.vault.contacts
         self._identity = account.identity
+        self._parameters = account.parameters
         self._pending_events = account.pending_events
         self._groups = groups.keepers.groups
         self._leaves = groups.keepers.leaves
@@ -196,6 +197,8 @@ class MemberLetters:
         invite = _parsed(letter.link)
         if invite.verify_key == self._identity.keys.verify_key:
             raise PeerError("a letter with an invite of our own")
+        if invite.psk != (self._parameters.psk if self._parameters.is_closed else None):
+            raise PeerError("a letter with an invite of another mesh")
         if invite.expires <= now.mesh:
             raise PeerError("a letter with an invite that has expired")
         if self._is_blocked(group, member, invite.verify_key):
@@ -243,7 +246,7 @@ class MemberLetters:
             if row.member in group.members and self._has_room(group, waiting):
                 here = replace(row, state="waiting")
                 self._rows.put(here)
-                if here in self._waiting(group):
+                if here in self._waiting(group, now):
                     self._tell(group, here)
             else:
                 self._rows.drop(row.number)
@@ -291,14 +294,15 @@ class MemberLetters:
             contacts.append(self._people.contact(known))
         return any(contact is not None and contact.is_blocked for contact in contacts)
 
-    def _waiting(self, group: Group) -> list[MemberLetterRow]:
-        """Letters about which our person has something to say."""
+    def _waiting(self, group: Group, now: Instant) -> list[MemberLetterRow]:
+        """Letters about which our person has something to say, and can."""
         if not group.is_in:
             return []
         return [
             row
             for row in self._rows.came(group.conversation)
             if row.state == "waiting"
+            and now.mesh < _waits_until(row)
             and row.member in group.members
             and not self._is_blocked(group, row.member, row.key)
         ]
@@ -306,7 +310,7 @@ class MemberLetters:
     def _ask(self, asked: AskMemberLetters, now: Instant) -> MemberLettersAnswer:
         group = self._which.group(asked.group)
         return MemberLettersAnswer(
-            letters=[self._answer_of(group, row) for row in self._waiting(group)]
+            letters=[self._answer_of(group, row) for row in self._waiting(group, now)]
         )
 
     def _answer_of(self, group: Group, row: MemberLetterRow) -> MemberLetterAnswer:
@@ -324,7 +328,7 @@ class MemberLetters:
             key=row.key.hex(),
             note=row.note,
             came=row.came,
-            expires=row.expires,
+            expires=_waits_until(row),
             state="accepted" if row.state == "accepted" else "waiting",
             contact=row.contact or 0,
             looks_like=list(dict.fromkeys(alike)),
@@ -334,7 +338,7 @@ class MemberLetters:
     def _answer(self, asked: AnswerMemberLetter, now: Instant) -> MemberLettersAnswer:
         """Accept or decline a letter. Nobody is told of a refusal."""
         group = self._which.member_of(asked.group)
-        found = [row for row in self._waiting(group) if row.number == asked.letter]
+        found = [row for row in self._waiting(group, now) if row.number == asked.letter]
         if not found:
             raise UserError("not-found", f"No letter {asked.letter} waits in this group.")
         (row,) = found
@@ -442,6 +446,11 @@ class MemberLetters:
     def _forget_old(self, now: Instant) -> None:
         """Forget letters that nobody answered as long as the invite in them lived."""
         self._rows.drop_waiting_before(UnixSeconds(now.expiry - MEMBER_LETTER_SECONDS))
+
+
+def _waits_until(row: MemberLetterRow) -> UnixSeconds:
+    """Return until when a letter can be answered."""
+    return UnixSeconds(min(row.came + MEMBER_LETTER_SECONDS, row.expires))
 
 
 def _parsed(link: str) -> Invite:
