@@ -391,3 +391,16 @@ def test_a_letter_is_listed_as_long_as_its_invite_lives() -> None:
     cem.clock.pass_by(1)
     assert letters_of(cem) == []
     assert refused(cem, AnswerMemberLetter("Crew", letter.letter, is_accepted=True)) == "not-found"
+
+
+def test_a_refusal_outlives_the_contact_who_has_the_key() -> None:
+    _, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    cem.receive(forge(bob, cem, link=bob.invite().link))
+    answer(cem, is_accepted=False)
+    cem.add(bob.invite().link)
+    settle(*people)
+    cem.ask(RemoveContact("Bob"))
+    cem.clock.pass_by(2 * DAY_S)
+    cem.receive(forge(bob, cem, link=bob.invite().link))
+    assert letters_of(cem) == []
+    assert cem.dropped()["a letter by a member of whom our person wants none"] == 1

@@ -353,7 +353,9 @@ class MemberLetters:
         before = [one for one in self._rows.came(group.conversation) if one.state == "declined"]
         if len(before) >= MEMBER_LETTERS_DECLINED_MAX:
             self._rows.drop(before[0].number)
-        self._rows.put(replace(row, state="declined", link="", name="", note=""))
+        # Nothing of who made the invite is kept: it is not forgotten with a contact who has its key.
+        own = row.member
+        self._rows.put(replace(row, state="declined", link="", key=own, name="", note=""))
 
     def _accept(self, group: Group, row: MemberLetterRow, now: Instant) -> None:
         """Use the invite, as our person would who had its link, but that it vouches for no key."""

@@ -15,7 +15,7 @@ LetterState = Literal["early", "waiting", "accepted", "declined"]
 MEMBER_LETTERS: Final = (
     "ALTER TABLE invites ADD COLUMN is_in_letter INTEGER NOT NULL DEFAULT 0",
     # Letters to us. `link`: the invite in it, empty once it is of no use; `key` and `name`: of who
-    # made that; `contact`: whom our person accepted by it.
+    # made that; `contact`: whom our person accepted by it. Of a declined one `key` is the member's.
     """
     CREATE TABLE member_letters (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
