@@ -404,3 +404,24 @@ def test_a_refusal_outlives_the_contact_who_has_the_key() -> None:
     cem.receive(forge(bob, cem, link=bob.invite().link))
     assert letters_of(cem) == []
     assert cem.dropped()["a letter by a member of whom our person wants none"] == 1
+
+
+def test_the_invite_of_whom_nobody_proves_to_be_goes_after_two_months() -> None:
+    """Bob writes with an invite of Eve's, who is in no group, and Dan with one that is closed."""
+    ann, bob, cem, dan = people = strangers("Ann", "Bob", "Cem", "Dan")
+    eve = Person("Eve", ann.clock, seed=9)
+    write(dan, "Cem")
+    settle(*people)
+    invites = dan.ask(AskInvites())
+    assert isinstance(invites, InvitesAnswer)
+    dan.ask(RevokeInvite(invites.invites[0].id))
+    answer(cem, is_accepted=True)
+    cem.receive(forge(bob, cem, link=eve.invite().link))
+    answer(cem, is_accepted=True)
+    settle(*people, eve)
+    question = "SELECT link <> '' FROM member_letters ORDER BY number"
+    assert cem.connection.execute(question).fetchall() == [(1,), (1,)]
+    ann.clock.pass_by(60 * DAY_S + 60)
+    cem.tend()
+    # Of Dan, who never answered, another letter may come.
+    assert cem.connection.execute(question).fetchall() == [(0,)]

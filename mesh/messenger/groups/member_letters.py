@@ -446,8 +446,11 @@ class MemberLetters:
         self._pending_events.group_changed(group.conversation)
 
     def _forget_old(self, now: Instant) -> None:
-        """Forget letters that nobody answered as long as the invite in them lived."""
+        """Forget letters that nobody answered as long as the invite in them lived, and the invite
+        of those that were accepted when no word can be under way that is proved by it.
+        """
         self._rows.drop_waiting_before(UnixSeconds(now.expiry - MEMBER_LETTER_SECONDS))
+        self._rows.end_accepted_before(UnixSeconds(now.expiry - 2 * MEMBER_LETTER_SECONDS))
 
 
 def _waits_until(row: MemberLetterRow) -> UnixSeconds:

@@ -139,6 +139,19 @@ class MemberLetterRows:
             "DELETE FROM member_letters WHERE state IN ('early', 'waiting') AND came <= ?", (came,)
         )
 
+    def end_accepted_before(self, came: UnixSeconds) -> None:
+        """Erase the invites in those that came until then; whose author never answered by his, of
+        him another letter may come.
+        """
+        self._connection.execute(
+            "DELETE FROM member_letters WHERE state = 'accepted' AND came <= ? "
+            "AND contact NOT IN (SELECT id FROM contacts WHERE state = 'answered')",
+            (came,),
+        )
+        self._connection.execute(
+            "UPDATE member_letters SET link = '' WHERE state = 'accepted' AND came <= ?", (came,)
+        )
+
     # --- Ours ---------------------------------------------------------------------------------
 
     def put_written(self, row: LetterWrittenRow) -> None:
