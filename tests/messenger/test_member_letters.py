@@ -6,10 +6,12 @@ from mesh.commands.contacts import AskContact, BlockContact, ContactDetailsAnswe
 from mesh.commands.groups import ForgetGroup, LeaveGroup, RemoveMember
 from mesh.commands.invites import AskInvites, InvitesAnswer, RevokeInvite
 from mesh.commands.member_letters import AnswerMemberLetter, WriteToMember
+from mesh.crypto.signing import Verify
 from mesh.events import ContactAdded, MemberWrote
 from mesh.limits.groups import INVITE_NOTE_BYTES_MAX
 from mesh.limits.member_letters import MEMBER_LETTER_PAUSE_SECONDS
-from mesh.messenger.groups import member_letters
+from mesh.messenger.groups import letters, member_letters
+from mesh.wire.bundle import Bundle
 from tests.messenger.doing import refused
 from tests.messenger.in_groups import crew, inside, member, settle
 from tests.messenger.people import DAY_S, WITH_STAMPS, Person, exchange, one_contact
@@ -180,6 +182,29 @@ def test_a_letter_waits_for_a_stamp() -> None:
     cem.receive([letter])
     assert len(letters_of(cem)) == 1
     assert ann.contacts()
+
+
+def test_letters_that_wait_for_a_stamp_are_not_opened_in_vain(monkeypatch: Patch) -> None:
+    opened: list[bytes] = []
+    decode = letters.decode_bundle
+
+    def counted(data: bytes, verify: Verify) -> Bundle:
+        opened.append(data)
+        return decode(data, verify)
+
+    monkeypatch.setattr(letters, "decode_bundle", counted)
+    _, bob, *others = strangers("Ann", "Bob", "Cem", "Dan", "Eve")
+    opened.clear()
+    bob.parameters = WITH_STAMPS
+    bob.restart()
+    for other in others:
+        write(bob, other.name)
+        bob.tend()
+    assert opened == []
+    bob.mint_all()
+    bob.tend()
+    posted = bob.post()
+    assert 0 < len(opened) == sum(len(at_entrance(other, posted)) for other in others)
 
 
 def test_one_that_was_lost_is_written_again_after_a_week() -> None:

@@ -145,15 +145,18 @@ class Letters:
             if row.kind == MEMBER_LETTER and row.entrance not in entrances:
                 self._rows.drop_letter(row.number)
                 continue
+            audience = group_audience(group.conversation)
+            if row.kind == MEMBER_LETTER:
+                # All members see at whose entrance it stands, and must not learn who wrote.
+                audience = Audience.LETTERS
+            if not self._sealing.has_signer(now.mesh, audience):
+                # Each change asks for all that wait: nothing of them is opened in vain.
+                continue
             to = Addressee(
                 decode_bundle(row.bundle, is_signature_valid),
                 entrance_key(row.entrance),
                 uniform_below(self._entropy, ENTRANCE_TAGS),
             )
-            audience = group_audience(group.conversation)
-            if row.kind == MEMBER_LETTER:
-                # All members see at whose entrance it stands, and must not learn who wrote.
-                audience = Audience.LETTERS
             content = encode_letter(row.kind, row.data)
             if self.post(group.keys, None, to, content, audience=audience, now=now):
                 self._rows.drop_letter(row.number)

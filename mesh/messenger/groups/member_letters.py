@@ -353,7 +353,7 @@ class MemberLetters:
         before = [one for one in self._rows.came(group.conversation) if one.state == "declined"]
         if len(before) >= MEMBER_LETTERS_DECLINED_MAX:
             self._rows.drop(before[0].number)
-        # Nothing of who made the invite is kept: it is not forgotten with a contact who has its key.
+        # Nothing of who made the invite is kept: so it is not forgotten with a contact of that key.
         own = row.member
         self._rows.put(replace(row, state="declined", link="", key=own, name="", note=""))
 
