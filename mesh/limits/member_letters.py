@@ -11,8 +11,11 @@ MEMBER_LETTERS_PER_DAY_MAX: Final = 8
 of 4,096 tags; who writes to all of a group wants a group."""
 
 MEMBER_LETTERS_OPEN_MAX: Final = 24
-"""Invites in letters whose keys are here: of `INVITES_MAX` more than half stay for those that our
-person gives away."""
+"""Invites in letters that are open: three days of letters, each a way in until it is answered."""
+
+MEMBER_LETTERS_KEPT_MAX: Final = 40
+"""Invites in letters whose keys are here, 30 days longer than they are open: of `INVITES_MAX` the
+other 24 stay for those that our person gives away."""
 
 MEMBER_LETTER_PAUSE_SECONDS: Final = 7 * 86_400
 """So long after a letter to a member there is no other one to him: one that was lost is written

@@ -37,6 +37,7 @@ from mesh.limits.member_letters import (
     MEMBER_LETTER_SECONDS,
     MEMBER_LETTERS_DECLINED_MAX,
     MEMBER_LETTERS_EARLY_MAX,
+    MEMBER_LETTERS_KEPT_MAX,
     MEMBER_LETTERS_OPEN_MAX,
     MEMBER_LETTERS_PER_DAY_MAX,
     MEMBER_LETTERS_WAITING_MAX,
@@ -53,7 +54,7 @@ from mesh.messenger.groups.letters import Received
 from mesh.messenger.groups.link_door import is_known
 from mesh.messenger.groups.which_group import WhichGroup, name_of
 from mesh.messenger.names import is_fair_name
-from mesh.messenger.onboarding.invites import Invites
+from mesh.messenger.onboarding.invites import Invites, state_of
 from mesh.messenger.onboarding.invites_accepted import InvitesAccepted
 from mesh.messenger.pauses import Pause
 from mesh.messenger.sessions.payloads import Keeping
@@ -157,20 +158,39 @@ class MemberLetters:
                 raise UserError(
                     "exists", f"You wrote to {name} less than {days} days ago; wait for an answer."
                 )
-        today = sum(0 <= now.mesh - row.written < DAY_SECONDS for row in written)
-        is_open = [row.is_in_letter for row in self._invite_rows.invites_with_secret()]
-        if today >= MEMBER_LETTERS_PER_DAY_MAX or sum(is_open) >= MEMBER_LETTERS_OPEN_MAX:
-            raise UserError(
-                "too-many",
-                f"You wrote {MEMBER_LETTERS_PER_DAY_MAX} letters to members in a day, or "
-                f"{MEMBER_LETTERS_OPEN_MAX} are open; wait a while.",
-            )
+        self._check_count(written, self._rows.find_written(group.conversation, member), now)
         bundle = self._leaves.bundles(group).get(member)
         if bundle is None:
             raise UserError(
                 "not-answered", f"The keys of {name} have not come yet; wait a while.", name=name
             )
         return bundle
+
+    def _check_count(
+        self, written: Sequence[LetterWrittenRow], before: LetterWrittenRow | None, now: Instant
+    ) -> None:
+        """UserError if no other letter may be written now, which takes back one `before` it."""
+        today = sum(0 <= now.mesh - row.written < DAY_SECONDS for row in written)
+        if today >= MEMBER_LETTERS_PER_DAY_MAX:
+            raise UserError(
+                "too-many",
+                f"You wrote {MEMBER_LETTERS_PER_DAY_MAX} letters to members in a day; wait a day.",
+            )
+        kept = [row for row in self._invite_rows.invites_with_secret() if row.is_in_letter]
+        former = None if before is None else before.invite
+        is_open = [state_of(row, now.mesh) == "open" and row.id != former for row in kept]
+        if sum(is_open) >= MEMBER_LETTERS_OPEN_MAX:
+            raise UserError(
+                "too-many",
+                f"{MEMBER_LETTERS_OPEN_MAX} letters to members are open; wait for an answer, or "
+                "take the invite of one back.",
+            )
+        if len(kept) >= MEMBER_LETTERS_KEPT_MAX:
+            raise UserError(
+                "too-many",
+                f"{MEMBER_LETTERS_KEPT_MAX} invites in letters are open or were closed within 30 "
+                "days; wait a while.",
+            )
 
     # --- Theirs -------------------------------------------------------------------------------
 
