@@ -213,9 +213,16 @@ def test_one_that_was_lost_is_written_again_after_a_week() -> None:
     first = bob.post()
     assert refused(bob, WriteToMember("Crew", member(bob, "Cem").member)) == "exists"
     bob.clock.pass_by(MEMBER_LETTER_PAUSE_SECONDS)
+    cem.receive(first)
+    (before,) = letters_of(cem)
+    cem.clock.pass_by(2 * DAY_S)
     write(bob, "Cem", "again")
     settle(*people)
-    assert [letter.note for letter in letters_of(cem)] == ["again"]
+    (letter,) = letters_of(cem)
+    assert letter.note == "again"
+    # An answer to the one before is none to this.
+    assert letter.letter != before.letter
+    assert refused(cem, AnswerMemberLetter("Crew", before.letter, is_accepted=True)) == "not-found"
     # The first comes after all: its invite is over, and it is passed over.
     bob.clock.pass_by(2 * DAY_S)
     cem.receive(first)

@@ -227,7 +227,7 @@ class MemberLetters:
         if row is not None and row.expires >= invite.expires:
             raise PeerError("a letter before the one that is here")
         new = MemberLetterRow(
-            number=0 if row is None else row.number,
+            number=0,
             conversation=group.conversation,
             member=member,
             link=letter.link,
@@ -238,10 +238,10 @@ class MemberLetters:
             expires=invite.expires,
             state="waiting" if is_member else "early",
         )
-        if row is None:
-            new = self._rows.add(new)
-        else:
-            self._rows.put(new)
+        if row is not None:
+            # An answer to what was shown before must not be one to another invite.
+            self._rows.drop(row.number)
+        new = self._rows.add(new)
         if is_member:
             self._tell(group, new)
 
