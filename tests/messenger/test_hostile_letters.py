@@ -345,8 +345,7 @@ def test_who_was_handed_the_invite_in_a_letter_learns_nothing_of_the_group(
     settle(ann, bob, otto)
     assert [contact.label for contact in bob.contacts()] == ["Ann", "Otto"]
     (word,) = words
-    assert inside(bob).gid not in word
-    assert inside(bob).me not in word
+    assert word.find(inside(bob).gid) == word.find(inside(bob).me) == -1
     assert member(bob, "Cem").contact == 0
 
 

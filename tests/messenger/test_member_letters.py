@@ -11,7 +11,7 @@ from mesh.events import ContactAdded, MemberWrote
 from mesh.limits.groups import INVITE_NOTE_BYTES_MAX
 from mesh.limits.member_letters import MEMBER_LETTER_PAUSE_SECONDS
 from mesh.messenger.groups import letters, member_letters
-from mesh.wire.bundle import Bundle
+from mesh.wire.bundle import Bundle, decode_bundle
 from tests.messenger.doing import refused
 from tests.messenger.in_groups import crew, inside, member, settle
 from tests.messenger.people import DAY_S, WITH_STAMPS, Person, exchange, one_contact
@@ -186,11 +186,10 @@ def test_a_letter_waits_for_a_stamp() -> None:
 
 def test_letters_that_wait_for_a_stamp_are_not_opened_in_vain(monkeypatch: Patch) -> None:
     opened: list[bytes] = []
-    decode = letters.decode_bundle
 
     def counted(data: bytes, verify: Verify) -> Bundle:
         opened.append(data)
-        return decode(data, verify)
+        return decode_bundle(data, verify)
 
     monkeypatch.setattr(letters, "decode_bundle", counted)
     _, bob, *others = strangers("Ann", "Bob", "Cem", "Dan", "Eve")
