@@ -89,7 +89,7 @@ def test_an_invite_that_is_none_is_dropped() -> None:
     assert dropped_by(cem, forge(bob, cem, link=cem.invite().link)) == (
         "a letter with an invite of our own"
     )
-    elsewhere = MeshParameters("elsewhere", psk=bytes(range(32)))
+    elsewhere = MeshParameters("elsewhere", psk=bytes(range(1, 33)))
     away = Person("Away", bob.clock, seed=8, parameters=elsewhere)
     assert dropped_by(cem, forge(bob, cem, link=away.invite().link)) == (
         "a letter with an invite of another mesh"

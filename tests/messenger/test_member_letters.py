@@ -368,20 +368,19 @@ def invite_states(person: Person) -> list[str]:
 
 
 def test_where_one_of_both_is_out_of_the_group_the_invite_is_taken_back() -> None:
-    ann, bob, cem, dan, eve = people = strangers("Ann", "Bob", "Cem", "Dan", "Eve")
+    ann, bob, _, dan, eve = people = strangers("Ann", "Bob", "Cem", "Dan", "Eve")
     for person in (bob, dan, eve):
         write(person, "Cem")
-    write(cem, "Eve")
     settle(*people)
     bob.ask(LeaveGroup("Crew"))
     assert invite_states(bob) == ["revoked"]
     ann.ask(RemoveMember("Crew", member(ann, "Dan").member))
     settle(*people)
     assert invite_states(dan) == ["revoked"]
-    assert invite_states(eve) == invite_states(cem) == ["open"]
+    assert invite_states(eve) == ["open"]
     ann.ask(RemoveMember("Crew", member(ann, "Cem").member))
     settle(*people)
-    assert invite_states(eve) == invite_states(cem) == ["revoked"]
+    assert invite_states(eve) == ["revoked"]
 
 
 def test_what_waits_for_a_stamp_is_not_posted_after_we_left() -> None:
@@ -433,9 +432,11 @@ def test_a_refusal_outlives_the_contact_who_has_the_key() -> None:
     settle(*people)
     cem.ask(RemoveContact("Bob"))
     cem.clock.pass_by(2 * DAY_S)
+    reason = "a letter by a member of whom our person wants none"
+    before = cem.dropped().get(reason, 0)
     cem.receive(forge(bob, cem, link=bob.invite().link))
     assert letters_of(cem) == []
-    assert cem.dropped()["a letter by a member of whom our person wants none"] == 1
+    assert cem.dropped()[reason] > before
 
 
 def test_the_invite_of_whom_nobody_proves_to_be_goes_after_two_months() -> None:
