@@ -18,7 +18,8 @@ class InviteAnswer(Answer, frozen=True, kw_only=True):
     """An invite. `link` carries the whole key bundle; `qr` only its hash, for a QR code.
 
     `short_link` too has only the hash: with these messages wait until the bundle comes over the
-    mesh. All are empty where the secret is no longer at hand (a used-up or revoked invite).
+    mesh. All are empty where the secret is no longer at hand (a used-up or revoked invite), and
+    where only one person is to have them.
     """
 
     id: int
@@ -32,6 +33,8 @@ class InviteAnswer(Answer, frozen=True, kw_only=True):
     short_link: str = ""
     addresses: list[str] = []
     """What it tells of where this computer is."""
+    is_in_letter: bool = False
+    """Whether it was made for a letter to a member of a group: nobody else is given its link."""
     tells_closed: bool = True
     """Whether somebody who comes by it when it is used up or revoked is told that it is closed."""
 

@@ -15,8 +15,10 @@ class MemberLetterAnswer(Answer, frozen=True, kw_only=True):
     """A member of a group asks our person to become a contact.
 
     `member` and `member_name`: who it is there; `member_key` is his key there. `name` and `key`: of
-    the person who made the invite in the letter. `came`, `expires`: Unix seconds. `contact`: who it
-    is once our person has accepted, else 0. `looks_like`: labels of contacts that look alike.
+    the person who made the invite in the letter. `came`, and `expires`, until when it can be
+    answered: Unix seconds. `contact`: who it is once our person has accepted, else 0. `looks_like`:
+    labels of contacts that look alike. `known_contact`: the contact who has `key` already, whoever
+    wrote the letter; else 0.
     """
 
     letter: int
@@ -33,6 +35,7 @@ class MemberLetterAnswer(Answer, frozen=True, kw_only=True):
     state: LetterState
     contact: int
     looks_like: list[str]
+    known_contact: int = 0
 
 
 class MemberLettersAnswer(Answer, frozen=True, kw_only=True):

@@ -1,8 +1,9 @@
 """A member writes to one who is no contact of his: the letter, and the words that follow it.
 
 Implements `docs/protocol/groups.md`, section "Writing to a member". A letter has an invite of who
-writes, for one use. Who wrote says on the session that grows of it which member he is, and then so
-does who accepted; each word is bound to the secret of the invite, which nobody else has.
+writes, for one use. Who wrote proves on the session that grows of it which member he is, and then
+so does who accepted. A word names neither group nor member: who was given the invite by whom it was
+written to, or made it for something else, learns nothing of either.
 """
 
 import base64
@@ -12,7 +13,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from mesh.content.entry import Id
-from mesh.content.fields import InvalidContentError, Key, require_bytes
+from mesh.content.fields import InvalidContentError, require_bytes
 from mesh.crypto.hashing import blake2b
 from mesh.errors import PeerError
 from mesh.group.posts import GroupId
@@ -43,11 +44,9 @@ class MemberLetter(msgspec.Struct, frozen=True, array_like=True):
 
 
 class MemberWord(msgspec.Struct, frozen=True, array_like=True):
-    """A contact says which member of a group he is."""
+    """A contact proves which member of a group he is, to who knows of which he may be one."""
 
     version: Literal[1]
-    gid: Id
-    member: Key
     proof: Annotated[bytes, msgspec.Meta(min_length=PROOF_BYTES, max_length=PROOF_BYTES)]
 
 
@@ -84,7 +83,7 @@ def decode_member_letter(data: bytes) -> MemberLetter:
 
 def encode_member_word(gid: GroupId, member: VerifyKey, secret: bytes) -> bytes:
     """Return the bytes by which a member says who he is, by the secret of the invite."""
-    return _encoder.encode(MemberWord(VERSION, gid, member, _proof(gid, member, secret)))
+    return _encoder.encode(MemberWord(VERSION, _proof(gid, member, secret)))
 
 
 def decode_member_word(data: bytes) -> MemberWord:
@@ -95,9 +94,9 @@ def decode_member_word(data: bytes) -> MemberWord:
         raise PeerError("malformed word on who is a member") from error
 
 
-def is_proved(word: MemberWord, secret: bytes) -> bool:
-    """Say whether who says which member he is has the invite of this secret."""
-    return word.proof == _proof(GroupId(word.gid), VerifyKey(word.member), secret)
+def is_proved(word: MemberWord, gid: GroupId, member: VerifyKey, secret: bytes) -> bool:
+    """Say whether a word is by this member of this group, who has the invite of this secret."""
+    return word.proof == _proof(gid, member, secret)
 
 
 def _proof(gid: GroupId, member: VerifyKey, secret: bytes) -> bytes:

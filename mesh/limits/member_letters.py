@@ -11,8 +11,11 @@ MEMBER_LETTERS_PER_DAY_MAX: Final = 8
 of 4,096 tags; who writes to all of a group wants a group."""
 
 MEMBER_LETTERS_OPEN_MAX: Final = 24
-"""Invites in letters whose keys are here: of `INVITES_MAX` more than half stay for those that our
-person gives away."""
+"""Invites in letters that are open: three days of letters, each a way in until it is answered."""
+
+MEMBER_LETTERS_KEPT_MAX: Final = 40
+"""Invites in letters whose keys are here, 30 days longer than they are open: of `INVITES_MAX` the
+other 24 stay for those that our person gives away."""
 
 MEMBER_LETTER_PAUSE_SECONDS: Final = 7 * 86_400
 """So long after a letter to a member there is no other one to him: one that was lost is written
@@ -23,8 +26,9 @@ MEMBER_LETTER_HEARD_SECONDS: Final = 86_400
 or each would be told to our person."""
 
 MEMBER_LETTERS_WAITING_MAX: Final = 64
-"""Letters of members of a group that wait for a word of our person. Further ones are dropped: who
-adds a thousand keys fills this and no more."""
+"""Letters of members of a group that wait for a word of our person, those of former ones counted:
+who adds and removes a thousand keys fills this and no more. For a further one the first of a former
+member goes; where there is none it is dropped."""
 
 MEMBER_LETTERS_EARLY_MAX: Final = 8
 """Letters kept by whom no operation names that is here yet: of who came in just now the letter may

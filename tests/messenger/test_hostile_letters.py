@@ -17,11 +17,12 @@ from mesh.group.member_letters import (
     is_proved,
 )
 from mesh.group.posts import GroupId
-from mesh.ids import VerifyKey
+from mesh.ids import ContactId, VerifyKey
 from mesh.limits.groups import INVITE_NOTE_BYTES_MAX
 from mesh.limits.member_letters import (
     LETTER_INVITE_BYTES_MAX,
     MEMBER_LETTER_HEARD_SECONDS,
+    MEMBER_LETTER_SECONDS,
     MEMBER_LETTERS_EARLY_MAX,
 )
 from mesh.messenger.groups import link_door, member_letters
@@ -29,8 +30,9 @@ from mesh.messenger.groups.letters import Received
 from mesh.storage.connection import transaction
 from mesh.wire.controls import GROUP_MEMBER
 from mesh.wire.envelope import Envelope
+from mesh.wire.parameters import MeshParameters
 from tests.messenger.in_groups import inside, member, settle
-from tests.messenger.people import DAY_S, Clock, Person
+from tests.messenger.people import DAY_S, WITH_STAMPS, Clock, Person, one_contact
 from tests.messenger.writing_letters import (
     answer,
     at_entrance,
@@ -86,6 +88,11 @@ def test_an_invite_that_is_none_is_dropped() -> None:
         )
     assert dropped_by(cem, forge(bob, cem, link=cem.invite().link)) == (
         "a letter with an invite of our own"
+    )
+    elsewhere = MeshParameters("elsewhere", psk=bytes(range(1, 33)))
+    away = Person("Away", bob.clock, seed=8, parameters=elsewhere)
+    assert dropped_by(cem, forge(bob, cem, link=away.invite().link)) == (
+        "a letter with an invite of another mesh"
     )
     old = bob.invite(lifetime_s=60).link
     bob.clock.pass_by(61)
@@ -147,9 +154,13 @@ def test_a_letter_that_is_here_before_its_author_is_shown_when_he_is_in() -> Non
     write(bob, "Cem", "I am new")
     cem.receive(at_entrance(cem, bob.post()))
     assert letters_of(cem) == []
+    assert not [one for one in cem.take_events() if isinstance(one, MemberWrote)]
     settle(ann, bob, cem)
     cem.receive(list(ann.store.envelopes.values()))
     assert [letter.note for letter in letters_of(cem)] == ["I am new"]
+    # It is told then, and once.
+    told = [one.letter for one in cem.take_events() if isinstance(one, MemberWrote)]
+    assert told == letters_of(cem)
 
 
 def _come_in(ann: Person, bob: Person) -> None:
@@ -190,6 +201,20 @@ def test_of_members_so_many_wait_and_further_ones_are_dropped(monkeypatch: Patch
     assert dropped_by(cem, dan.post()) == "too many letters of members wait for a word"
     answer(cem, is_accepted=False)
     assert letters_of(cem) == []
+
+
+def test_letters_of_former_members_count_and_go_first(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(member_letters, "MEMBER_LETTERS_WAITING_MAX", 1)
+    ann, bob, cem, dan = people = strangers("Ann", "Bob", "Cem", "Dan")
+    write(bob, "Cem")
+    settle(*people)
+    ann.ask(RemoveMember("Crew", member(ann, "Bob").member))
+    settle(*people)
+    write(dan, "Cem")
+    settle(*people)
+    assert [letter.member_name for letter in letters_of(cem)] == ["Dan"]
+    count = cem.connection.execute("SELECT count(*) FROM member_letters").fetchall()
+    assert count == [(1,)]
 
 
 # --- Who is who ---------------------------------------------------------------------------------
@@ -247,9 +272,8 @@ def test_a_contact_is_no_member_by_his_own_word() -> None:
     eve.send_control("Cem", GROUP_MEMBER, encode_member_word(_GID, key, bytes(16)))
     settle(*people, eve)
     assert member(cem, "Bob").contact == 0
-    assert cem.dropped()["somebody says unasked that he is a member"] == 2
+    assert cem.dropped()["somebody says that he is a member, and proves it of none"] == 3
     assert cem.dropped()["malformed word on who is a member"] == 1
-    assert cem.dropped()["somebody says that he is a member who is none here"] == 1
 
 
 def test_who_has_a_letter_to_somebody_is_no_other_member_by_it() -> None:
@@ -269,6 +293,84 @@ def test_who_has_a_letter_to_somebody_is_no_other_member_by_it() -> None:
     assert member(bob, "Dan").contact == 0
 
 
+def test_a_letter_with_the_invite_of_a_contact_says_so_and_ends_no_session() -> None:
+    """Bob has an invite of Eve's, made after Cem heard her last."""
+    ann, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    eve = Person("Eve", ann.clock, seed=9)
+    cem.add(eve.invite().link)
+    settle(*people, eve)
+    ann.clock.pass_by(DAY_S)
+    cem.receive(forge(bob, cem, link=eve.invite().link))
+    known = one_contact(cem, "Eve")
+    (letter,) = letters_of(cem)
+    assert (letter.known_contact, letter.looks_like) == (known.id, [])
+    sessions = cem.messenger.parts.sessions
+    before = sessions.find_known(ContactId(known.id))
+    assert before is not None
+    answer(cem, is_accepted=True)
+    assert sessions.find_known(ContactId(known.id)) is before
+    assert one_contact(cem, "Eve").trust == known.trust
+    settle(*people, eve)
+    cem.send("Eve", "still here")
+    settle(*people, eve)
+    assert eve.texts("Cem") == ["still here"]
+
+
+def heard_words(person: Person, monkeypatch: Patch) -> list[bytes]:
+    """Note the words on who is which member that come to somebody."""
+    words: list[bytes] = []
+    named = member_letters.MemberLetters._named
+
+    def noted(self, control, now):  # type: ignore[no-untyped-def]  # as planted
+        if self._identity is person.wired.identity:
+            words.append(control.data)
+        named(self, control, now)
+
+    monkeypatch.setattr(member_letters.MemberLetters, "_named", noted)
+    person.restart()
+    return words
+
+
+def test_who_was_handed_the_invite_in_a_letter_learns_nothing_of_the_group(
+    monkeypatch: Patch,
+) -> None:
+    """Cem gives the invite in Bob's letter to Otto, who is in no group."""
+    ann, bob, cem = strangers("Ann", "Bob", "Cem")
+    otto = Person("Otto", ann.clock, seed=9)
+    words = heard_words(otto, monkeypatch)
+    write(bob, "Cem")
+    cem.receive(bob.post())
+    ((link,),) = cem.connection.execute("SELECT link FROM member_letters").fetchall()
+    otto.add(str(link))
+    settle(ann, bob, otto)
+    assert [contact.label for contact in bob.contacts()] == ["Ann", "Otto"]
+    (word,) = words
+    assert word.find(inside(bob).gid) == word.find(inside(bob).me) == -1
+    assert member(bob, "Cem").contact == 0
+
+
+def test_to_a_request_that_comes_by_a_letter_nothing_is_said(monkeypatch: Patch) -> None:
+    """Otto was given the invite in a letter, and comes by it when it is over."""
+    ann, bob, cem = strangers("Ann", "Bob", "Cem")
+    otto = Person("Otto", ann.clock, seed=9)
+    words = heard_words(otto, monkeypatch)
+    write(bob, "Cem")
+    cem.receive(bob.post())
+    ((link,),) = cem.connection.execute("SELECT link FROM member_letters").fetchall()
+    otto.parameters = WITH_STAMPS
+    otto.restart()
+    otto.add(str(link))
+    bob.clock.pass_by(MEMBER_LETTER_SECONDS + DAY_S)
+    otto.tend()
+    otto.mint_all()
+    otto.tend()
+    posted = otto.post()
+    bob.receive(posted)
+    settle(ann, bob, otto)
+    assert one_contact(bob, "Otto").is_request
+    assert words == []
+
+
 # --- Bytes --------------------------------------------------------------------------------------
 
 
@@ -276,19 +378,18 @@ def test_a_word_is_bound_to_group_member_and_secret() -> None:
     member_key, secret = VerifyKey(bytes(range(32))), bytes(range(16))
     data = encode_member_word(_GID, member_key, secret)
     word = decode_member_word(data)
-    assert is_proved(word, secret)
-    assert not is_proved(word, bytes(16))
+    assert is_proved(word, _GID, member_key, secret)
+    assert not is_proved(word, _GID, member_key, bytes(16))
+    assert not is_proved(word, GroupId(bytes(32)), member_key, secret)
+    assert not is_proved(word, _GID, VerifyKey(bytes(32)), secret)
+    # Neither group nor member is in it, whole or in part.
+    assert data == encode([1, word.proof])
     assert len(word.proof) == PROOF_BYTES
-    for other in (
-        encode_member_word(GroupId(bytes(32)), member_key, secret),
-        encode_member_word(_GID, VerifyKey(bytes(32)), secret),
-    ):
-        assert decode_member_word(other).proof != word.proof
-    for broken in (b"", data[:-1], data + b"\x00", encode([2, _GID, member_key, bytes(16)])):
+    for broken in (b"", data[:-1], data + b"\x00", encode([2, bytes(16)]), encode([1, bytes(15)])):
         with pytest.raises(PeerError):
             decode_member_word(broken)
     # What a later version says behind it is passed over.
-    assert decode_member_word(encode([1, _GID, member_key, word.proof, "more"])) == word
+    assert decode_member_word(encode([1, word.proof, "more"])) == word
 
 
 def test_a_letter_keeps_its_bounds() -> None:

@@ -6,10 +6,12 @@ from mesh.commands.contacts import AskContact, BlockContact, ContactDetailsAnswe
 from mesh.commands.groups import ForgetGroup, LeaveGroup, RemoveMember
 from mesh.commands.invites import AskInvites, InvitesAnswer, RevokeInvite
 from mesh.commands.member_letters import AnswerMemberLetter, WriteToMember
+from mesh.crypto.signing import Verify
 from mesh.events import ContactAdded, MemberWrote
 from mesh.limits.groups import INVITE_NOTE_BYTES_MAX
 from mesh.limits.member_letters import MEMBER_LETTER_PAUSE_SECONDS
-from mesh.messenger.groups import member_letters
+from mesh.messenger.groups import letters, member_letters
+from mesh.wire.bundle import Bundle, decode_bundle
 from tests.messenger.doing import refused
 from tests.messenger.in_groups import crew, inside, member, settle
 from tests.messenger.people import DAY_S, WITH_STAMPS, Person, exchange, one_contact
@@ -17,6 +19,7 @@ from tests.messenger.test_machines import restored
 from tests.messenger.writing_letters import (
     answer,
     at_entrance,
+    forge,
     letters_of,
     pass_weeks,
     strangers,
@@ -48,6 +51,8 @@ def test_a_member_who_accepts_becomes_a_contact_and_both_know_who_it_is() -> Non
     assert letters_of(ann) == letters_of(bob) == []
     answer(cem, is_accepted=True)
     assert letters_of(cem) == []
+    # Nobody handed the link over: it vouches for no key.
+    assert one_contact(cem, "Bob").trust == "first seen"
     assert [one.contact.label for one in cem.take_events() if isinstance(one, ContactAdded)] == [
         "Bob"
     ]
@@ -179,6 +184,28 @@ def test_a_letter_waits_for_a_stamp() -> None:
     assert ann.contacts()
 
 
+def test_letters_that_wait_for_a_stamp_are_not_opened_in_vain(monkeypatch: Patch) -> None:
+    opened: list[bytes] = []
+
+    def counted(data: bytes, verify: Verify) -> Bundle:
+        opened.append(data)
+        return decode_bundle(data, verify)
+
+    monkeypatch.setattr(letters, "decode_bundle", counted)
+    _, bob, *others = strangers("Ann", "Bob", "Cem", "Dan", "Eve")
+    opened.clear()
+    bob.parameters = WITH_STAMPS
+    bob.restart()
+    for other in others:
+        write(bob, other.name)
+        bob.tend()
+    assert opened == []
+    bob.mint_all()
+    bob.tend()
+    posted = bob.post()
+    assert 0 < len(opened) == sum(len(at_entrance(other, posted)) for other in others)
+
+
 def test_one_that_was_lost_is_written_again_after_a_week() -> None:
     _, bob, cem = people = strangers("Ann", "Bob", "Cem")
     write(bob, "Cem")
@@ -197,6 +224,10 @@ def test_one_that_was_lost_is_written_again_after_a_week() -> None:
     assert [one.state for one in invites.invites if one.label == "Cem"] == ["open", "revoked"]
     # Nobody else is to come by them, so none of their links is shown.
     assert all(not (one.link or one.qr) for one in invites.invites if one.label == "Cem")
+    bob.invite()
+    invites = bob.ask(AskInvites())
+    assert isinstance(invites, InvitesAnswer)
+    assert [one.is_in_letter for one in invites.invites] == [False, True, True]
     answer(cem, is_accepted=True)
     settle(*people)
     assert is_known_as(bob, "Cem")
@@ -227,20 +258,24 @@ def test_a_contact_and_oneself_are_written_to_otherwise() -> None:
 def test_so_many_letters_leave_in_a_day_and_so_many_are_open(monkeypatch: Patch) -> None:
     monkeypatch.setattr(member_letters, "MEMBER_LETTERS_PER_DAY_MAX", 2)
     monkeypatch.setattr(member_letters, "MEMBER_LETTERS_OPEN_MAX", 3)
-    _, bob, *_ = strangers("Ann", "Bob", "Cem", "Dan", "Eve")
+    _, bob, *_ = strangers("Ann", "Bob", "Cem", "Dan", "Eve", "Fay")
     write(bob, "Cem")
     write(bob, "Dan")
     eve = WriteToMember("Crew", member(bob, "Eve").member)
     assert refused(bob, eve) == "too-many"
     bob.clock.pass_by(DAY_S)
     write(bob, "Eve")
-    # Another one is another invite, and the one before is expected until its mail has lapsed.
+    # Three are open. Another one to Cem takes the one before back.
     bob.clock.pass_by(MEMBER_LETTER_PAUSE_SECONDS)
-    again = WriteToMember("Crew", member(bob, "Cem").member)
+    assert refused(bob, WriteToMember("Crew", member(bob, "Fay").member)) == "too-many"
+    write(bob, "Cem")
+    # The keys of that are kept on, and count for themselves.
+    monkeypatch.setattr(member_letters, "MEMBER_LETTERS_KEPT_MAX", 4)
+    again = WriteToMember("Crew", member(bob, "Dan").member)
     assert refused(bob, again) == "too-many"
     bob.clock.pass_by(61 * DAY_S)
     bob.tend()
-    write(bob, "Cem")
+    write(bob, "Dan")
 
 
 def test_with_a_contact_or_a_group_go_the_letters() -> None:
@@ -323,3 +358,115 @@ def test_who_is_removed_writes_to_nobody_and_his_letter_is_shown_no_more() -> No
     settle(*people)
     assert letters_of(cem) == []
     assert refused(bob, WriteToMember("Crew", 1)) == "gone"
+
+
+def invite_states(person: Person) -> list[str]:
+    """The states of the invites in letters of somebody, newest first."""
+    invites = person.ask(AskInvites())
+    assert isinstance(invites, InvitesAnswer)
+    return [one.state for one in invites.invites if one.is_in_letter]
+
+
+def test_where_one_of_both_is_out_of_the_group_the_invite_is_taken_back() -> None:
+    ann, bob, _, dan, eve = people = strangers("Ann", "Bob", "Cem", "Dan", "Eve")
+    for person in (bob, dan, eve):
+        write(person, "Cem")
+    settle(*people)
+    bob.ask(LeaveGroup("Crew"))
+    assert invite_states(bob) == ["revoked"]
+    ann.ask(RemoveMember("Crew", member(ann, "Dan").member))
+    settle(*people)
+    assert invite_states(dan) == ["revoked"]
+    assert invite_states(eve) == ["open"]
+    ann.ask(RemoveMember("Crew", member(ann, "Cem").member))
+    settle(*people)
+    assert invite_states(eve) == ["revoked"]
+
+
+def test_what_waits_for_a_stamp_is_not_posted_after_we_left() -> None:
+    _, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    bob.parameters = WITH_STAMPS
+    bob.restart()
+    write(bob, "Cem")
+    bob.ask(LeaveGroup("Crew"))
+    bob.mint_all()
+    bob.tend()
+    assert at_entrance(cem, bob.post()) == []
+    settle(*people)
+    assert bob.connection.execute("SELECT count(*) FROM group_letters").fetchall() == [(0,)]
+
+
+def test_who_was_accepted_asks_no_more() -> None:
+    ann, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    first, second = (bob.invite().link for _ in range(2))
+    cem.receive(forge(bob, cem, link=first))
+    answer(cem, is_accepted=True)
+    bob.clock.pass_by(2 * DAY_S)
+    cem.receive(forge(bob, cem, link=second))
+    assert letters_of(cem) == []
+    assert cem.dropped()["a letter by a member whom our person accepted"] == 1
+    # The same where both know who is who.
+    assert is_known_as(cem, "Ann")
+    cem.receive(forge(ann, cem, link=ann.invite().link))
+    assert letters_of(cem) == []
+    assert cem.dropped()["a letter by a member who is a contact"] == 1
+    settle(*people)
+
+
+def test_a_letter_is_listed_as_long_as_its_invite_lives() -> None:
+    _, bob, cem = strangers("Ann", "Bob", "Cem")
+    cem.receive(forge(bob, cem, link=bob.invite(lifetime_s=3_600).link))
+    (letter,) = letters_of(cem)
+    cem.clock.pass_by(letter.expires - cem.now.mesh - 1)
+    assert letters_of(cem) == [letter]
+    cem.clock.pass_by(1)
+    assert letters_of(cem) == []
+    assert refused(cem, AnswerMemberLetter("Crew", letter.letter, is_accepted=True)) == "not-found"
+
+
+def test_a_refusal_outlives_the_contact_who_has_the_key() -> None:
+    _, bob, cem = people = strangers("Ann", "Bob", "Cem")
+    cem.receive(forge(bob, cem, link=bob.invite().link))
+    answer(cem, is_accepted=False)
+    cem.add(bob.invite().link)
+    settle(*people)
+    cem.ask(RemoveContact("Bob"))
+    cem.clock.pass_by(2 * DAY_S)
+    reason = "a letter by a member of whom our person wants none"
+    before = cem.dropped().get(reason, 0)
+    cem.receive(forge(bob, cem, link=bob.invite().link))
+    assert letters_of(cem) == []
+    assert cem.dropped()[reason] > before
+
+
+def test_the_invite_of_whom_nobody_proves_to_be_goes_after_two_months() -> None:
+    """Bob writes with an invite of Eve's, who is in no group, and Dan with one that is closed."""
+    ann, bob, cem, dan = people = strangers("Ann", "Bob", "Cem", "Dan")
+    eve = Person("Eve", ann.clock, seed=9)
+    write(dan, "Cem")
+    settle(*people)
+    invites = dan.ask(AskInvites())
+    assert isinstance(invites, InvitesAnswer)
+    dan.ask(RevokeInvite(invites.invites[0].id))
+    answer(cem, is_accepted=True)
+    cem.receive(forge(bob, cem, link=eve.invite().link))
+    answer(cem, is_accepted=True)
+    settle(*people, eve)
+    question = "SELECT link <> '' FROM member_letters ORDER BY number"
+    assert cem.connection.execute(question).fetchall() == [(1,), (1,)]
+    ann.clock.pass_by(60 * DAY_S + 60)
+    cem.tend()
+    # Of Dan, who never answered, another letter may come.
+    assert cem.connection.execute(question).fetchall() == [(0,)]
+
+
+def test_a_letter_in_place_of_another_is_not_answered_by_its_number() -> None:
+    _, bob, cem = strangers("Ann", "Bob", "Cem")
+    cem.receive(forge(bob, cem, link=bob.invite(lifetime_s=5 * DAY_S).link))
+    (before,) = letters_of(cem)
+    cem.clock.pass_by(2 * DAY_S)
+    cem.receive(forge(bob, cem, link=bob.invite().link, note="again"))
+    (letter,) = letters_of(cem)
+    assert letter.note == "again"
+    assert letter.letter != before.letter
+    assert refused(cem, AnswerMemberLetter("Crew", before.letter, is_accepted=True)) == "not-found"

@@ -133,18 +133,20 @@ class Contacts:
         is_by_our_invite: bool,
         is_request: bool = False,
         introduced_by: ContactId | None = None,
+        is_in_letter: bool = False,
         mesh_now: UnixSeconds,
     ) -> ContactRow:
         """Add a contact under a label that nobody's could be mistaken for.
 
         Their own link, and a contact who introduces them, vouch for the key; whoever comes by an
-        invite is seen for the first time.
+        invite, or wrote `is_in_letter` to a member of a group, is seen for the first time.
         """
         if len(self._labels) >= CONTACTS_MAX:
             raise UserError("too-many", f"A profile has at most {CONTACTS_MAX} contacts.")
         key = verify_key.hex()
         label = self._free_label(wanted_label, key=key)
-        trust: Trust = "first seen" if is_by_our_invite and introduced_by is None else "known"
+        is_first_seen = (is_by_our_invite or is_in_letter) and introduced_by is None
+        trust: Trust = "first seen" if is_first_seen else "known"
         row = self._vault.add_contact(
             ContactRow(
                 id=NEW_CONTACT,

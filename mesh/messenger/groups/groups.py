@@ -74,6 +74,7 @@ class Groups:
     knocks: Knocks
     letters: Letters
     joining: Joining
+    standing: Standing
     receipts: GroupReceipts
     features: Sequence[Feature]
     pending_events: PendingEvents
@@ -281,6 +282,7 @@ def open_groups(
         knocks=knocks,
         letters=letters,
         joining=joining,
+        standing=standing,
         receipts=receipts,
         features=[
             commands.feature(),

@@ -134,17 +134,29 @@ class Letters:
         return self._rows.conversations_with_letters()
 
     def flush(self, group: Group, now: Instant) -> None:
-        """Post what can be posted now."""
+        """Post what can be posted now. What we wrote to a member goes unposted where one of both is
+        out of the group.
+        """
+        entrances = frozenset[bytes]()
+        if group.is_in and group.membership is not None:
+            members = group.membership.members.values()
+            entrances = frozenset(one.record.entrance for one in members)
         for row in self._rows.letters(group.conversation):
+            if row.kind == MEMBER_LETTER and row.entrance not in entrances:
+                self._rows.drop_letter(row.number)
+                continue
+            audience = group_audience(group.conversation)
+            if row.kind == MEMBER_LETTER:
+                # All members see at whose entrance it stands, and must not learn who wrote.
+                audience = Audience.LETTERS
+            if not self._sealing.has_signer(now.mesh, audience):
+                # Each change asks for all that wait: nothing of them is opened in vain.
+                continue
             to = Addressee(
                 decode_bundle(row.bundle, is_signature_valid),
                 entrance_key(row.entrance),
                 uniform_below(self._entropy, ENTRANCE_TAGS),
             )
-            audience = group_audience(group.conversation)
-            if row.kind == MEMBER_LETTER:
-                # All members see at whose entrance it stands, and must not learn who wrote.
-                audience = Audience.LETTERS
             content = encode_letter(row.kind, row.data)
             if self.post(group.keys, None, to, content, audience=audience, now=now):
                 self._rows.drop_letter(row.number)

@@ -5,6 +5,8 @@ his, for one use, into a letter at the other's entrance. What came of it is seen
 accepts uses the invite as any, and who declines does nothing.
 """
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from mesh.commands.contacts import AddContact
@@ -27,7 +29,7 @@ from mesh.group.member_letters import (
     encode_member_word,
     is_proved,
 )
-from mesh.ids import ContactId, Instant, InviteId, UnixSeconds, VerifyKey
+from mesh.ids import ContactId, ConversationId, Instant, InviteId, UnixSeconds, VerifyKey
 from mesh.limits.group_keys import DAY_SECONDS
 from mesh.limits.member_letters import (
     MEMBER_LETTER_HEARD_SECONDS,
@@ -35,6 +37,7 @@ from mesh.limits.member_letters import (
     MEMBER_LETTER_SECONDS,
     MEMBER_LETTERS_DECLINED_MAX,
     MEMBER_LETTERS_EARLY_MAX,
+    MEMBER_LETTERS_KEPT_MAX,
     MEMBER_LETTERS_OPEN_MAX,
     MEMBER_LETTERS_PER_DAY_MAX,
     MEMBER_LETTERS_WAITING_MAX,
@@ -51,7 +54,7 @@ from mesh.messenger.groups.letters import Received
 from mesh.messenger.groups.link_door import is_known
 from mesh.messenger.groups.which_group import WhichGroup, name_of
 from mesh.messenger.names import is_fair_name
-from mesh.messenger.onboarding.invites import Invites
+from mesh.messenger.onboarding.invites import Invites, state_of
 from mesh.messenger.onboarding.invites_accepted import InvitesAccepted
 from mesh.messenger.pauses import Pause
 from mesh.messenger.sessions.payloads import Keeping
@@ -79,6 +82,7 @@ class MemberLetters:
         self._invite_rows = account.vault.invites
         self._people = account.vault.contacts
         self._identity = account.identity
+        self._parameters = account.parameters
         self._pending_events = account.pending_events
         self._groups = groups.keepers.groups
         self._leaves = groups.keepers.leaves
@@ -91,6 +95,7 @@ class MemberLetters:
         self._invites_accepted = invites_accepted
         self._outbox = outbox
         groups.joining.member_wrote = self.came
+        groups.standing.members_changed = self._members_changed
         invites.used_in_letter = self._used
 
     def feature(self) -> Feature:
@@ -153,20 +158,39 @@ class MemberLetters:
                 raise UserError(
                     "exists", f"You wrote to {name} less than {days} days ago; wait for an answer."
                 )
-        today = sum(0 <= now.mesh - row.written < DAY_SECONDS for row in written)
-        is_open = [row.is_in_letter for row in self._invite_rows.invites_with_secret()]
-        if today >= MEMBER_LETTERS_PER_DAY_MAX or sum(is_open) >= MEMBER_LETTERS_OPEN_MAX:
-            raise UserError(
-                "too-many",
-                f"You wrote {MEMBER_LETTERS_PER_DAY_MAX} letters to members in a day, or "
-                f"{MEMBER_LETTERS_OPEN_MAX} are open; wait a while.",
-            )
+        self._check_count(written, self._rows.find_written(group.conversation, member), now)
         bundle = self._leaves.bundles(group).get(member)
         if bundle is None:
             raise UserError(
                 "not-answered", f"The keys of {name} have not come yet; wait a while.", name=name
             )
         return bundle
+
+    def _check_count(
+        self, written: Sequence[LetterWrittenRow], before: LetterWrittenRow | None, now: Instant
+    ) -> None:
+        """UserError if no other letter may be written now, which takes back one `before` it."""
+        today = sum(0 <= now.mesh - row.written < DAY_SECONDS for row in written)
+        if today >= MEMBER_LETTERS_PER_DAY_MAX:
+            raise UserError(
+                "too-many",
+                f"You wrote {MEMBER_LETTERS_PER_DAY_MAX} letters to members in a day; wait a day.",
+            )
+        kept = [row for row in self._invite_rows.invites_with_secret() if row.is_in_letter]
+        former = None if before is None else before.invite
+        is_open = [state_of(row, now.mesh) == "open" and row.id != former for row in kept]
+        if sum(is_open) >= MEMBER_LETTERS_OPEN_MAX:
+            raise UserError(
+                "too-many",
+                f"{MEMBER_LETTERS_OPEN_MAX} letters to members are open; wait for an answer, or "
+                "take the invite of one back.",
+            )
+        if len(kept) >= MEMBER_LETTERS_KEPT_MAX:
+            raise UserError(
+                "too-many",
+                f"{MEMBER_LETTERS_KEPT_MAX} invites in letters are open or were closed within 30 "
+                "days; wait a while.",
+            )
 
     # --- Theirs -------------------------------------------------------------------------------
 
@@ -182,6 +206,9 @@ class MemberLetters:
         is_member = member in group.members
         if not is_member and is_known(group, member):
             raise PeerError("a letter by somebody who is a member no more")
+        person = group.people.get(member)
+        if person is not None and person.contact is not None:
+            raise PeerError("a letter by a member who is a contact")
         letter = decode_member_letter(received.letter.data)
         if letter.gid != group.gid:
             raise PeerError("a letter of a member of another group")
@@ -190,6 +217,8 @@ class MemberLetters:
         invite = _parsed(letter.link)
         if invite.verify_key == self._identity.keys.verify_key:
             raise PeerError("a letter with an invite of our own")
+        if invite.psk != (self._parameters.psk if self._parameters.is_closed else None):
+            raise PeerError("a letter with an invite of another mesh")
         if invite.expires <= now.mesh:
             raise PeerError("a letter with an invite that has expired")
         if self._is_blocked(group, member, invite.verify_key):
@@ -198,7 +227,7 @@ class MemberLetters:
         if row is not None and row.expires >= invite.expires:
             raise PeerError("a letter before the one that is here")
         new = MemberLetterRow(
-            number=0 if row is None else row.number,
+            number=0,
             conversation=group.conversation,
             member=member,
             link=letter.link,
@@ -207,15 +236,40 @@ class MemberLetters:
             note=letter.note,
             came=now.mesh,
             expires=invite.expires,
+            state="waiting" if is_member else "early",
         )
-        if row is None:
-            new = self._rows.add(new)
-        else:
-            self._rows.put(new)
+        if row is not None:
+            # An answer to what was shown before must not be one to another invite.
+            self._rows.drop(row.number)
+        new = self._rows.add(new)
         if is_member:
-            told = self._answer_of(group, new)
-            self._pending_events.tell(MemberWrote(self._answers.group(group), told))
-            self._pending_events.group_changed(group.conversation)
+            self._tell(group, new)
+
+    def _tell(self, group: Group, row: MemberLetterRow) -> None:
+        told = self._answer_of(group, row)
+        self._pending_events.tell(MemberWrote(self._answers.group(group), told))
+        self._pending_events.group_changed(group.conversation)
+
+    def _members_changed(self, group: Group, now: Instant) -> None:
+        """Others are in a group, or we are not: some may have written before the word came that
+        they are, and what we wrote to who is out has no reason any more.
+        """
+        for written in self._rows.written():
+            is_here = written.conversation == group.conversation
+            if is_here and self._group_with(group.conversation, written.member) is None:
+                self._invites.take_back(written.invite, now)
+        rows = self._rows.came(group.conversation)
+        for row in rows:
+            if row.state != "early" or not is_known(group, row.member):
+                continue
+            waiting = self._rows.came(group.conversation)
+            if row.member in group.members and self._has_room(group, waiting):
+                here = replace(row, state="waiting")
+                self._rows.put(here)
+                if here in self._waiting(group, now):
+                    self._tell(group, here)
+            else:
+                self._rows.drop(row.number)
 
     def _kept(
         self, group: Group, member: VerifyKey, *, is_member: bool, now: Instant
@@ -227,16 +281,27 @@ class MemberLetters:
                 continue
             if row.state == "declined":
                 raise PeerError("a letter by a member of whom our person wants none")
+            if row.state == "accepted":
+                raise PeerError("a letter by a member whom our person accepted")
             if now.mesh < row.came + MEMBER_LETTER_HEARD_SECONDS:
                 raise PeerError("another letter by a member in a day")
             return row
-        waiting = [row for row in rows if row.state == "waiting"]
-        early = [row for row in waiting if row.member not in group.members]
+        early = [row for row in rows if row.state == "early"]
         if not is_member and len(early) >= MEMBER_LETTERS_EARLY_MAX:
             self._rows.drop(early[0].number)
-        if is_member and len(waiting) - len(early) >= MEMBER_LETTERS_WAITING_MAX:
+        if is_member and not self._has_room(group, rows):
             raise PeerError("too many letters of members wait for a word")
         return None
+
+    def _has_room(self, group: Group, rows: Sequence[MemberLetterRow]) -> bool:
+        """Say whether one more letter may wait: of who is a member no more the first one goes."""
+        waiting = [row for row in rows if row.state == "waiting"]
+        if len(waiting) < MEMBER_LETTERS_WAITING_MAX:
+            return True
+        former = [row for row in waiting if row.member not in group.members]
+        if former:
+            self._rows.drop(former[0].number)
+        return bool(former)
 
     def _is_blocked(self, group: Group, member: VerifyKey, key: VerifyKey) -> bool:
         """Say whether a member, or who made the invite in his letter, is a contact whom our person
@@ -249,14 +314,15 @@ class MemberLetters:
             contacts.append(self._people.contact(known))
         return any(contact is not None and contact.is_blocked for contact in contacts)
 
-    def _waiting(self, group: Group) -> list[MemberLetterRow]:
-        """Letters about which our person has something to say."""
+    def _waiting(self, group: Group, now: Instant) -> list[MemberLetterRow]:
+        """Letters about which our person has something to say, and can."""
         if not group.is_in:
             return []
         return [
             row
             for row in self._rows.came(group.conversation)
             if row.state == "waiting"
+            and now.mesh < _waits_until(row)
             and row.member in group.members
             and not self._is_blocked(group, row.member, row.key)
         ]
@@ -264,7 +330,7 @@ class MemberLetters:
     def _ask(self, asked: AskMemberLetters, now: Instant) -> MemberLettersAnswer:
         group = self._which.group(asked.group)
         return MemberLettersAnswer(
-            letters=[self._answer_of(group, row) for row in self._waiting(group)]
+            letters=[self._answer_of(group, row) for row in self._waiting(group, now)]
         )
 
     def _answer_of(self, group: Group, row: MemberLetterRow) -> MemberLetterAnswer:
@@ -282,16 +348,17 @@ class MemberLetters:
             key=row.key.hex(),
             note=row.note,
             came=row.came,
-            expires=row.expires,
+            expires=_waits_until(row),
             state="accepted" if row.state == "accepted" else "waiting",
             contact=row.contact or 0,
             looks_like=list(dict.fromkeys(alike)),
+            known_contact=0 if known is None else known.id,
         )
 
     def _answer(self, asked: AnswerMemberLetter, now: Instant) -> MemberLettersAnswer:
         """Accept or decline a letter. Nobody is told of a refusal."""
         group = self._which.member_of(asked.group)
-        found = [row for row in self._waiting(group) if row.number == asked.letter]
+        found = [row for row in self._waiting(group, now) if row.number == asked.letter]
         if not found:
             raise UserError("not-found", f"No letter {asked.letter} waits in this group.")
         (row,) = found
@@ -306,17 +373,19 @@ class MemberLetters:
         before = [one for one in self._rows.came(group.conversation) if one.state == "declined"]
         if len(before) >= MEMBER_LETTERS_DECLINED_MAX:
             self._rows.drop(before[0].number)
-        self._rows.put(replace(row, state="declined", link="", name="", note=""))
+        # Nothing of who made the invite is kept: so it is not forgotten with a contact of that key.
+        own = row.member
+        self._rows.put(replace(row, state="declined", link="", key=own, name="", note=""))
 
     def _accept(self, group: Group, row: MemberLetterRow, now: Instant) -> None:
-        """Use the invite, as our person would who had its link."""
+        """Use the invite, as our person would who had its link, but that it vouches for no key."""
         known = self._people.find_contact_by_key(row.key)
         try:
-            added = self._invites_accepted.add(AddContact(row.link), now=now)
+            added = self._invites_accepted.add(AddContact(row.link), now=now, is_in_letter=True)
         except UserError as error:
             if known is None or error.kind != "exists":
                 raise
-            # They and we hear each other: there is nothing to begin.
+            # A session with them is in use: no member puts an end to it by a letter.
             added = known.id
         if known is None:
             self._pending_events.tell(ContactAdded(self._contacts.answer(added)))
@@ -327,11 +396,14 @@ class MemberLetters:
     # --- Who is who ---------------------------------------------------------------------------
 
     def _used(self, invite: InviteId, contact: ContactRow, now: Instant) -> None:
-        """Somebody came by the invite in a letter of ours: say on his session who wrote it.
+        """Somebody came by the invite in a letter of ours: prove on his session who wrote it.
 
         He waits for that with saying who he is: the invite in a letter may be one that its author
-        had of somebody else, who is to learn nothing of the group.
+        had of somebody else, who is to learn nothing of the group. To whom our person did not
+        accept nothing is said.
         """
+        if contact.is_request:
+            return
         for written in self._rows.written():
             group = self._groups.find(written.conversation)
             if written.invite == invite and group is not None and group.is_in:
@@ -348,29 +420,36 @@ class MemberLetters:
         self._outbox.send_controls(contact, controls, keeping=keeping, pause=Pause.SOON, now=now)
 
     def _named(self, control: ReceivedControl, now: Instant) -> None:
-        """A contact says which member he is: one whose letter we accepted, or to whom we wrote.
+        """A contact proves which member he is: one whose letter we accepted, or to whom we wrote.
 
         His session proves the contact, and the secret of the invite the member: nobody else has it
         but who wrote the letter and who opened it.
         """
         word, contact = decode_member_word(control.data), control.contact
-        group, member = self._groups.find_by_id(word.gid), VerifyKey(word.member)
-        if group is None or not group.is_in or member not in group.members:
-            raise PeerError("somebody says that he is a member who is none here")
-        came = self._rows.find(group.conversation, member)
-        if came is not None and came.link and came.contact == contact.id:
+        for came in self._rows.accepted_of(contact.id):
+            group = self._group_with(came.conversation, came.member)
             secret = _parsed(came.link).secret
-            if not is_proved(word, secret):
-                raise PeerError("somebody says that he is a member, and does not prove it")
-            self._recognise(group, member, contact.id, now)
-            self._rows.put(replace(came, link=""))
-            self._tell_who_we_are(group, contact, secret, now)
-            return
-        written = self._rows.find_written(group.conversation, member)
-        invite = None if written is None else self._invite_rows.find_invite(written.invite)
-        if invite is None or invite.secret is None or not is_proved(word, invite.secret):
-            raise PeerError("somebody says unasked that he is a member")
-        self._recognise(group, member, contact.id, now)
+            if group is not None and is_proved(word, group.gid, came.member, secret):
+                self._recognise(group, came.member, contact.id, now)
+                self._rows.put(replace(came, link=""))
+                self._tell_who_we_are(group, contact, secret, now)
+                return
+        secrets = {row.id: row.secret for row in self._invite_rows.invites_with_secret()}
+        for written in self._rows.written():
+            group = self._group_with(written.conversation, written.member)
+            ours = secrets.get(written.invite)
+            if group is None or ours is None:
+                continue
+            if is_proved(word, group.gid, written.member, ours):
+                self._recognise(group, written.member, contact.id, now)
+                return
+        raise PeerError("somebody says that he is a member, and proves it of none")
+
+    def _group_with(self, conversation: ConversationId, member: VerifyKey) -> Group | None:
+        """Return a group in which we are now, and somebody is."""
+        group = self._groups.find(conversation)
+        is_there = group is not None and group.is_in and member in group.members
+        return group if is_there else None
 
     def _recognise(self, group: Group, member: VerifyKey, contact: ContactId, now: Instant) -> None:
         """Keep which contact a member is, unless that is known."""
@@ -387,8 +466,16 @@ class MemberLetters:
         self._pending_events.group_changed(group.conversation)
 
     def _forget_old(self, now: Instant) -> None:
-        """Forget letters that nobody answered as long as the invite in them lived."""
+        """Forget letters that nobody answered as long as the invite in them lived, and the invite
+        of those that were accepted when no word can be under way that is proved by it.
+        """
         self._rows.drop_waiting_before(UnixSeconds(now.expiry - MEMBER_LETTER_SECONDS))
+        self._rows.end_accepted_before(UnixSeconds(now.expiry - 2 * MEMBER_LETTER_SECONDS))
+
+
+def _waits_until(row: MemberLetterRow) -> UnixSeconds:
+    """Return until when a letter can be answered."""
+    return UnixSeconds(min(row.came + MEMBER_LETTER_SECONDS, row.expires))
 
 
 def _parsed(link: str) -> Invite:

@@ -5,7 +5,7 @@ known; so it does not matter which of two things came first, and a restart in be
 nothing.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Literal
 
 from msgspec.structs import replace
@@ -52,6 +52,9 @@ class Standing:
         self.is_changed = True
         """Something of a group is another one than when its chores were done last."""
 
+        self.members_changed: Callable[[Group, Instant], None] = lambda *_: None
+        """Told when operations began or ceased to count, once it is found where we stand."""
+
         speech.lacks = self._change
 
     def _change(self) -> None:
@@ -86,6 +89,8 @@ class Standing:
         for operation in change.void:
             self._pending_events.group_changed(group.conversation, GroupNews("noted", operation))
         self.settle(group, now, pause=pause)
+        if change.counting or change.void:
+            self.members_changed(group, now)
 
     def settle(self, group: Group, now: Instant, *, pause: Pause = Pause.SOON) -> None:
         """Find where we stand now, and seal what waited for that.

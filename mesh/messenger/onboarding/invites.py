@@ -341,6 +341,7 @@ class Invites:
             uses_max=row.uses_max,
             state=state,
             short_link=short_link,
+            is_in_letter=row.is_in_letter,
             tells_closed=row.tells_closed,
             addresses=row.hint.split(),
         )

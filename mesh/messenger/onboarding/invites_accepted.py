@@ -94,20 +94,29 @@ class InvitesAccepted:
         *,
         now: Instant,
         introduced_by: ContactId | None = None,
+        is_in_letter: bool = False,
     ) -> ContactId:
-        """Add the author of an invite, or take up a newer invite of one who never answered."""
+        """Add the author of an invite, or take up a newer invite of one who never answered.
+
+        One that came `is_in_letter` nobody handed over: it vouches for no key, and ends no session.
+        UserError as with a link that is added.
+        """
         invite = parse_invite(asked.link, is_signature_valid)
         self._check(invite, min(now.mesh, now.expiry))
         present = self._people.find_contact_by_key(invite.verify_key)
         if present is not None:
             require_unblocked(present)
         if present is None:
-            contact = self._add_new(invite, asked.label, introduced_by, now.mesh)
+            contact = self._add_new(
+                invite, asked.label, introduced_by, now.mesh, is_in_letter=is_in_letter
+            )
         elif self._is_bundle_brought_later(present, invite):
             assert invite.bundle is not None
             self._take_bundle(present, invite.bundle, pause=Pause.AT_ONCE, now=now)
             return present.id
         else:
+            if is_in_letter and self._sessions.find_known(present.id) is not None:
+                raise UserError("exists", f"{present.label} is a contact already.")
             contact = self._renew(present, invite, now.mesh)
         self._their_invites.put_accepted_invite(
             AcceptedInviteRow(
@@ -281,6 +290,8 @@ class InvitesAccepted:
         label: str,
         introduced_by: ContactId | None,
         mesh_now: UnixSeconds,
+        *,
+        is_in_letter: bool,
     ) -> ContactRow:
         name = _shown_name(invite)
         short_key = invite.verify_key.hex()[:KEY_PREFIX_DIGITS_MIN]
@@ -296,6 +307,7 @@ class InvitesAccepted:
             bundle=None if bundle is None else bundle.encode(),
             is_by_our_invite=False,
             introduced_by=introduced_by,
+            is_in_letter=is_in_letter,
             mesh_now=mesh_now,
         )
 

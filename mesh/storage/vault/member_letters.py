@@ -9,12 +9,13 @@ from mesh.database import Connection
 from mesh.ids import ContactId, ConversationId, InviteId, UnixSeconds, VerifyKey
 from mesh.storage.vault.rows import Row, all_of, find_one, insert, insert_numbered
 
-LetterState = Literal["waiting", "accepted", "declined"]
+LetterState = Literal["early", "waiting", "accepted", "declined"]
+"""Early: no operation names its author yet; it is shown to nobody."""
 
 MEMBER_LETTERS: Final = (
     "ALTER TABLE invites ADD COLUMN is_in_letter INTEGER NOT NULL DEFAULT 0",
     # Letters to us. `link`: the invite in it, empty once it is of no use; `key` and `name`: of who
-    # made that; `contact`: whom our person accepted by it.
+    # made that; `contact`: whom our person accepted by it. Of a declined one `key` is the member's.
     """
     CREATE TABLE member_letters (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -120,6 +121,14 @@ class MemberLetterRows:
         )
         return find_one(cursor, MemberLetterRow)
 
+    def accepted_of(self, contact: ContactId) -> list[MemberLetterRow]:
+        """Those by which a contact was accepted who has not proved yet that he wrote them."""
+        cursor = self._connection.execute(
+            f"{_CAME} WHERE contact = ? AND state = 'accepted' AND link <> '' ORDER BY number",
+            (contact,),
+        )
+        return all_of(cursor, MemberLetterRow)
+
     def drop(self, number: int) -> None:
         """Forget a letter."""
         self._connection.execute("DELETE FROM member_letters WHERE number = ?", (number,))
@@ -127,7 +136,20 @@ class MemberLetterRows:
     def drop_waiting_before(self, came: UnixSeconds) -> None:
         """Forget those that came until then and nobody answered."""
         self._connection.execute(
-            "DELETE FROM member_letters WHERE state = 'waiting' AND came <= ?", (came,)
+            "DELETE FROM member_letters WHERE state IN ('early', 'waiting') AND came <= ?", (came,)
+        )
+
+    def end_accepted_before(self, came: UnixSeconds) -> None:
+        """Erase the invites in those that came until then; whose author never answered by his, of
+        him another letter may come.
+        """
+        self._connection.execute(
+            "DELETE FROM member_letters WHERE state = 'accepted' AND came <= ? "
+            "AND contact NOT IN (SELECT id FROM contacts WHERE state = 'answered')",
+            (came,),
+        )
+        self._connection.execute(
+            "UPDATE member_letters SET link = '' WHERE state = 'accepted' AND came <= ?", (came,)
         )
 
     # --- Ours ---------------------------------------------------------------------------------
