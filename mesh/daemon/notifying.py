@@ -96,7 +96,7 @@ class Notifier:
 
 
 def find_news(event: Event) -> int | None:
-    """Return in which conversation somebody else said something that is to be read; None: in none."""
+    """Return in which conversation somebody else said what is to be read; None: in none."""
     match event:
         case MessageReceived(message=message):
             return message.conversation
