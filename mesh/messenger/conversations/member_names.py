@@ -28,11 +28,12 @@ class MemberNames:
 
     def told(self, conversation: ConversationId, membership: Membership, key: VerifyKey) -> str:
         """Return that as he told it himself, or who added him did."""
-        return _named(self._rows.find(conversation, key)) or recorded(membership, key)
+        last = self._rows.find(conversation, key)
+        return _named(None if last is None else last.data) or recorded(membership, key)
 
     def before(self, row: EntryRow, membership: Membership, key: VerifyKey) -> str:
         """Return what the author of a name called himself before it, made safe."""
-        data = self._rows.find_before(row.conversation, key, row.clock, row.id)
+        data = self._rows.find_before(row.conversation, key, row.author, (row.clock, row.id))
         return _shown(_named(data) or recorded(membership, key), key)
 
 

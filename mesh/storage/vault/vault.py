@@ -111,6 +111,7 @@ class Vault:
     def begin(self) -> None:
         """Another piece of work begins: what it reads was not read before."""
         self.history.kept.clear()
+        self.member_names.clear()
         for rows in (self.contacts, self.conversations, self.exchanges, self.authors, self.sealed):
             rows.kept.clear()
 
