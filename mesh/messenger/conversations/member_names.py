@@ -5,7 +5,7 @@ bearer alone writes: his last word that counts holds, and until there is one his
 """
 
 from mesh.content.entry import decode_entry
-from mesh.content.kinds import Content, Place, content_of
+from mesh.content.kinds import Place, content_of
 from mesh.content.name import Name
 from mesh.group.membership import Membership
 from mesh.ids import ConversationId, VerifyKey
@@ -44,11 +44,6 @@ def recorded(membership: Membership, key: VerifyKey) -> str:
         return member.record.name
     records = membership.graph.records(key)
     return records[0][0].record.name if records else ""
-
-
-def shown_name(content: Content, key: VerifyKey) -> str | None:
-    """Return the name that an entry tells, made safe; None: it tells none."""
-    return member_name(content.name, key) if isinstance(content, Name) else None
 
 
 def _named(data: bytes | None) -> str:
