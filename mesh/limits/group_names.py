@@ -9,10 +9,18 @@ person's. None is told sooner than a minute, so who mistypes tells the right one
 hears more than one a minute; nobody waits longer for it than for a key that did not come.
 """
 
+NAME_ENTRY_BYTES_MAX: Final = 1_024
+"""A name with the longest lists of parents, operations and names before it takes 700 bytes. What
+stands behind the known places of an entry is passed over, so without a bound of its own one name
+could be as long as all that a newcomer gets, or as an answer.
+"""
+
 NAMES_GIVEN_MAX: Final = 16
-"""So many names, those told last, are given to who asks for what is not for all members, behind
-which they may stand: 5 KiB, and who lacks more asks again.
+"""So many names, those told last that he was not given today, are given to who asks for what is not
+for all members, behind which they may stand: 16 KiB at most, and who lacks more asks again.
 """
 
 NAMES_OF_NEWCOMER_MAX: Final = 1_000
-"""As many names stand in what a newcomer gets: one of each member of the largest group."""
+"""As many names are looked at for a newcomer, and for who asks: one of each member of the largest
+group.
+"""
