@@ -5,8 +5,8 @@ from typing import Final
 NAME_TOLD_AFTER_MS: Final = (60_000, 600_000)
 """A name is told in a group so long after it was chosen, drawn evenly for each group: whoever sees
 all posts finds no moment at which several keys of a day post at once, by which they would be one
-person's. None is told sooner than a minute, so who mistypes tells the right one alone, and no group
-hears more than one a minute; nobody waits longer for it than for a key that did not come.
+person's. Who chooses another one meanwhile waits anew, so who mistypes tells the right one alone.
+What he writes in a group takes the name along at once: who reads it shall know who says it.
 """
 
 NAME_ENTRY_BYTES_MAX: Final = 1_024

@@ -22,6 +22,7 @@ from mesh.group.placed_posts import SuppliedEntry
 from mesh.limits.group_names import NAME_TOLD_AFTER_MS
 from mesh.messenger.conversations import group_entries, judging
 from mesh.messenger.conversations.entries import Statement
+from mesh.messenger.groups import own_names
 from mesh.messenger.groups.briefings import Briefings
 from mesh.messenger.groups.epochs_keeper import EpochsKeeper
 from mesh.messenger.groups.group import Group
@@ -145,6 +146,36 @@ def test_it_waits_for_a_moment_of_its_own_and_goes_before_what_one_says() -> Non
     call_oneself(ann, "Annie")
     wait_for_names(*people)
     assert len(renames(bob)) == 1
+
+
+def test_each_name_waits_from_when_it_was_chosen(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(own_names, "uniform_below", lambda *_: 0)
+    ann, _ = people = crew("Ann", "Bob")
+    call_oneself(ann, "Ana")
+    for name in ("Anna", "Annie"):
+        ann.clock.pass_by(NAME_TOLD_AFTER_MS[0] // 1_000 - 1)
+        call_oneself(ann, name)
+    ann.clock.pass_by(NAME_TOLD_AFTER_MS[0] // 1_000 - 1)
+    ann.tend()
+    assert renames(ann) == []
+    wait_for_names(*people)
+    assert renames(ann) == [("Ann", "Annie")]
+
+
+def test_a_name_of_before_groups_were_told_is_told_to_none() -> None:
+    """It was chosen for contacts: who came to a group under another one may have meant to."""
+    ann, bob = people = crew("Ann", "Bob")
+    with transaction(ann.connection):
+        Vault(ann.connection).set_identity_name("Ann of the Press")
+    ann.restart()
+    ann.tend()
+    say(ann, "It is me")
+    wait_for_names(*people)
+    assert names_of(bob) == ["Ann", "Bob"]
+    ann.ask(ChangeIdentity("Ann of the Press"))
+    ann.restart()
+    wait_for_names(*people)
+    assert names_of(bob) == ["Ann of the Press", "Bob"]
 
 
 def test_what_was_not_told_before_a_crash_is_told_after_it() -> None:
