@@ -22,7 +22,7 @@ from mesh.group.placed_posts import SuppliedEntry
 from mesh.limits.group_names import NAME_TOLD_AFTER_MS
 from mesh.messenger.conversations import group_entries, judging
 from mesh.messenger.conversations.entries import Statement
-from mesh.messenger.groups import own_names
+from mesh.messenger.groups import own_names, supplies
 from mesh.messenger.groups.briefings import Briefings
 from mesh.messenger.groups.epochs_keeper import EpochsKeeper
 from mesh.messenger.groups.group import Group
@@ -303,6 +303,24 @@ def test_a_name_behind_what_not_all_may_have_is_given(monkeypatch: Patch) -> Non
     assert name_behind_what_is_not_for_all() == ["Ann", "Bob", "Cem", "Dan"]
 
 
+def test_who_asks_again_is_given_further_names(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(EpochsKeeper, "shared_before", lambda *_: [])
+    monkeypatch.setattr(Briefings, "_member_names", lambda *_: [])
+    monkeypatch.setattr(supplies, "NAMES_GIVEN_MAX", 1)
+    people = ann, bob, cem, dan = crew("Ann", "Bob", "Cem", others=("Dan",))
+    for one, other, name in ((bob, ann, "Bobby"), (ann, bob, "Anna")):
+        call_oneself(one, name)
+        say(one, "Not for who comes later")
+        give(one, other)
+    ann.ask(InviteToGroup("Crew", ("Dan",)))
+    settle(*people)
+    dan.ask(AcceptGroup("Crew"))
+    settle(*people)
+    say(ann, "Names it")
+    pass_by(*people, seconds=120 * MINUTE_S, step=120)
+    assert names_of(cem) == ["Anna", "Bobby", "Cem", "Dan"]
+
+
 def test_one_who_was_away_for_longer_than_mail_lives_is_given_it() -> None:
     ann, bob, cem = people = crew("Ann", "Bob", "Cem")
     call_oneself(bob, "Bobby")
@@ -419,7 +437,7 @@ def test_who_takes_the_looks_of_a_contact_is_told_of() -> None:
 
 
 def test_a_name_is_as_long_as_a_name(monkeypatch: Patch) -> None:
-    """What stands behind the known places is passed over, and would be handed to all who come."""
+    """Else bytes behind the known places, which are passed over, are handed to all who come."""
     assert called_by_a_long_one() == ["Ann", "Bob"]
     monkeypatch.setattr(judging, "NAME_ENTRY_BYTES_MAX", 65_536)
     assert called_by_a_long_one() == ["Ann", "Bobby"]
