@@ -6,6 +6,7 @@ A locked node opens nothing, so it tells nothing either.
 import logging
 from collections.abc import Callable
 from subprocess import DEVNULL
+from typing import Final
 
 import trio
 
@@ -18,6 +19,9 @@ from mesh.node.clock import Clock, system_now
 from mesh.node.desktop_notice import find_notice_command
 
 _log = logging.getLogger("mesh.daemon")
+
+_SETTINGS: Final = ("timer", "name")
+"""Kinds of items that say how something is from now on: nobody has to read them."""
 
 
 class Notifier:
@@ -44,14 +48,8 @@ class Notifier:
 
     def hear(self, event: Event) -> None:
         """Note what is worth a notification; nobody waits for it."""
-        match event:
-            case MessageReceived(message=message):
-                conversation = message.conversation
-            case ItemAdded(item=item) if not item.author.is_mine and item.kind != "timer":
-                conversation = item.conversation
-            case _:
-                return
-        if self.is_on and not self._is_page_open():
+        conversation = find_news(event)
+        if conversation is not None and self.is_on and not self._is_page_open():
             self._came[conversation] = None
             self._has_come.set()
 
@@ -95,3 +93,14 @@ class Notifier:
                 return
             if done.returncode:
                 _log.warning("%s ended with %d", command[0], done.returncode)
+
+
+def find_news(event: Event) -> int | None:
+    """Return in which conversation somebody else said what is to be read; None: in none."""
+    match event:
+        case MessageReceived(message=message):
+            return message.conversation
+        case ItemAdded(item=item) if not item.author.is_mine and item.kind not in _SETTINGS:
+            return item.conversation
+        case _:
+            return None

@@ -25,6 +25,10 @@ again: that has cost half of what a message costs."""
 ROWS_KEPT_MAX = 64
 """Rows of one table that a piece of work keeps in memory: contacts whose mail one batch brings."""
 
+NAMED_GROUPS_KEPT_MAX = 16
+"""Groups whose names a piece of work keeps in memory: those of a list that fits a screen; each of a
+thousand members who all told one takes half a megabyte."""
+
 EXPIRED_ROWS_PER_BATCH = 4_000
 """Envelopes that expire in one transaction: a seventh of a second; the rest go a minute later."""
 

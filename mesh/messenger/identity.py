@@ -10,7 +10,7 @@ from mesh.errors import UserError
 from mesh.ids import UnixSeconds
 from mesh.messenger.names import checked_name
 from mesh.ratchet.identity import SEED_BYTES, IdentityKeys
-from mesh.storage.vault.vault import Vault
+from mesh.storage.vault.vault import NAME_CHOSEN_MARK, Vault
 from mesh.wire.bundle import Bundle
 
 
@@ -20,12 +20,17 @@ class Identity:
 
     name: str
     keys: IdentityKeys = field(repr=False)
+    is_name_chosen: bool = False
+    """Our person chose the name since groups are told it."""
 
 
 def find_identity(vault: Vault) -> Identity | None:
     """The identity of the vault; None before the first run."""
     row = vault.find_identity()
-    return None if row is None else Identity(row.name, IdentityKeys.from_seed(row.seed))
+    if row is None:
+        return None
+    is_chosen = bool(vault.mark(NAME_CHOSEN_MARK))
+    return Identity(row.name, IdentityKeys.from_seed(row.seed), is_name_chosen=is_chosen)
 
 
 def create_identity(vault: Vault, name: str, entropy: Entropy, made: UnixSeconds) -> Identity:

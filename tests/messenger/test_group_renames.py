@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from mesh.commands.conversations import AskConversation, DeleteItems
 from mesh.commands.groups import (
@@ -13,19 +14,21 @@ from mesh.commands.groups import (
 )
 from mesh.commands.identity import ChangeIdentity
 from mesh.commands.item_commands import PinItem
-from mesh.content.entry import EntryId, Kind, Scope, entry_id
+from mesh.content.entry import Entry, EntryId, Kind, Scope, entry_id
 from mesh.content.name import Name
-from mesh.events import GroupChanged, ItemAdded
+from mesh.events import GroupChanged, ItemAdded, ItemGone
 from mesh.group.payload import SignedEntry, sign_entry
 from mesh.group.placed_posts import SuppliedEntry
 from mesh.limits.group_names import NAME_TOLD_AFTER_MS
-from mesh.messenger.conversations import group_entries
+from mesh.messenger.conversations import group_entries, judging
 from mesh.messenger.conversations.entries import Statement
+from mesh.messenger.groups import own_names, supplies
 from mesh.messenger.groups.briefings import Briefings
 from mesh.messenger.groups.epochs_keeper import EpochsKeeper
 from mesh.messenger.groups.group import Group
 from mesh.messenger.groups.supplies import Supplies
 from mesh.storage.connection import transaction
+from mesh.storage.vault.member_names import MemberNameRows
 from mesh.storage.vault.vault import Vault
 from tests.messenger.doing import conversation, do, items_of
 from tests.messenger.in_groups import (
@@ -79,7 +82,48 @@ def test_a_new_name_is_told_to_all_members_and_stands_in_the_stream() -> None:
     call_oneself(ann, "Annie")
     wait_for_names(*people)
     assert names_of(bob)[0] == "Annie"
-    assert renames(ann) == [("Ann", "Anna"), ("Anna", "Annie")]
+    # Of each member the last stands there alone.
+    assert renames(ann) == [("Anna", "Annie")]
+    assert renames(bob) == renames(cem) == [("Ann", "Annie")]
+    gone = [one for one in bob.take_events() if isinstance(one, ItemGone)]
+    assert [one.gone for one in gone] == ["forgotten"]
+
+
+def lines_of_who_may_not_write() -> int:
+    ann, bob = people = crew("Ann", "Bob")
+    ann.ask(ChangeGroup("Crew", write="admins"))
+    settle(*people)
+    for number in range(20):
+        write_name(bob, f"Bob {number}")
+    exchange(*people)
+    assert names_of(ann) == ["Ann", "Bob 19"]
+    return len(renames(ann))
+
+
+def test_who_may_not_write_has_one_line_by_his_names(monkeypatch: Patch) -> None:
+    assert lines_of_who_may_not_write() == 1
+    monkeypatch.setattr(MemberNameRows, "set_placed", lambda *_, **__: False)
+    assert lines_of_who_may_not_write() == 20
+
+
+def test_an_older_name_that_comes_later_has_no_line() -> None:
+    ann, bob, cem = people = crew("Ann", "Bob", "Cem")
+    write_name(ann, "Anna")
+    older = ann.post()
+    write_name(ann, "Annie")
+    bob.receive(ann.post())
+    bob.take_events()
+    bob.receive(older)
+    assert names_of(bob) == ["Annie", "Bob", "Cem"]
+    assert renames(bob) == [("Ann", "Annie")]
+    assert [one for one in bob.take_events() if isinstance(one, ItemAdded)] == []
+    # Nor does it bring a line back that our person did away with.
+    cem.receive(older)
+    exchange(*people)
+    cem.ask(DeleteItems("Crew"))
+    write_name(bob, "Bobby")
+    exchange(*people)
+    assert renames(cem) == [("Bob", "Bobby")]
 
 
 def test_it_waits_for_a_moment_of_its_own_and_goes_before_what_one_says() -> None:
@@ -102,6 +146,36 @@ def test_it_waits_for_a_moment_of_its_own_and_goes_before_what_one_says() -> Non
     call_oneself(ann, "Annie")
     wait_for_names(*people)
     assert len(renames(bob)) == 1
+
+
+def test_each_name_waits_from_when_it_was_chosen(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(own_names, "uniform_below", lambda *_: 0)
+    ann, _ = people = crew("Ann", "Bob")
+    call_oneself(ann, "Ana")
+    for name in ("Anna", "Annie"):
+        ann.clock.pass_by(NAME_TOLD_AFTER_MS[0] // 1_000 - 1)
+        call_oneself(ann, name)
+    ann.clock.pass_by(NAME_TOLD_AFTER_MS[0] // 1_000 - 1)
+    ann.tend()
+    assert renames(ann) == []
+    wait_for_names(*people)
+    assert renames(ann) == [("Ann", "Annie")]
+
+
+def test_a_name_of_before_groups_were_told_is_told_to_none() -> None:
+    """It was chosen for contacts: who came to a group under another one may have meant to."""
+    ann, bob = people = crew("Ann", "Bob")
+    with transaction(ann.connection):
+        Vault(ann.connection).set_identity_name("Ann of the Press")
+    ann.restart()
+    ann.tend()
+    say(ann, "It is me")
+    wait_for_names(*people)
+    assert names_of(bob) == ["Ann", "Bob"]
+    ann.ask(ChangeIdentity("Ann of the Press"))
+    ann.restart()
+    wait_for_names(*people)
+    assert names_of(bob) == ["Ann of the Press", "Bob"]
 
 
 def test_what_was_not_told_before_a_crash_is_told_after_it() -> None:
@@ -174,8 +248,8 @@ def test_both_sides_of_a_cut_call_each_other_alike_when_it_heals() -> None:
         assert names_of(one) == ["Annie", "Bob", "Cemal", "Dan"]
         # Whom each calls otherwise as a contact stands there so.
         assert [name for _, name in renames(one)] == [name for _, name in renames(bob)]
-    assert sorted(renames(bob)) == [("Ann", "Anna"), ("Ann", "Annie"), ("Cem", "Cemal")]
-    assert sorted(renames(ann)) == [("Ann", "Anna"), ("Anna", "Annie"), ("Cem", "Cemal")]
+    assert sorted(renames(bob)) == [("Ann", "Annie"), ("Cem", "Cemal")]
+    assert sorted(renames(ann)) == [("Anna", "Annie"), ("Cem", "Cemal")]
 
 
 def names_for_a_newcomer(*, is_told: bool = True) -> list[str]:
@@ -229,6 +303,24 @@ def test_a_name_behind_what_not_all_may_have_is_given(monkeypatch: Patch) -> Non
     assert name_behind_what_is_not_for_all() == ["Ann", "Bob", "Cem", "Dan"]
 
 
+def test_who_asks_again_is_given_further_names(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(EpochsKeeper, "shared_before", lambda *_: [])
+    monkeypatch.setattr(Briefings, "_member_names", lambda *_: [])
+    monkeypatch.setattr(supplies, "NAMES_GIVEN_MAX", 1)
+    people = ann, bob, cem, dan = crew("Ann", "Bob", "Cem", others=("Dan",))
+    for one, other, name in ((bob, ann, "Bobby"), (ann, bob, "Anna")):
+        call_oneself(one, name)
+        say(one, "Not for who comes later")
+        give(one, other)
+    ann.ask(InviteToGroup("Crew", ("Dan",)))
+    settle(*people)
+    dan.ask(AcceptGroup("Crew"))
+    settle(*people)
+    say(ann, "Names it")
+    pass_by(*people, seconds=120 * MINUTE_S, step=120)
+    assert names_of(cem) == ["Anna", "Bobby", "Cem", "Dan"]
+
+
 def test_one_who_was_away_for_longer_than_mail_lives_is_given_it() -> None:
     ann, bob, cem = people = crew("Ann", "Bob", "Cem")
     call_oneself(bob, "Bobby")
@@ -264,7 +356,7 @@ def named_by(person: Person, bearer: Person) -> SignedEntry:
         inside(person).conversation, inside(bearer).me
     )
     assert data is not None
-    return SignedEntry(data, b"")
+    return SignedEntry(data.data, b"")
 
 
 def named_by_mallory() -> list[str]:
@@ -308,8 +400,7 @@ def test_a_name_of_who_was_removed_counts_as_all_that_he_writes() -> None:
     for one in (ann, bob, cem):
         assert names_of(one) == ["Ann", "Bob", "Cem"]
         assert [said.author.label for said in said_in(one)] == ["Mal"]
-        names = [said for said in items_of(one, "Crew") if said.kind == "name"]
-        assert [said.is_apart for said in names] == [True] * len(names)
+        assert renames(one) == []
     assert not member(cem, "Ann").looks_like
 
 
@@ -343,6 +434,29 @@ def test_who_takes_the_looks_of_a_contact_is_told_of() -> None:
     wait_for_names(*people)
     assert member(ann, "B\u043eb").looks_like == ["Bob"]
     assert names_of(ann)[1] == "Bob"
+
+
+def test_a_name_is_as_long_as_a_name(monkeypatch: Patch) -> None:
+    """Else bytes behind the known places, which are passed over, are handed to all who come."""
+    assert called_by_a_long_one() == ["Ann", "Bob"]
+    monkeypatch.setattr(judging, "NAME_ENTRY_BYTES_MAX", 65_536)
+    assert called_by_a_long_one() == ["Ann", "Bobby"]
+
+
+def called_by_a_long_one() -> list[str]:
+    ann, bob = people = crew("Ann", "Bob")
+    with pytest.MonkeyPatch.context() as patch:
+        encode = Entry.encode
+        patch.setattr(Entry, "encode", lambda entry: encode(with_more(entry)))
+        patch.setattr(judging, "NAME_ENTRY_BYTES_MAX", 65_536)
+        write_name(bob, "Bobby")
+    exchange(*people)
+    return names_of(ann)
+
+
+def with_more(entry: Entry) -> Entry:
+    content = msgspec.msgpack.decode(entry.content)
+    return replace(entry, content=msgspec.Raw(msgspec.msgpack.encode([*content, bytes(2_000)])))
 
 
 def test_emptying_the_stream_keeps_what_members_are_called() -> None:

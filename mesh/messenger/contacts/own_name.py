@@ -7,6 +7,7 @@ from mesh.messenger.account import Account
 from mesh.messenger.feature import Feature, command
 from mesh.messenger.identity import identity_answer
 from mesh.messenger.names import checked_name
+from mesh.storage.vault.vault import NAME_CHOSEN_MARK
 
 
 class OwnName:
@@ -28,6 +29,10 @@ class OwnName:
 
     def _change(self, asked: ChangeIdentity, now: Instant) -> IdentityAnswer:
         name = checked_name(asked.name, "The name")
+        # What somebody called himself before groups were told it was meant for contacts.
+        if not self._identity.is_name_chosen:
+            self._vault.set_mark(NAME_CHOSEN_MARK, 1)
+            self._identity.is_name_chosen = True
         if name != self._identity.name:
             self._vault.set_identity_name(name)
             self._identity.name = name

@@ -18,6 +18,7 @@ from mesh.messenger.conversations.at_hand import AtHand, moves
 from mesh.messenger.conversations.erasing import Erasing
 from mesh.messenger.conversations.judging import Judged
 from mesh.messenger.conversations.kept_entries import KeptEntries
+from mesh.messenger.conversations.name_lines import NameLines
 from mesh.storage.vault.registers import ValueRow
 from mesh.storage.vault.rows import EntryRow
 
@@ -31,6 +32,7 @@ class Effects:
         self._registers = account.vault.registers
         self._pending_events = account.pending_events
         self._kept = kept
+        self._name_lines = NameLines(account, kept.rules)
         self.at_hand = AtHand(account, kept=kept)
         self._erasing = erasing
 
@@ -60,6 +62,8 @@ class Effects:
             self._erasing.retract(target, now, but=row.number)
         elif not judged.is_apart:
             self.count(row, entry, content, target)
+        elif isinstance(content, Name):
+            self._name_lines.leave(row)
 
     def count(
         self,
@@ -73,6 +77,10 @@ class Effects:
             self._end(target, content.at)
         elif isinstance(content, Vote) and target is not None and self._is_late(row, target):
             self._changes.set_counted(row.number, is_counted=False)
+        elif isinstance(content, Name):
+            before = self._name_lines.find_last(row)
+            self._set(row, entry, content)
+            self._name_lines.settle(row, before)
         else:
             self._set(row, entry, content)
         self._tell(row, content, target)
@@ -81,6 +89,10 @@ class Effects:
         """A change that counted does so no more."""
         if isinstance(content, Close) and target is not None:
             self._end_anew(target)
+        elif isinstance(content, Name):
+            before = self._name_lines.find_last(row)
+            self._registers.remove(row.number)
+            self._name_lines.settle(row, before)
         else:
             self._registers.remove(row.number)
         self._tell(row, content, target)

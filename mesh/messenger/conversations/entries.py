@@ -157,8 +157,9 @@ class Entries(KeptEntries):
         if row.ops:
             for twin in self._authors.twins(row):
                 self._stand(twin, now)
-        # Nothing has changed a row that was inserted a moment ago, but what was here before it.
-        is_new = row.place and not is_parent and not is_awaited
+        # Nothing has changed a row that was inserted a moment ago, but what was here before it; and
+        # a name moves that of before.
+        is_new = row.place and not is_parent and not is_awaited and row.kind != Kind.NAME
         if not is_new or row.ops:
             self.stirred_count += 1
         return row if is_new else self._rows.message(row.number)
@@ -259,7 +260,7 @@ class Entries(KeptEntries):
         self._effects.take(row, judged, now)
         if judged.verdict != "waiting" and not is_change(row.kind):
             self._wake(row, now)
-        return row
+        return self._rows.message(row.number) if row.kind == Kind.NAME else row
 
     def _stand(self, row: EntryRow, now: Instant) -> None:
         """See anew whether an entry counts; it has its effect, or loses it."""

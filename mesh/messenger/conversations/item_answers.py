@@ -22,6 +22,7 @@ from mesh.commands.messages import AuthorAnswer, MessageAnswer
 from mesh.content.check_in import CheckIn
 from mesh.content.entry import ID_BYTES, Kind, OperationId, is_change
 from mesh.content.kinds import Content, Field
+from mesh.content.name import Name
 from mesh.content.notice import Notice
 from mesh.content.poll import Poll
 from mesh.content.reaction import React
@@ -48,7 +49,7 @@ from mesh.messenger.conversations.folding import Folding
 from mesh.messenger.conversations.group_rules import Told
 from mesh.messenger.conversations.history import unix_seconds_of
 from mesh.messenger.conversations.labels import Labels
-from mesh.messenger.conversations.member_names import shown_name
+from mesh.messenger.names import member_name
 from mesh.messenger.sessions.transit import ON_ITS_WAY
 from mesh.storage.vault.groups import MEMBERSHIP_KIND
 from mesh.storage.vault.rows import OURSELVES, EntryRow
@@ -316,11 +317,13 @@ class ItemAnswers:
         return answers
 
     def _renamed(self, row: EntryRow, content: Content | None) -> RenamedAnswer | None:
-        group = self._entries.rules.find_group(row.conversation)
-        if group is None or content is None:
+        if not isinstance(content, Name):
             return None
-        name = shown_name(content, group.key_of(row.author))
-        return None if name is None else RenamedAnswer(name=name, before=group.name_before(row))
+        group = self._entries.rules.find_group(row.conversation)
+        if group is None:
+            return None
+        name = member_name(content.name, group.key_of(row.author))
+        return RenamedAnswer(name=name, before=group.name_before(row))
 
     def _person(self, conversation: ConversationId, key: VerifyKey) -> PersonAnswer:
         return PersonAnswer(

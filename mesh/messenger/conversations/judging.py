@@ -22,6 +22,7 @@ from mesh.content.kinds import (
 from mesh.content.text import Edit, Text
 from mesh.group.rights import deed_of
 from mesh.ids import Instant, MessageId
+from mesh.limits.group_names import NAME_ENTRY_BYTES_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.conversations.history import History
 from mesh.messenger.conversations.kept_entries import Form, KeptEntries
@@ -83,6 +84,8 @@ class Judging:
             if entry.ops and rules.place is not Place.GROUP:
                 raise InvalidContentError("membership where there are no members")
             content = content_of(entry, rules.place)
+            if row.kind == Kind.NAME and len(new.data) > NAME_ENTRY_BYTES_MAX:
+                raise InvalidContentError("a name that keeps others from being told")
             if waits is None and not entry.target:
                 return self._standing(Judged("valid", entry, content), row, rules)
             if waits is None and target is not None and not _is_awaited(target):

@@ -5,7 +5,7 @@ bearer alone writes: his last word that counts holds, and until there is one his
 """
 
 from mesh.content.entry import decode_entry
-from mesh.content.kinds import Content, Place, content_of
+from mesh.content.kinds import Place, content_of
 from mesh.content.name import Name
 from mesh.group.membership import Membership
 from mesh.ids import ConversationId, VerifyKey
@@ -28,11 +28,12 @@ class MemberNames:
 
     def told(self, conversation: ConversationId, membership: Membership, key: VerifyKey) -> str:
         """Return that as he told it himself, or who added him did."""
-        return _named(self._rows.find(conversation, key)) or recorded(membership, key)
+        last = self._rows.find(conversation, key)
+        return _named(None if last is None else last.data) or recorded(membership, key)
 
     def before(self, row: EntryRow, membership: Membership, key: VerifyKey) -> str:
         """Return what the author of a name called himself before it, made safe."""
-        data = self._rows.find_before(row.conversation, key, row.clock, row.id)
+        data = self._rows.find_before(row.conversation, key, row.author, (row.clock, row.id))
         return _shown(_named(data) or recorded(membership, key), key)
 
 
@@ -43,11 +44,6 @@ def recorded(membership: Membership, key: VerifyKey) -> str:
         return member.record.name
     records = membership.graph.records(key)
     return records[0][0].record.name if records else ""
-
-
-def shown_name(content: Content, key: VerifyKey) -> str | None:
-    """Return the name that an entry tells, made safe; None: it tells none."""
-    return member_name(content.name, key) if isinstance(content, Name) else None
 
 
 def _named(data: bytes | None) -> str:

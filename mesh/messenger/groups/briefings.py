@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from mesh.content.entry import Kind, is_change
 from mesh.group.cuts import had_since
+from mesh.group.payload import SignedEntry
 from mesh.group.placed_posts import MEMBER_PREFIX_BYTES, SuppliedEntry, SuppliedHad
 from mesh.ids import Instant, MessageId, UnixSeconds
 from mesh.limits.group_names import NAMES_OF_NEWCOMER_MAX
@@ -55,6 +56,8 @@ class Briefings:
         self._posting = posting
         self._speech = speech
         self._group_entries = group_entries
+        # What was read for one briefing.
+        self._signed: dict[int, SignedEntry | None] = {}
 
     def tell(self, group: Group, now: Instant) -> None:
         """Post it under the epoch in use, once for all who come in together. Where too much was
@@ -65,8 +68,9 @@ class Briefings:
         entries = [
             SuppliedEntry(rules.key_of(row.author), signed.entry, signed.signature)
             for _, row in sorted(rows.items())
-            if (signed := self._group_entries.find_signed(row)) is not None
+            if (signed := self._find_signed(row)) is not None
         ]
+        self._signed.clear()
         told = self._links.briefing(group.conversation)
         if now.mesh - told.since >= BRIEFING_INTERVAL_SECONDS:
             told = BriefingRow(group.conversation, now.mesh)
@@ -136,10 +140,10 @@ class Briefings:
     def _member_names(self, group: Group) -> list[EntryRow]:
         """Return the names that members told since they were added, those told last."""
         found: list[EntryRow] = []
-        room = BRIEFING_BYTES_MAX
+        room, roles = BRIEFING_BYTES_MAX, group.roles
         for number in self._names.newest(group.conversation, NAMES_OF_NEWCOMER_MAX):
             row = self._rows.message(number)
-            if self._group_entries.key_of(row) not in group.roles:
+            if self._group_entries.key_of(row) not in roles:
                 continue
             room -= self._bytes([row])
             if room < 0:
@@ -177,8 +181,14 @@ class Briefings:
         is_gone = bool(row.timer or row.gone)
         return is_gone or self._group_entries.entries.find_hidden(row) is not None
 
+    def _find_signed(self, row: EntryRow) -> SignedEntry | None:
+        """Return an entry as it is passed on: whether there is room for it is asked first."""
+        if row.number not in self._signed:
+            self._signed[row.number] = self._group_entries.find_signed(row)
+        return self._signed[row.number]
+
     def _bytes(self, rows: Iterable[EntryRow]) -> int:
-        signed = (self._group_entries.find_signed(row) for row in rows)
+        signed = (self._find_signed(row) for row in rows)
         return sum(len(each.entry) + _SIGNED_BYTES for each in signed if each is not None)
 
 

@@ -44,10 +44,11 @@ class OwnNames:
         self._names = names
         self._group_entries = group_entries
         self._message_pages = message_pages
-        self._looked_for = ""
-        # When each group is told, and what each was told last: a word that does not count there is
-        # not said again and again.
-        self._dues: dict[ConversationId, Monotonic] = {}
+        # What was compared last: the name, and whether it was chosen for groups too.
+        self._looked_for = "", False
+        # When each group is told which name, and what each was told last: a word that does not
+        # count there is not said again and again.
+        self._dues: dict[ConversationId, tuple[Monotonic, str]] = {}
         self._said: dict[VerifyKey, str] = {}
         group_entries.before_writing = self._before_writing
 
@@ -56,23 +57,29 @@ class OwnNames:
         return Feature(chores=[Chore(self._tend)], deadline=self._next)
 
     def _next(self) -> Monotonic | None:
-        if self._identity.name != self._looked_for and self._groups.all:
+        if self._chosen() != self._looked_for and self._groups.all:
             return Monotonic(0)
-        return min(self._dues.values(), default=None)
+        return min((due for due, _ in self._dues.values()), default=None)
+
+    def _chosen(self) -> tuple[str, bool]:
+        """Return our name, and whether our person chose it since groups are told it."""
+        return self._identity.name, self._identity.is_name_chosen
 
     def _tend(self, now: Instant) -> None:
         """Look which groups call us otherwise; tell those whose time has come."""
-        self._looked_for = self._identity.name
-        dues: dict[ConversationId, Monotonic] = {}
+        self._looked_for = name, _ = self._chosen()
+        dues: dict[ConversationId, tuple[Monotonic, str]] = {}
         for group in self._groups.all:
             # Without keys in use it would wait, and another name be told behind it.
             if not self._is_untold(group) or group.chosen() is None:
                 continue
-            due = self._dues.get(group.conversation) or self._drawn(now)
+            due, waiting = self._dues.get(group.conversation, (Monotonic(0), ""))
+            if waiting != name:
+                due = self._drawn(now)
             if due <= now.monotonic:
                 self._tell(group, now)
             else:
-                dues[group.conversation] = due
+                dues[group.conversation] = due, name
         self._dues = dues
 
     def _drawn(self, now: Instant) -> Monotonic:
@@ -89,8 +96,10 @@ class OwnNames:
 
     def _is_untold(self, group: Group) -> bool:
         """Say whether a group that is not closed calls us otherwise."""
-        membership, name = group.membership, self._identity.name
-        if membership is None or group.row.state != "in" or not group.is_in or not is_name(name):
+        membership, (name, is_chosen) = group.membership, self._chosen()
+        if not is_chosen or not is_name(name):
+            return False
+        if membership is None or group.row.state != "in" or not group.is_in:
             return False
         if self._said.get(group.me) == name or not may(membership.view, group.me, Deed.CHANGE):
             return False

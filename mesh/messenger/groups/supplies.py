@@ -18,7 +18,7 @@ from mesh.group.posts import SignedPost
 from mesh.group.repair import answered_after, may_have
 from mesh.ids import ConversationId, Instant, MessageId, UnixSeconds, VerifyKey
 from mesh.limits.group_keys import SUPPLY_POSTS_MAX
-from mesh.limits.group_names import NAMES_GIVEN_MAX
+from mesh.limits.group_names import NAMES_GIVEN_MAX, NAMES_OF_NEWCOMER_MAX
 from mesh.limits.group_repair import (
     ANSWER_BYTES_MAX,
     ANSWER_BYTES_PER_DAY_MAX,
@@ -110,7 +110,8 @@ class Supplies:
         self._holds[place] = frozenset(need.held)
         self._asked_for[place].update(dict.fromkeys(new, now.mesh))
         known = {(row.wanted, row.member) for row in self._rows.duties(group.conversation)}
-        wanted = [*self._here(group, member, new), *self._names_behind(group, member, new, now)]
+        names = self._names_behind(group, member, new, now)
+        wanted = [*self._here(group, member, new), *names]
         wanted = [id_ for id_ in dict.fromkeys(wanted) if (id_, member) not in known]
         chosen = group.chosen()
         # Who lacks operations of the epoch in use reads in it what its maker writes, no more.
@@ -118,6 +119,8 @@ class Supplies:
         heard = {key: group.people[key].heard for key in group.members if key in group.people}
         heads = b"".join((*need.operation_heads, *need.entry_heads))
         for id_ in wanted[: max(0, ANSWERS_WAITING_MAX - len(known))]:
+            if id_ in names:
+                self._names_given[id_, member] = None
             pause = answered_after(id_, group.me, heard, now.mesh, first=first)
             due = UnixSeconds(now.mesh + pause)
             self._rows.add_duty(
@@ -263,15 +266,18 @@ class Supplies:
         """
         self._count_anew(now)
         rows = [self._entries.find_by_id(group.conversation, MessageId(id_)) for id_ in wanted]
-        if all(row is None or self._may_have(group, group.members, row) for row in rows):
+        members = group.members
+        if all(row is None or self._may_have(group, members, row) for row in rows):
             return []
         found: list[bytes] = []
-        for number in self._names.newest(group.conversation, NAMES_GIVEN_MAX):
+        for number in self._names.newest(group.conversation, NAMES_OF_NEWCOMER_MAX):
             row = self._entries.message(number)
-            place = row.id, member
-            if self._may_have(group, group.members, row) and place not in self._names_given:
-                self._names_given[place] = None
+            is_given = (row.id, member) in self._names_given
+            # The names of all are for all, as `may_have` says.
+            if not is_given and self._group_entries.find_signed(row) is not None:
                 found.append(row.id)
+                if len(found) == NAMES_GIVEN_MAX:
+                    break
         return found
 
     def _may_have(self, group: Group, readers: Iterable[VerifyKey], row: EntryRow) -> bool:

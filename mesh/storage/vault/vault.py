@@ -58,6 +58,9 @@ BEGIN_ANEW_MARK: Final = "sessions begin anew"
 NEWEST_OPENED_MARK: Final = "newest opened"
 """The mark of when the newest envelope of a contact was created that was opened here."""
 
+NAME_CHOSEN_MARK: Final = "name chosen"
+"""The mark of a vault whose person chose a name since groups are told it."""
+
 
 class Vault:
     """The vault of one profile, over a connection that `migrate_vault` has prepared."""
@@ -111,6 +114,7 @@ class Vault:
     def begin(self) -> None:
         """Another piece of work begins: what it reads was not read before."""
         self.history.kept.clear()
+        self.member_names.clear()
         for rows in (self.contacts, self.conversations, self.exchanges, self.authors, self.sealed):
             rows.kept.clear()
 
