@@ -232,10 +232,14 @@ class GroupModel(Model):
             assert answer == said
             assert len(msgspec.convert(one["others"], list[object])) == len(word.calls)
 
+    def find_named(self, key: VerifyKey) -> Value[Content] | None:
+        """Return the last word of somebody on his name; None: nothing that counts."""
+        told = [one for one in self.values(EntryId(b""), Kind.NAME) if one.author == key]
+        return last_words(told).get(key)
+
     def name(self, key: VerifyKey) -> str | None:
         """Return what somebody told last of himself; None: nothing that counts."""
-        told = [one for one in self.values(EntryId(b""), Kind.NAME) if one.author == key]
-        word = last_words(told).get(key)
+        word = self.find_named(key)
         if word is None:
             return None
         assert isinstance(word.value, Name)
@@ -243,8 +247,15 @@ class GroupModel(Model):
 
     @property
     def placed_count(self) -> int:
-        placed = (*self.valid, *self.newer)
-        return sum(has_place(self.said[id_].entry.kind) for id_ in placed)
+        return sum(map(self.is_placed, (*self.valid, *self.newer)))
+
+    def is_placed(self, id_: EntryId) -> bool:
+        """Say whether an entry stands in the stream: of the names of one author the last does."""
+        one = self.said[id_]
+        if one.entry.kind == Kind.NAME:
+            last = self.find_named(one.author)
+            return last is not None and last.id == id_
+        return has_place(one.entry.kind)
 
 
 def shuffled(things: Sequence[Thing], chance: Random) -> list[Thing]:
