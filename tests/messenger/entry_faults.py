@@ -178,7 +178,7 @@ FAULTS = [
         "a change that is apart has no effect",
         effects,
         "elif not judged.is_apart:",
-        "else:",
+        "elif True:",
         stories.test_who_was_removed_elsewhere_is_shown_and_marked_and_changes_nothing,
     ),
     Noticed(
@@ -205,8 +205,8 @@ FAULTS = [
     Noticed(
         "a change that counts no more loses its effect",
         effects,
-        "            self._registers.remove(row.number)",
-        "            pass",
+        "else:\n            self._registers.remove(row.number)",
+        "else:\n            pass",
         stories.test_what_somebody_had_replaced_stands_again_when_he_counts_no_more,
     ),
     Noticed(
