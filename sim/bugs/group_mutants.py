@@ -24,8 +24,8 @@ from mesh.messenger.groups.group import Group, HeldEpoch
 from mesh.messenger.groups.group_receipts import GroupReceipts
 from mesh.messenger.groups.losses import Losses
 from mesh.messenger.groups.own_places import OwnPlaces
-from mesh.storage.vault.member_names import MemberNameRows
-from mesh.storage.vault.rows import OURSELVES, EntryRow, blobs
+from mesh.storage.vault.member_names import LastName, MemberNameRows
+from mesh.storage.vault.rows import OURSELVES, EntryRow
 from sim.bugs.injection import Bug
 from sim.patching import Patch
 
@@ -131,15 +131,9 @@ def _all_told(receipts: GroupReceipts, row: EntryRow, members: Sequence[VerifyKe
 
 def _named_by_anybody(
     rows: MemberNameRows, conversation: ConversationId, bearer: bytes
-) -> bytes | None:
+) -> LastName | None:
     """A programmer may think: there is one name to a register."""
-    named = rows._connection.execute(
-        "SELECT data FROM register_values JOIN contents ON contents.entry = register_values.entry "
-        "WHERE conversation = ? AND field = 'name' "
-        "ORDER BY register_values.entry DESC LIMIT 1",
-        (conversation,),
-    )
-    return next(iter(blobs(named)), None)
+    return max(rows._read(conversation).values(), key=lambda last: last.entry, default=None)
 
 
 def _nothing_lost(*_: object) -> None:
