@@ -29,13 +29,13 @@ from mesh.messenger.conversations.writing import Writing
 from mesh.messenger.feature import Chore, CommandHandler, Feature, Task
 from mesh.messenger.groups.group_files import GroupFiles
 from mesh.messenger.groups.groups import Groups, open_groups
-from mesh.messenger.groups.member_letters import MemberLetters
 from mesh.messenger.groups.own_places import OwnPlaces
 from mesh.messenger.identity import Identity
 from mesh.messenger.inbox.inbound_sessions import InboundSessions
 from mesh.messenger.inbox.inbox import Inbox
 from mesh.messenger.inbox.opened_messages import OpenedMessages
 from mesh.messenger.inbox.reception import Reception
+from mesh.messenger.member_letters import MemberLetters
 from mesh.messenger.onboarding.introductions import Introductions
 from mesh.messenger.onboarding.leaving import Leaving
 from mesh.messenger.onboarding.machines import Machines

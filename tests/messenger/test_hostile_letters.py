@@ -25,7 +25,8 @@ from mesh.limits.member_letters import (
     MEMBER_LETTER_SECONDS,
     MEMBER_LETTERS_EARLY_MAX,
 )
-from mesh.messenger.groups import link_door, member_letters
+from mesh.messenger import member_letters
+from mesh.messenger.groups import link_door
 from mesh.messenger.groups.letters import Received
 from mesh.storage.connection import transaction
 from mesh.wire.controls import GROUP_MEMBER

@@ -10,7 +10,8 @@ from mesh.crypto.signing import Verify
 from mesh.events import ContactAdded, MemberWrote
 from mesh.limits.groups import INVITE_NOTE_BYTES_MAX
 from mesh.limits.member_letters import MEMBER_LETTER_PAUSE_SECONDS
-from mesh.messenger.groups import letters, member_letters
+from mesh.messenger import member_letters
+from mesh.messenger.groups import letters
 from mesh.wire.bundle import Bundle, decode_bundle
 from tests.messenger.doing import refused
 from tests.messenger.in_groups import crew, inside, member, settle
