@@ -131,6 +131,11 @@ class Observers:
         self._may_have_lost: dict[int, None] = {}
         self.group_items_compared = 0
         self.secrecy = Secrecy(message_log, self.group_log)
+        self.has_planted = False
+        """Another rule than the product's holds since a moment of this run, of what goes for want
+        of room.
+        """
+
         self.nonce_reuse = NonceReuse()
         for owner in owners if rogues.are_taking_numbers else ():
             # What the owner of a number seals there is not the first.
@@ -203,7 +208,7 @@ class Observers:
             observing_cipher(self._sealing, self._opened),
             observing_inboxes(self._taken),
             observing_sealings(self._sealed),
-            observing_evictions(_require_fair),
+            observing_evictions(lambda *of: None if self.has_planted else _require_fair(*of)),
             self.group_sealings.observing(),
             self.key_erasure.observing(),
             self.frames.observing(),

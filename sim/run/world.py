@@ -223,7 +223,7 @@ class World:
     def inject(self, bug: Bug) -> None:
         """From now on this is planted; it must be one of functions, since engines stand."""
         assert bug.patches
-        self._bug = bug
+        self._bug, self.observers.has_planted = bug, True
 
     def take_over(self, count: int, orders: Orders) -> None:
         """So many hosts, drawn, are hostile from now on, never sleep, and do all this together.
