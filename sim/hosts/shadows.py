@@ -32,6 +32,7 @@ from mesh.wire.frames import Frame, Vouches, Who
 from mesh.wire.retirement import Retirement
 from sim.hosts.databases import MemoryDatabase
 from sim.hosts.driver_protocol import AnyEngine, Injection
+from sim.invariants.begun_anew import half_of
 from sim.invariants.invariants import S21, BrokenInvariant
 from sim.invariants.purity_guards import PURITY_GUARDS
 from sim.patching import Patch, patched
@@ -73,8 +74,8 @@ class Shadowing:
         for shadow in shadows:
             _draw_apart(shadow.half, self.strangers_entropy)
         engine = make(self.entropy, connection, now)
-        _draw_apart(_half_of(engine), vault_entropy)
-        return engine, Shadowed(self, injected(engine), _Told.by(_half_of(engine)), shadows)
+        _draw_apart(half_of(engine), vault_entropy)
+        return engine, Shadowed(self, injected(engine), _Told.by(half_of(engine)), shadows)
 
 
 @dataclass(slots=True)
@@ -117,7 +118,7 @@ class _Shadow:
     def __init__(self, words: str, vault: Connection | None, engine: Engine) -> None:
         self.words = words
         self.engine = engine
-        self.half = _half_of(engine)
+        self.half = half_of(engine)
         self._vault = vault
         self._given = _Told()
         # A driver begins with a batch in any case.
@@ -257,12 +258,6 @@ class Shadowed:
                 f"with {shadow.words} vault {_said(theirs, place)}"
             )
             raise BrokenInvariant(S21, detail, self._shadowing.node)
-
-
-def _half_of(engine: Engine) -> VaultHalf:
-    half = vars(engine)["_vault"]
-    assert isinstance(half, VaultHalf)
-    return half
 
 
 def _draw_apart(half: VaultHalf, entropy: Entropy) -> None:
