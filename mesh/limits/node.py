@@ -37,8 +37,12 @@ HINTS_PENDING_MAX = 256
 ASKS_PENDING_MAX = 256
 """Commands that wait for their answer; further callers wait for their turn."""
 
-EVENTS_PER_SUBSCRIBER_MAX = 1_024
-"""Events kept for a subscriber that does not read; one that falls further behind is let go."""
+EVENTS_PER_SUBSCRIBER_MAX = 16_384
+"""Events kept for a subscriber that does not read; one that falls further behind is let go.
+
+Two who were apart and wrote 1,000 messages each tell 7,000 within a second of meeting, faster
+than anybody reads. Subscribers share the events, so a queue costs its places.
+"""
 
 EVENTS_PER_TURN = 16
 """Read by a subscriber before others have their turn: a message tells two, a batch hundreds."""

@@ -250,6 +250,18 @@ async def test_a_subscriber_that_does_not_read_is_let_go_after_an_unbroken_row()
         assert not quick.has_fallen_behind
 
 
+async def test_two_who_were_apart_for_a_thousand_messages_each_cost_no_reader_its_row() -> None:
+    # What is written, sent, carried, received and told, each for the message and for its item.
+    told = 7 * 1_000
+    driver = driver_of(Echo())
+    with driver.subscribe() as events:
+        for number in range(told):
+            driver.publish(NoticeRaised(str(number)))
+        for number in range(told):
+            assert await anext(events) == NoticeRaised(str(number))
+        assert not events.has_fallen_behind
+
+
 async def test_what_happened_at_once_is_read_at_once_and_others_have_their_turn() -> None:
     driver = driver_of(Echo())
     turns = 0
