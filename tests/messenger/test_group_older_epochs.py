@@ -7,6 +7,7 @@ from mesh.commands.groups import (
     InviteToGroup,
     LeaveGroup,
     RemoveMember,
+    RotateGroup,
 )
 from mesh.group.epochs import EpochId, prefix_of
 from mesh.group.posts import SignedPost
@@ -202,3 +203,56 @@ def test_it_is_given_under_no_keys_older_than_some_that_who_asks_lacks() -> None
     assert with_dan not in shared()
     for lacked in (in_use, with_dan, before):
         assert before not in shared(lacked)
+
+
+# --- By which keys somebody is reached -------------------------------------------------------
+
+
+def reached_by_one_who_does_not_know_for_whom_keys_are() -> bool:
+    """Cem wrote last under keys of his. Ann has them and lacks an operation that they name, so she
+    cannot write under them; then she lets Dan in. Say whether Cem reads what she says after that.
+    """
+    ann, bob, cem, dan = people = crew("Ann", "Bob", "Cem", others=("Dan",))
+    cem.ask(RotateGroup("Crew"))
+    settle(*people)
+    say(cem, "Under keys of mine")
+    settle(*people)
+    group, groups = inside(ann), ann.wired.groups
+    wrote = groups.keepers.groups.person(group, inside(cem).me).wrote_under
+    assert wrote is not None
+    his = group.find_epoch(wrote)
+    assert his is not None
+    assert his.maker == inside(cem).me
+    # As keys stand whose operations are not all here: without a chain of ours.
+    with transaction(ann.connection):
+        ann.connection.execute(
+            "DELETE FROM group_chains WHERE epoch = ? AND member = ?", (his.number, group.me)
+        )
+    ann.ask(InviteToGroup("Crew", ("Dan",)))
+    settle(ann, dan)
+    dan.ask(AcceptGroup("Crew"))
+    settle(*people)
+    say(ann, "After Dan came")
+    settle(*people)
+    assert "After Dan came" in texts_of(dan)
+    assert "After Dan came" in texts_of(bob)
+    return "After Dan came" in texts_of(cem)
+
+
+def test_who_wrote_under_keys_under_which_one_cannot_write_is_reached_by_others(
+    monkeypatch: Patch,
+) -> None:
+    assert reached_by_one_who_does_not_know_for_whom_keys_are()
+
+    def held_by(keeper: EpochsKeeper, group: Group, who: VerifyKey, _: object = None) -> object:
+        wrote = keeper._groups.person(group, who).wrote_under
+        epoch = None if wrote is None else group.find_epoch(wrote)
+        if epoch is None or keeper._chains.own(epoch, group.me) is not None:
+            return _HELD_BY(keeper, group, who)
+        return None
+
+    monkeypatch.setattr(EpochsKeeper, "held_by", held_by)
+    assert not reached_by_one_who_does_not_know_for_whom_keys_are()
+
+
+_HELD_BY = EpochsKeeper.held_by

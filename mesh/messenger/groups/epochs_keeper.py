@@ -275,13 +275,16 @@ class EpochsKeeper:
         readers: Iterable[tuple[HeldEpoch, frozenset[VerifyKey]]] | None = None,
     ) -> HeldEpoch | None:
         """The epoch by which a member is reached: that under which he wrote last, else the first
-        that was for him. Never simply the newest, which he may lack. `readers`: of all epochs, for
-        who asks of many members.
+        that was for him. Never simply the newest, which he may lack. One under which we cannot
+        write reaches nobody: who wrote under it may have named what we do not know yet, so that it
+        is not known for whom else it is. `readers`: of all epochs, for who asks of many members.
         """
         if readers is None:
             readers = ((each, group.recipients(each)) for each in group.epochs)
         wrote = self._groups.person(group, member).wrote_under
         wrote_under = None if wrote is None else group.find_epoch(wrote)
+        if wrote_under is not None and self._chains.own(wrote_under, group.me) is None:
+            wrote_under = None
         welcomed = next((each for each, theirs in readers if member in theirs), None)
         id_ = known_to_hold(
             wrote_under=None if wrote_under is None else wrote_under.id,
