@@ -3,18 +3,27 @@
 They were chosen by reading `mesh/` alone, before anybody looked at what the simulator sees.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
 from mesh.database import Connection
 from mesh.engine.forwarding.stemming import Stemming
-from mesh.ids import ContactId, EnvelopeId, Instant, UnixSeconds, VerifyKey
+from mesh.ids import (
+    Address,
+    ContactId,
+    EnvelopeId,
+    Instant,
+    UnixSeconds,
+    VerifyKey,
+)
 from mesh.messenger.conversations.direct_files import DirectFiles
 from mesh.messenger.conversations.files import Files
 from mesh.messenger.onboarding.introductions import Introductions
+from mesh.messenger.sessions.lapsing import Lapsing
 from mesh.messenger.sessions.sessions import Sessions
+from mesh.peering.target_table import TargetTable
 from mesh.replication.stem_paths import ENVELOPES
 from mesh.retention.eviction import Eviction
 from mesh.retention.sides import Group
@@ -105,7 +114,29 @@ def _lost_with_its_carrier(stemming: Stemming, now: Instant) -> None:
             stemming.retirements.spread_stem(retirement, now)
 
 
+def _untold(lapsing: Lapsing, number: int) -> None:
+    """A programmer may think: nobody asks about words that are gone."""
+
+
+def _where_it_was_first(
+    table: TargetTable, instance: str, addresses: Sequence[Address], now: Instant
+) -> bool:
+    """A programmer may think: a name that is known is known."""
+    return table.find(instance) is None and _PEER_SEEN(table, instance, addresses, now)
+
+
+_PEER_SEEN: Final = TargetTable.peer_seen
+
+
 REST: Final[Mapping[str, Bug]] = {
+    "vanished-untold": Bug(
+        "What became of a message that has disappeared is not told.",
+        patches=(Patch(Lapsing, "_lapsed_in_vain", _untold),),
+    ),
+    "first-address": Bug(
+        "Whoever is announced at another address is dialled where they were first.",
+        patches=(Patch(TargetTable, "peer_seen", _where_it_was_first),),
+    ),
     "declined-again": Bug(
         "Somebody to whom a person said no waits to be answered again.",
         patches=(Patch(Introductions, "_came", _waiting_again),),

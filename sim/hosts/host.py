@@ -172,6 +172,15 @@ class Host:
         """Say whether nothing fails at the next statements, whoever runs them."""
         return self.disk is None and self._fuse.statements_left is None
 
+    @property
+    def is_readable(self) -> bool:
+        """Say whether both databases can be read and copied now: nothing fails at the next
+        statements, and no transaction is open, as a planted bug may leave one.
+        """
+        is_failing = self.disk is not None and self.disk.is_failing
+        is_open = self.store.whole.in_transaction or self.vault.whole.in_transaction
+        return self._fuse.statements_left is None and not (is_failing or is_open)
+
     def crash(self) -> None:
         """Roll back what was not committed."""
         self.engine = None
@@ -189,13 +198,13 @@ class Host:
         """Copy both databases."""
         return Snapshot(self.store.copy(), self.vault.copy())
 
-    def begin_anew(self, now: Instant) -> tuple[Engine, Instant]:
+    def begin_anew(self, now: Instant, *, is_locked: bool = False) -> tuple[Engine, Instant]:
         """Make another engine over copies of both databases, to be asked and not driven.
 
-        Returns it with its vault open, and the time that it is there.
+        Returns it, with its vault open unless that is to be locked, and the time that it is there.
         """
         both = self.snapshot()
-        return self._opened(both.store, both.vault, now)
+        return self._opened(both.store, None if is_locked else both.vault, now)
 
     def begin_from_backup(self, now: Instant) -> tuple[Engine, Instant]:
         """Make another engine, without mail of others, over what a backup holds of the vault."""
@@ -206,11 +215,12 @@ class Host:
         return self._opened(new_store(), vault, now)
 
     def _opened(
-        self, store: MemoryDatabase, vault: MemoryDatabase, now: Instant
+        self, store: MemoryDatabase, vault: MemoryDatabase | None, now: Instant
     ) -> tuple[Engine, Instant]:
         engine = self._made(deepcopy(self._entropy), store, now)
         there: Instant = vars(engine)["_clock"].at(now)
-        half_of(engine).unlock(vault, there)
+        if vault is not None:
+            half_of(engine).unlock(vault, there)
         return engine, there
 
     # --- Between two lives ----------------------------------------------------------------------

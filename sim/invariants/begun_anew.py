@@ -4,6 +4,9 @@ From time to time another engine is made over copies of what a node has committe
 keeps in memory beside its databases must not show: both are asked all that only reads, at one
 instant, and answer alike. What is of this life alone is left out (`OF_THIS_LIFE`).
 
+A node whose vault is locked is held against one that begins locked, as far as it answers. Both know
+the same ids, and miss the same bodies.
+
 A second one is made of the rows that a backup holds of the vault: what somebody chose for
 themselves, a draft or a name that they gave, stands there as it stood.
 """
@@ -21,7 +24,6 @@ from mesh.commands.conversations import (
     AskConversation,
     AskConversations,
     AskRoom,
-    ConversationAnswer,
     ConversationsAnswer,
 )
 from mesh.commands.files import AskFile, AskFileBlock, AskFilePreview
@@ -58,7 +60,7 @@ from mesh.engine.engine import Engine
 from mesh.engine.parts.carry import Carry
 from mesh.engine.vault_half import VaultHalf
 from mesh.errors import UserError
-from mesh.ids import Instant
+from mesh.ids import EnvelopeId, Instant
 from mesh.messenger.messenger import Messenger
 from sim.invariants.invariants import S29, BrokenInvariant
 
@@ -66,8 +68,6 @@ ITEMS_ASKED_MAX: Final = 2
 """Of each conversation so many of the newest items are asked for by themselves."""
 
 OF_THIS_LIFE: Final[Mapping[type[msgspec.Struct], tuple[str, ...]]] = {
-    # A comparison is live: who breaks it off begins anew.
-    ConversationAnswer: ("comparison",),
     # The time for which a node was off does not count until its clock is known to be right.
     ItemAnswer: ("disappears",),
 }
@@ -107,11 +107,20 @@ def half_of(engine: Engine) -> VaultHalf:
     return half
 
 
+def is_open(engine: Engine) -> bool:
+    """Say whether a node has a vault that it may look into now."""
+    return half_of(engine).messenger is not None
+
+
 def is_comparable(engine: Engine) -> bool:
-    """Say whether a node has an open vault, and nothing in memory that goes into it next."""
+    """Say whether a node is locked, or has a person and nothing in memory that goes into its vault
+    next.
+    """
     half = half_of(engine)
     messenger = half.messenger
-    return messenger is not None and messenger.person is not None and not vars(half)["_retired"]
+    if messenger is None:
+        return True
+    return messenger.person is not None and not vars(half)["_retired"]
 
 
 def require_same_answers(node: int, engine: Engine, anew: Engine, now: Instant) -> int:
@@ -126,6 +135,25 @@ def require_same_answers(node: int, engine: Engine, anew: Engine, now: Instant) 
             detail = f"asked {command!r} it answers {words[0]}, and begun anew {words[1]}"
             raise BrokenInvariant(S29, detail, node)
     return count
+
+
+def require_same_ids(node: int, engine: Engine, anew: Engine) -> None:
+    """S29: both know the same ids, and miss the same bodies."""
+    for what, of in (("knows", _known), ("misses the bodies of", _missed)):
+        theirs, ours = of(engine), of(anew)
+        if theirs != ours:
+            odd = min(theirs ^ ours).hex()
+            detail = f"it {what} {len(theirs)} ids, and begun anew {len(ours)}; {odd} is among one"
+            raise BrokenInvariant(S29, detail, node)
+
+
+def _known(engine: Engine) -> frozenset[EnvelopeId]:
+    """All ids of which a node has something, also what it has not spread yet."""
+    return frozenset(engine.replicator.sets.ids())
+
+
+def _missed(engine: Engine) -> frozenset[EnvelopeId]:
+    return frozenset(vars(engine.replicator.missing_bodies)["_missing"])
 
 
 def require_kept_choices(node: int, engine: Engine, restored: Engine, now: Instant) -> None:
@@ -144,9 +172,8 @@ class _Asked:
     def __init__(self, engine: Engine, now: Instant) -> None:
         self._engine = engine
         self._now = now
-        messenger = half_of(engine).messenger
-        assert messenger is not None
-        self._messenger: Messenger = messenger
+        self._messenger: Messenger | None = half_of(engine).messenger
+        """None while its vault is locked."""
 
     def answer(self, command: Command) -> object:
         """Return what it answers, as plain values and without what is of this life alone."""
@@ -166,6 +193,9 @@ class _Asked:
 
     def commands(self) -> Iterator[Command]:
         """All that is asked: of all that it has, of each conversation, and of the last items."""
+        if self._messenger is None:
+            yield from (AskStatus(), AskPeers())
+            return
         yield from (AskIdentity(), AskStatus(), AskPeers(), AskInvites(), AskIntroductions())
         yield from (AskContacts(), AskConversations(), AskRoom(), AskScheduled(), AskGroups())
         yield from (AskMessages(), AskMessages(requests=True), AskItemsByArrival())
@@ -211,6 +241,7 @@ class _Asked:
             answer = part.answer(command, self._now)
             assert isinstance(answer, Answer)
             return answer
+        assert self._messenger is not None
         person = self._messenger.person
         assert person is not None
         vars(self._messenger)["_vault"].begin()

@@ -10,13 +10,10 @@ missing for it. Every other invariant holds all the same.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from sim.invariants.choices import Choices
-from sim.invariants.invariants import L1, L10, S2, S3, S4, S7, S13, S25, S27, BrokenInvariant
-
-LATER_TOLERANCE_US: Final = 2_000_000
-"""Seconds of a date are whole ones, and a node's clock is set by such steps."""
+from sim.invariants.invariants import L1, L10, S2, S3, S4, S7, S13, S27, BrokenInvariant
+from sim.invariants.planned_texts import PlannedTexts
 
 
 @dataclass(slots=True)
@@ -65,11 +62,12 @@ class LoggedMessage:
     is_for_later: bool = False
     """Whether its author's node is to send it later: it is confirmed when that tells of it."""
 
-    not_before_us: int = 0
-    """When its author's node said last that it is to be sent, of one that was to be sent later."""
-
     called_off_at: int | None = None
     """When its author's node said that it is not sent, of one that was to be sent later."""
+
+    vanishes_after_us: int = 0
+    """So long after it was sealed it disappears with its author, and after it was read with its
+    reader; 0: never."""
 
     is_cut_off: bool = False
     """Whether it was on its way when one of the two removed the other."""
@@ -110,6 +108,9 @@ class MessageLog:
 
     choices: Choices = field(default_factory=Choices)
     """What users chose of conversations, which stands on the same disks."""
+
+    planned: PlannedTexts = field(default_factory=PlannedTexts)
+    """Texts that are to be sent later, which stand there too."""
 
     _troubles: dict[int, int] = field(default_factory=dict)
     _troubles_between: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -168,14 +169,6 @@ class MessageLog:
             self.delivered_count += 1
         return message
 
-    def sent(self, node: int, text: str, now: int) -> None:
-        """A node says that it sends a text of its user: one for later not before its time."""
-        message = self.message_of(node, text)
-        if now + LATER_TOLERANCE_US < message.not_before_us:
-            early_s = (message.not_before_us - now) // 1_000_000
-            detail = f"the message {message.number} is sent {early_s} s before it was to be"
-            raise BrokenInvariant(S25, detail, node)
-
     def forget(self, node: int, since: int) -> None:
         """A node lost what its vault had learned since then: it may be shown again, or never."""
         for message in self.messages:
@@ -185,10 +178,11 @@ class MessageLog:
                 message.is_held = False
             if message.sender == node:
                 message.is_taken_back_here = False
-                message.not_before_us = 0
+                message.number_there = -1
                 if (message.called_off_at or 0) >= since:
                     message.called_off_at = None
         self.choices.forget(node, since)
+        self.planned.forget(node, since)
 
     def withdrawn(self, message: LoggedMessage, state: str) -> None:
         """The author's node says so of a message that they have asked it to take back."""
@@ -240,7 +234,7 @@ class MessageLog:
         """Say whether what was written to or by a node at a time may be lost."""
         return at < self._troubles.get(node, 0)
 
-    def hold_history(self, node: int, texts: Sequence[str]) -> None:
+    def hold_history(self, node: int, texts: Sequence[str], now: int) -> None:
         """Hold a node's whole history against what was written and shown."""
         counts: dict[int, int] = {}
         for text in texts:
@@ -248,7 +242,11 @@ class MessageLog:
             counts[number] = counts.get(number, 0) + 1
         for message in self.messages:
             other = message.sender if message.recipient == node else message.recipient
-            is_due = not (message.is_retracted or self.has_parted(node, other)) and (
+            vanishes_after_us = message.vanishes_after_us
+            may_go = message.is_retracted or (
+                vanishes_after_us and now >= message.asked_at + vanishes_after_us
+            )
+            is_due = not (may_go or self.has_parted(node, other)) and (
                 (message.recipient == node and message.is_shown)
                 or (message.sender == node and message.is_held)
             )
@@ -296,6 +294,14 @@ class MessageLog:
         if message is None or text not in (message.text, *message.edits):
             raise BrokenInvariant(S3, f"nobody wrote what is shown: {text[:40]!r}", node)
         return message
+
+    def gone_of(self, node: int, number: int) -> LoggedMessage | None:
+        """Return which of the messages that disappear bears a number at its author's node."""
+        for message in self.messages:
+            is_theirs = (message.sender, message.number_there) == (node, number)
+            if is_theirs and message.vanishes_after_us:
+                return message
+        return None
 
     def is_excused(self, message: LoggedMessage) -> bool:
         """Say whether nobody demands that a message arrives."""

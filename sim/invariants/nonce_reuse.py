@@ -13,7 +13,7 @@ write there draw one of the same ones, and it is the key of a letter that is its
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -66,20 +66,27 @@ class NonceReuse:
         """A node's vault was put back or copied."""
         self._repeating[node] = None
 
+    def learn_link(self, secret: bytes) -> None:
+        """Somebody expects knocks at a link that they gave into a group."""
+        self._learn(secret, link_tags)
+
+    def learn_entrance(self, seed: bytes) -> None:
+        """Somebody is in a group, by the seed of their key there."""
+        self._learn(seed, _own_entrance_tags)
+
     def learn_doors(self, vaults: Iterable[Connection]) -> None:
-        """Learn at which tags many may write: those of the links that nodes gave, and of their own
-        entrances into groups.
+        """Learn at which tags many may write from the vaults of nodes whose engines nobody sees:
+        those of the links that they gave, and of their own entrances into groups.
 
         An older release may have no groups.
         """
         for vault in vaults:
             if vault.execute(_HAS_LINKS).fetchone() is None:
                 continue
-            for query, tags_of in ((_LINKS, link_tags), (_SEEDS, _own_entrance_tags)):
+            for query, learn in ((_LINKS, self.learn_link), (_SEEDS, self.learn_entrance)):
                 for (secret,) in vault.execute(query).fetchall():
                     assert isinstance(secret, bytes)
-                    if secret not in self._doors:
-                        self._doors[secret] = frozenset(tag for _, tag in tags_of(secret))
+                    learn(secret)
 
     def collect(self, node: int, owner: int, vault: Connection) -> None:
         """Look at what a node sealed since the last call."""
@@ -106,6 +113,10 @@ class NonceReuse:
             if owner not in self._repeating:
                 detail = f"the tag {tag.hex()} is used again, though no disk was put back"
                 raise BrokenInvariant(S8, detail, node)
+
+    def _learn(self, secret: bytes, tags_of: Callable[[bytes], Sequence[tuple[int, Tag]]]) -> None:
+        if secret not in self._doors:
+            self._doors[secret] = frozenset(tag for _, tag in tags_of(secret))
 
     def _is_at_door(self, tag: Tag) -> bool:
         return any(tag in tags for tags in self._doors.values())

@@ -120,7 +120,7 @@ class Survival:
 
     def is_past_saving(self, message: LoggedMessage) -> bool:
         """Say whether a message is kept no longer, and could never come."""
-        ends = message.asked_at + self.kept_us
+        ends = self._kept_until(message)
         if not self.is_noting or self.now() < ends + TOLD_US:
             return False
         if message.number not in self._final:
@@ -178,7 +178,7 @@ class Survival:
             return "told"
         # What was sealed just before the end of its time may still come while it lives.
         ends = [made.at + made.lives_us for made in self._made(message)]
-        over_at = max([message.asked_at + self.kept_us, *ends])
+        over_at = max([self._kept_until(message), *ends])
         is_due = self._now_given().open_for(message.sender, over_at, TOLD_US) is not None
         return "untold" if is_due else "waiting"
 
@@ -207,6 +207,9 @@ class Survival:
         made = self._made(message)
         if not made:
             return []
+        if message.vanishes_after_us:
+            # When it has disappeared it is not sealed again; what is sealed lives to its end.
+            return [Lived((at, at + lives_us - CLOCKS_US), lapses) for at, lives_us, lapses in made]
         kept_until = message.asked_at + self.kept_us
         (at, lives_us, lapses), rest = made[0], made[1:]
         lived: list[Lived] = []
@@ -220,6 +223,13 @@ class Survival:
             else:
                 break
         return lived
+
+    def _kept_until(self, message: LoggedMessage) -> int:
+        """Return until when a message is wanted, as its author knows."""
+        if not message.vanishes_after_us:
+            return message.asked_at + self.kept_us
+        ends = [made.at + made.lives_us for made in self._made(message)]
+        return max([message.asked_at + message.vanishes_after_us, *ends])
 
     def _made(self, message: LoggedMessage) -> list[Sealing]:
         return self.sealings.of(message.sender, message.number_there)

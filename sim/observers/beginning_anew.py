@@ -7,7 +7,13 @@ from typing import Final
 from mesh.ids import Instant, Monotonic
 from sim.hosts.host import Host
 from sim.hosts.virtual_node import VirtualNode
-from sim.invariants.begun_anew import is_comparable, require_kept_choices, require_same_answers
+from sim.invariants.begun_anew import (
+    is_comparable,
+    is_open,
+    require_kept_choices,
+    require_same_answers,
+    require_same_ids,
+)
 from sim.invariants.purity_guards import PURITY_GUARDS
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
@@ -44,21 +50,25 @@ class BeginningAnew:
         for _ in nodes:
             node = nodes[self._turn % len(nodes)]
             self._turn += 1
-            if self._look(node):
+            if self.look_at(node):
                 self._looked_at = self.loop.events_count
                 return
 
-    def _look(self, node: VirtualNode) -> bool:
+    def look_at(self, node: VirtualNode) -> bool:
+        """Hold a node against others that begin anew, if it can be; return whether it could."""
         host = self.hosts[node.index]
         engine = host.engine
-        if engine is None or not (node.is_up and host.is_sound and is_comparable(engine)):
+        if engine is None or not (node.is_up and host.is_readable and is_comparable(engine)):
             return False
         now = Instant(Monotonic(node.lived_us), node.calendar.wall(self.loop.now))
         # What observers see of engines is of those that are driven.
         PURITY_GUARDS.is_double = True
         try:
-            anew, there = host.begin_anew(now)
+            anew, there = host.begin_anew(now, is_locked=not is_open(engine))
             self.asked_count += require_same_answers(node.index, engine, anew, there)
+            require_same_ids(node.index, engine, anew)
+            if not is_open(engine):
+                return True
             restored, there = host.begin_from_backup(now)
             require_kept_choices(node.index, engine, restored, there)
         finally:

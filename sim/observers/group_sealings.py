@@ -19,10 +19,13 @@ from mesh.messenger.groups import epochs_keeper
 from mesh.messenger.groups.epochs_keeper import EpochsKeeper, Made
 from mesh.messenger.groups.group import Group, HeldEpoch
 from mesh.messenger.groups.group_sealer import GroupSealer, holds_post
+from mesh.messenger.groups.link_door import LinkDoor
 from mesh.messenger.groups.membership_keeper import MembershipKeeper
+from mesh.storage.vault.group_links import GroupLinkRow
 from mesh.storage.vault.group_people import UnsealedRow
 from sim.invariants.group_log import GroupLog
 from sim.invariants.invariants import L13, S23, BrokenInvariant
+from sim.invariants.nonce_reuse import NonceReuse
 from sim.patching import Patch, patched
 
 _ENTRY: Final = "SELECT id, target FROM entries WHERE number = ?"
@@ -38,12 +41,16 @@ class GroupSealings:
         working: Callable[[], int | None],
         vault_of: Callable[[int], Connection],
         owner_of: Callable[[int], int],
+        nonce_reuse: NonceReuse,
     ) -> None:
-        """`owner_of`: whose vault a machine has; a second one has that of the first."""
+        """`owner_of`: whose vault a machine has; a second one has that of the first. `nonce_reuse`
+        learns at which tags many may write.
+        """
         self._log = log
         self._working = working
         self._vault_of = vault_of
         self._owner_of = owner_of
+        self._nonce_reuse = nonce_reuse
         self._sealed_to: dict[bytes, dict[VerifyKey, None]] = {}
         self._nodes: dict[VerifyKey, int] = {}
         self._keys: dict[tuple[int, bytes], dict[VerifyKey, None]] = {}
@@ -62,7 +69,7 @@ class GroupSealings:
     def observing(self) -> Iterator[None]:
         """While inside, all of it is known."""
         box, make, seal = EpochMaker._box, EpochsKeeper.make, GroupSealer.seal
-        hello, read = GroupSealer.hello, MembershipKeeper._read
+        hello, read, expect = GroupSealer.hello, MembershipKeeper._read, LinkDoor.expect
 
         def boxed(maker: EpochMaker, member: VerifyKey, secret: bytes, key: bytes) -> bytes:
             self._readers(maker.epoch, maker.maker)[member] = None
@@ -106,11 +113,18 @@ class GroupSealings:
 
         def opened(keeper: MembershipKeeper, *given: object) -> Group:
             group = read(keeper, *given)  # type: ignore[arg-type]  # as it came
+            # Who leaves a group soon forgets it before anybody looks into the vault.
+            self._nonce_reuse.learn_entrance(group.row.seed)
             node = self._working()
             if node is not None:
                 self._nodes[group.me] = self._owner_of(node)
                 self._keys.setdefault((node, group.gid), {})[group.me] = None
             return group
+
+        def expected(door: LinkDoor, row: GroupLinkRow) -> None:
+            if row.secret is not None:
+                self._nonce_reuse.learn_link(row.secret)
+            expect(door, row)
 
         with patched(
             Patch(EpochMaker, "_box", boxed),
@@ -119,6 +133,7 @@ class GroupSealings:
             Patch(GroupSealer, "seal", sealed),
             Patch(GroupSealer, "hello", said),
             Patch(MembershipKeeper, "_read", opened),
+            Patch(LinkDoor, "expect", expected),
         ):
             yield
 

@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from mesh.commands.items import ItemAnswer
 from mesh.commands.messages import MessageAnswer
 from mesh.ids import EnvelopeId
+from mesh.wire.envelope import LIFETIME_SECONDS, LIFETIME_WEEK
 from sim.hosts.host import Host
 from sim.hosts.virtual_node import VirtualNode
 from sim.invariants.invariants import L9, BrokenInvariant
@@ -22,6 +24,8 @@ CLOCK_TOLERANCE_US: Final = 2 * 3_600_000_000
 
 OPENED: Final = ("delivered", "read", "delivered-then-withdrawn")
 DAY_US: Final = 86_400_000_000
+SEALED_US_MIN: Final = LIFETIME_SECONDS[LIFETIME_WEEK] * 1_000_000
+"""What people write lives so long at least, when it is sealed."""
 
 
 @dataclass(slots=True)
@@ -58,9 +62,16 @@ class MessageStates:
     """How often each state was told."""
     _carriers: dict[int, int] = field(init=False, default_factory=dict)
 
-    def told(self, user: User, message: MessageAnswer) -> None:
-        """A node says this of a message of its user."""
-        logged = self.message_log.message_of(user.index, message.text)
+    def told(self, user: User, message: MessageAnswer | ItemAnswer) -> None:
+        """A node says this of a message of its user, or of an item whose words are gone."""
+        if isinstance(message, ItemAnswer):
+            gone = self.message_log.gone_of(user.index, message.number)
+            if gone is not None and not user.is_clone:
+                self._told(user, gone, message)
+            return
+        self._told(user, self.message_log.message_of(user.index, message.text), message)
+
+    def _told(self, user: User, logged: LoggedMessage, message: MessageAnswer | ItemAnswer) -> None:
         self.looked_count += 1
         self.told_counts[message.state] = self.told_counts.get(message.state, 0) + 1
         node = user.node.index
@@ -107,13 +118,17 @@ class MessageStates:
 
     def _check_lifetime(self, logged: LoggedMessage, node: int) -> None:
         lived_us = self.now() - logged.asked_at
-        if lived_us + CLOCK_TOLERANCE_US + self.clock_error_us < self.kept_us:
+        # What has disappeared is not sealed again.
+        kept_us = min(self.kept_us, SEALED_US_MIN) if logged.vanishes_after_us else self.kept_us
+        if lived_us + CLOCK_TOLERANCE_US + self.clock_error_us < kept_us:
             detail = (
                 f"the message {logged.number} is shown as expired after {lived_us // DAY_US} days"
             )
             raise BrokenInvariant(L9, detail, node)
 
-    def _check_carriers(self, logged: LoggedMessage, message: MessageAnswer, node: int) -> None:
+    def _check_carriers(
+        self, logged: LoggedMessage, message: MessageAnswer | ItemAnswer, node: int
+    ) -> None:
         """So many neighbours committed its body, each known by the keys that its links had."""
         query = "SELECT id FROM outbox WHERE message = ?"
         vault = self.hosts[node].vault

@@ -114,11 +114,16 @@ class Observers:
         self._are_clocks_good = clock_error_us < LATE_S * 1_000_000 // 2
         self._message_log = message_log
         self.group_log = GroupLog(marker=message_log.marker)
+        self.nonce_reuse = NonceReuse()
+        for owner in owners if rogues.are_taking_numbers else ():
+            # What the owner of a number seals there is not the first.
+            self.nonce_reuse.may_repeat_tags(owner)
         self.group_sealings = GroupSealings(
             log=self.group_log,
             working=_working,
             vault_of=lambda node: hosts[node].vault,
             owner_of=lambda node: owners[node] if node < len(owners) else node,
+            nonce_reuse=self.nonce_reuse,
         )
         self.agreement = Agreement()
         # That these seal to members alone, and that they are read, is not demanded.
@@ -136,10 +141,6 @@ class Observers:
         of room.
         """
 
-        self.nonce_reuse = NonceReuse()
-        for owner in owners if rogues.are_taking_numbers else ():
-            # What the owner of a number seals there is not the first.
-            self.nonce_reuse.may_repeat_tags(owner)
         self.authenticity = Authenticity(marker=message_log.marker, owners=owners, working=_working)
         self.key_erasure = KeyErasure(working=_working, engine_of=lambda node: hosts[node].engine)
         self.states = MessageStates(
@@ -223,7 +224,7 @@ class Observers:
         """Look at what was sealed since the last time, and what is kept and dialled."""
         dials, self._network.dials_lately = self._network.dials_lately, {}
         require_patient(dials, self._hosts)
-        self.nonce_reuse.learn_doors(host.vault for host in self._hosts.values())
+        self.nonce_reuse.learn_doors(self._hosts[node].vault for node in self.states.of_release)
         for node, host in self._hosts.items():
             self.nonce_reuse.collect(node, self._owners[node], host.vault)
             self.key_erasure.settle(node)
@@ -347,7 +348,6 @@ class Observers:
         self.discretion.forget(node)
         self._may_have_lost[node] = None
         self._search(node)
-        self.nonce_reuse.learn_doors(host.vault for host in self._hosts.values())
         self.nonce_reuse.collect(node, self._owners[node], self._hosts[node].vault)
         self.nonce_reuse.may_repeat_tags(node)
         self.key_erasure.put_back(node)

@@ -113,6 +113,11 @@ class ReleasedHost(Host):
         return False
 
     @property
+    def is_readable(self) -> bool:
+        """Nor is there an engine to hold against another one."""
+        return False
+
+    @property
     def store(self) -> MemoryDatabase:
         """A copy of its store as it is now."""
         return self._copy("store")

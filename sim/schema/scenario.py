@@ -57,6 +57,7 @@ SCENARIO_BYTES_MAX: Final = 1024 * 1024
 _OF_DISKS: Final = (FullDisks, FailingDisks, SlowDisks, LostFsyncs, Rollbacks, Wipes, Clones)
 
 Letters = Annotated[int, msgspec.Meta(ge=1, le=60_000)]
+TimerSeconds = Annotated[int, msgspec.Meta(ge=1, le=100_000_000)]
 
 
 class Wire(Strict, frozen=True, kw_only=True):
@@ -121,6 +122,10 @@ class Workload(Strict, frozen=True, kw_only=True):
     """After so many messages somebody edits, takes back, reacts, pins, votes, answers, plans."""
     files_share: Share = 0
     """So many messages bring a file of 1 to 15 blocks; it is saved, paused, cancelled, deleted."""
+    vanish_share: Share = 0
+    """So many messages disappear: `vanish_after_s` after they were sealed with their author, and
+    after they were read with their reader."""
+    vanish_after_s: tuple[TimerSeconds, TimerSeconds] = (600, 3_600)
     verify_share: Share = 0
     """So many contacts are marked as verified when they are first seen."""
     sets_clock_s: tuple[Seconds, Seconds] | None = None

@@ -38,6 +38,7 @@ from mesh.commands.scheduled import CancelScheduled, ScheduledAnswer, ScheduleTe
 from mesh.limits.files import FILE_BLOCK_BYTES
 from sim.invariants.files import SentFiles
 from sim.invariants.group_log import GroupLog, GroupText
+from sim.invariants.planned_texts import Planned
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.schema.scenario import Scenario
@@ -146,8 +147,11 @@ class GroupExtras:
     def _written(self, user: User, written: GroupText, answer: Answer) -> None:
         assert isinstance(answer, ItemAnswer)
         self._counted(WriteItem.__name__)
+        self._confirmed(user, written, answer)
+
+    def _confirmed(self, user: User, written: GroupText, item: ItemAnswer) -> None:
         if not user.is_clone:
-            self._log.confirm(written, answer)
+            self._log.confirm(written, item)
 
     def _fleeting(self, user: User, group: GroupAnswer, chance: Chance) -> None:
         """Write a text that disappears soon."""
@@ -164,18 +168,23 @@ class GroupExtras:
     def _later(self, user: User, group: GroupAnswer, chance: Chance) -> None:
         """Write a text that is to be sent later; perhaps call it off."""
         written = self._new(user, group, chance)
-        now_s = user.node.calendar.wall(self._loop.now) // 1_000_000
+        now_s = self._date_s(user)
         is_called_off = chance.is_true(CALLED_OFF_SHARE)
 
         def planned(answer: Answer) -> None:
             assert isinstance(answer, ScheduledAnswer)
             self._counted(ScheduleText.__name__)
+            not_before_us = self._loop.now + (answer.at - self._date_s(user)) * 1_000_000
+            sent = partial(self._confirmed, user, written)
+            told = Planned(answer.conversation, key, self._loop.now, not_before_us, sent)
+            self._users.planned.plan(user.node.index, text, told)
             if is_called_off:
                 user.ask(CancelScheduled(answer.number), called_off)
 
         def called_off(_: Answer) -> None:
             self._counted(CancelScheduled.__name__)
             written.is_called_off = True
+            self._users.planned.call_off(user.node.index, text)
 
         at = now_s + chance.between(*LATER_S)
         text, key = written.text, _key(written)
@@ -307,6 +316,9 @@ class GroupExtras:
             reader.ask(AskFileBlock(file.number, block), partial(saved, block))
 
     # --- Below ----------------------------------------------------------------------------------
+
+    def _date_s(self, user: User) -> int:
+        return user.node.calendar.wall(self._loop.now) // 1_000_000
 
     def _ask(self, user: User, command: Command) -> None:
         name = type(command).__name__

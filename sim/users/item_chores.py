@@ -77,6 +77,7 @@ from sim.invariants.lists import (
     require_true_hits,
     require_true_order,
 )
+from sim.invariants.planned_texts import Planned
 from sim.kernel.entropy import Chance
 from sim.users.chores import Chore, Home, a_friend, names_of, nothing
 from sim.users.doings import EMOJI, LEVELS
@@ -283,13 +284,17 @@ def write_later(home: Home, user: User, chance: Chance) -> None:
 
     def kept(answer: Answer) -> None:
         assert isinstance(answer, ScheduledAnswer)
-        logged.not_before_us = home.loop.now + (answer.at - home.mesh_seconds(user)) * 1_000_000
+        now = home.loop.now
+        not_before_us = now + (answer.at - home.mesh_seconds(user)) * 1_000_000
+        told = Planned(answer.conversation, send_key, now, not_before_us)
+        home.message_log.planned.plan(user.node.index, logged.text, told)
 
     def called_off(_: Answer) -> None:
         logged.called_off_at = home.loop.now
+        home.message_log.planned.call_off(user.node.index, logged.text)
 
-    command = ScheduleText(key, at, logged.text, idempotency_key=f"later {logged.number}")
-    user.ask(command, planned)
+    send_key = f"later {logged.number}"
+    user.ask(ScheduleText(key, at, logged.text, idempotency_key=send_key), planned)
 
 
 def remind(home: Home, user: User, chance: Chance) -> None:

@@ -18,6 +18,7 @@ from mesh.commands.messages import (
     SendMessage,
     WithdrawMessage,
 )
+from mesh.commands.scheduled import AskScheduled, ScheduledAnswers
 from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance
@@ -30,6 +31,7 @@ from sim.users.file_doings import FileDoings
 from sim.users.list_looks import ListLooks
 from sim.users.user import User
 from sim.users.users import Told, Users
+from sim.users.vanishing import Vanishing
 
 LETTERS: Final = string.ascii_lowercase + " äöüßéçñ🙂"
 FILLER_BYTES: Final = 1 << 16
@@ -89,6 +91,7 @@ class MailWorkload:
         self._file_doings = FileDoings(
             seed=seed, loop=loop, share=self._workload.files_share, sent=self.sent_files
         )
+        self._vanishing = Vanishing(seed, self._workload, message_log, told)
         self._renewed: dict[tuple[int, int], None] = {}
         self._looks: dict[tuple[int, int], list[int]] = {}
         """(who, at whose messages) -> in which life of their node they asked and got no answer."""
@@ -126,6 +129,9 @@ class MailWorkload:
         """Ask every node for all its messages, and hold them against the message log."""
         for user in self._users.present:
             self._page(user, FIRST, [], MessagesAnswer(messages=[], has_more=True))
+            self._vanishing.look_at_the_end(user)
+            if self._message_log.planned.has(user.node.index):
+                user.ask(AskScheduled(), partial(self._hold_planned, user))
             for friend, key in user.contacts.items():
                 command = AskMessages(contact=key, limit=MESSAGES_PER_PAGE_MAX)
                 user.ask(command, partial(self._keep_order, user, friend))
@@ -182,6 +188,8 @@ class MailWorkload:
         keep_for, confirmed = self._workload.keep_for, partial(self._confirmed, user, logged)
         reader = self._users.everybody[recipient]
         if self._file_doings.write(user, reader, logged, keep_for, confirmed):
+            return
+        if self._vanishing.write(user, key, logged, confirmed):
             return
         command = SendMessage(
             key, logged.text, idempotency_key=str(logged.number), keep_for=keep_for
@@ -275,6 +283,11 @@ class MailWorkload:
             if not message.is_mine:
                 self._message_log.message_of(user.index, message.text).is_read = True
 
+    def _hold_planned(self, user: User, answer: Answer) -> None:
+        assert isinstance(answer, ScheduledAnswers)
+        node, vault = user.node.index, user.node.host.vault
+        self._message_log.planned.require_kept(node, answer.scheduled, vault)
+
     def is_look_lost(self, logged: LoggedMessage) -> bool:
         """Say whether a node may have marked a message as read and died before its page was seen.
 
@@ -300,7 +313,7 @@ class MailWorkload:
             command = AskMessages(after=after, limit=MESSAGES_PER_PAGE_MAX)
             user.ask(command, partial(self._page, user, after, read))
         else:
-            self._message_log.hold_history(user.index, read)
+            self._message_log.hold_history(user.index, read, self._loop.now)
 
 
 def _nothing(_: Answer) -> None:

@@ -19,6 +19,7 @@ from mesh.commands.contacts import (
     VerifyContact,
 )
 from mesh.commands.identity import CreateIdentity, IdentityAnswer
+from mesh.commands.items import ItemAnswer
 from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer
 from mesh.errors import UserError
 from mesh.events import (
@@ -27,6 +28,7 @@ from mesh.events import (
     Event,
     GroupLeft,
     ItemAdded,
+    ItemChanged,
     MessageReceived,
     MessageSent,
     MessageStateChanged,
@@ -46,8 +48,8 @@ from sim.users.blocks import Blocks
 from sim.users.friendships import Friendships
 from sim.users.user import User
 
-Told = Callable[[User, MessageAnswer], None]
-"""(whose message, what their node says of it)."""
+Told = Callable[[User, MessageAnswer | ItemAnswer], None]
+"""(whose message, what their node says of it): an item where its words are gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class Users:
         self.blocks = Blocks(listeners.blocking)
         self.group_news = GroupNews()
         self.sent_files = SentFiles()
+        self.planned = message_log.planned
         self.met_before: list[tuple[int, int]] = []
         """Pairs that are contacts when the world begins, once all is planned."""
 
@@ -210,12 +213,16 @@ class Users:
             case MessageReceived(message=message):
                 self._listeners.blocking.require_silent(node, message.contact, "a message")
                 self._show(user, message)
-            case ItemAdded(item=item) if not item.author.is_mine:
+            case ItemAdded(item=item) if item.author.is_mine:
+                self._message_log.planned.sent(node, item, self._loop.now)
+            case ItemAdded(item=item):
                 self._listeners.blocking.require_silent(node, item.conversation, "an item")
             case MessageSent(message=message):
-                self._message_log.sent(user.index, message.text, self._loop.now)
+                self._message_log.message_of(user.index, message.text)
             case MessageStateChanged(message=message):
                 self._listeners.told(user, message)
+            case ItemChanged(item=item) if item.gone and item.author.is_mine:
+                self._listeners.told(user, item)
             case ContactAdded(contact=contact):
                 if not user.is_clone:
                     self.exclusion.require_out(user.index, contact.key)

@@ -12,6 +12,8 @@ from sim.hosts.databases import MemoryDatabase
 from sim.invariants.invariants import S8, BrokenInvariant
 from sim.invariants.nonce_reuse import NonceReuse, observe_outbox
 from sim.observers.ciphers import observing_cipher
+from sim.run.world import Options, opened_world
+from sim.schema.scenario import load_scenario
 
 KEY, NONCE = bytes(32), bytes(12)
 SECRET = bytes(range(16))
@@ -123,3 +125,16 @@ def test_many_may_write_under_one_tag_of_a_door_but_never_with_the_same_nonce(
     unknowing.collect(1, 1, vault_with(envelope(tag, 1)))
     with pytest.raises(BrokenInvariant):
         unknowing.collect(2, 2, vault_with(envelope(tag, 2)))
+
+
+@pytest.mark.world
+def test_doors_are_known_though_nobody_looks_into_vaults() -> None:
+    # Whoever leaves a group within a minute has forgotten it before anybody looks.
+    scenario = load_scenario("shrunk/founded-in-vain")
+    with opened_world(scenario, Options(1, is_crypto_real=False)) as world:
+        world.run_until(round(scenario.workload.write_between_s[1] * 1_000_000))
+        known, nonce_reuse = NonceReuse(), world.observers.nonce_reuse
+        known.learn_doors(host.vault for host in world.hosts.values())
+        doors = known._doors
+        assert len(doors) > 2
+        assert doors.items() <= nonce_reuse._doors.items()
