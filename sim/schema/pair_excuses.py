@@ -20,6 +20,15 @@ SENDS_NOTHING_AT_ONCE: Final[tuple[ChoreKind, ...]] = (
 )
 """What they change is the vault's alone, or is told to others later with something else."""
 
+NEEDS_A_GROUP: Final[tuple[ChoreKind, ...]] = (
+    "choose-receipts",
+    "be-known",
+    "copy",
+    "turn-down",
+    "repeat",
+)
+"""They wait for a group of three."""
+
 
 def why_not_reached(chore: ChoreKind, fault: PairFault) -> str | None:
     """Return why a fault may not fall in the middle of a chore, or the chore may not be done."""
@@ -29,4 +38,6 @@ def why_not_reached(chore: ChoreKind, fault: PairFault) -> str | None:
         return "It gives the store nothing at once."
     if chore == "peers" and fault == "crash-in-transaction":
         return "It changes the store alone: addresses stand there."
+    if chore in NEEDS_A_GROUP and fault == "moved":
+        return "Three who are carried about from the start are in no group together by then."
     return None
