@@ -98,6 +98,15 @@ class BoundedStream:
         self._writes_count += 1
         if self._writes_count >= API_WRITES_PER_TURN or len(data) >= API_CHUNK_BYTES:
             self._writes_count = 0
+            await self._have_turn()
+
+    async def _have_turn(self) -> None:
+        """Let others go on; what was to end meanwhile ends, as where a write waits."""
+        if self._connections.is_over:
+            self.living.cancel()
+        if self.patience.is_long:
+            await trio.lowlevel.checkpoint()
+        else:
             await trio.lowlevel.cancel_shielded_checkpoint()
 
     def _without_written(self, data: bytes) -> bytes | memoryview:

@@ -81,13 +81,14 @@ class HttpConnection:
                     break
                 exchange = Exchange(self._spoken, stream, request)
                 await exchange.run(self._app)
+                if self._spoken.trailing_data[0]:
+                    # Requests may come as hundreds at once: others have a turn after each. The
+                    # connection is not idle meanwhile, or its place would be given away.
+                    await trio.lowlevel.checkpoint()
                 stream.rests()
                 if stream.is_ending or not await exchange.is_over():
                     break
                 self._spoken.start_next_cycle()
-                if self._spoken.trailing_data[0]:
-                    # Requests may come as hundreds at once: others have a turn after each.
-                    await trio.lowlevel.checkpoint()
         except h11.RemoteProtocolError as error:
             await self._refuse(stream, error.error_status_hint)
         await stream.say_end()
