@@ -1,16 +1,21 @@
 """The bytes of one connection to the API, with bounds on each write.
 
 Without them one client that does not read would hold up the stop of the daemon for ever.
+
+What the socket takes at once is written at once, without a timer and without a turn of the event
+loop; trio's own methods take both. Others have a turn when something is waited for, and after a few
+writes for which nothing was.
 """
 
 import logging
+import socket
 from contextlib import suppress
 
 import trio
 
 from mesh.api.carry import Patience
 from mesh.api.connections import OpenConnections
-from mesh.limits.api import API_CHUNK_BYTES, API_IDLE_TIMEOUT_MS
+from mesh.limits.api import API_CHUNK_BYTES, API_IDLE_TIMEOUT_MS, API_WRITES_PER_TURN
 
 LOG = logging.getLogger("mesh.api")
 
@@ -29,8 +34,14 @@ class BoundedStream:
         self.patience = Patience()
         self.living = living
         self._stream = stream
+        # The same socket, for reading and writing without trio's own methods.
+        raw = stream.socket
+        self._socket = socket.socket(raw.family, raw.type, raw.proto, fileno=raw.fileno())
+        self._socket.setblocking(False)
         self._connections = connections
         self._sending = trio.Lock()
+        self._writes_count = 0
+        """Writes since others had a turn."""
         self.rests()
 
     @property
@@ -50,12 +61,22 @@ class BoundedStream:
         self._connections.changed(self.living, is_idle=False)
         self.living.deadline = float("inf")
 
+    def let_go(self) -> None:
+        """Leave the socket to whoever closes it: nothing is read or written any more."""
+        self._socket.detach()
+
     async def receive(self, bytes_max: int = API_CHUNK_BYTES) -> bytes:
         """Return what came, so many bytes of it at most; nothing once the client is gone."""
-        try:
-            return bytes(await self._stream.receive_some(bytes_max))
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return b""
+        while True:
+            # First, as it is nearly always needed: to read in vain costs as much as to read.
+            await trio.lowlevel.wait_readable(self._socket)
+            self._writes_count = 0
+            try:
+                return self._socket.recv(bytes_max)
+            except BlockingIOError:
+                continue
+            except OSError:
+                return b""
 
     async def send(self, data: bytes) -> None:
         """Write all of it, or end the connection of a client that does not read."""
@@ -69,11 +90,38 @@ class BoundedStream:
         except trio.WouldBlock:
             await self._sending.acquire()
         try:
-            await self._write(data)
+            rest = self._without_written(data)
+            if rest:
+                await self._write(rest)
         finally:
             self._sending.release()
+        self._writes_count += 1
+        if self._writes_count >= API_WRITES_PER_TURN or len(data) >= API_CHUNK_BYTES:
+            self._writes_count = 0
+            await self._have_turn()
 
-    async def _write(self, data: bytes) -> None:
+    async def _have_turn(self) -> None:
+        """Let others go on; what was to end meanwhile ends, as where a write waits."""
+        if self._connections.is_over:
+            self.living.cancel()
+        if self.patience.is_long:
+            await trio.lowlevel.checkpoint()
+        else:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+
+    def _without_written(self, data: bytes) -> bytes | memoryview:
+        """Write what the socket takes at once; return the rest."""
+        try:
+            count = self._socket.send(data)
+        except BlockingIOError:
+            return data
+        except OSError:
+            # The client is gone.
+            self.living.cancel()
+            return b""
+        return memoryview(data)[count:]
+
+    async def _write(self, data: bytes | memoryview) -> None:
         # Shielded, so that a stop lets an answer be written; bounded, so that it ends.
         timeout_s, is_shielded = self.patience.write_ms / 1000, not self.patience.is_long
         with self._connections.writing(timeout_s, is_shielded=is_shielded) as writing:

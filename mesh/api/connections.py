@@ -81,6 +81,11 @@ class OpenConnections:
         """Say whether the daemon stops."""
         return self._ends_at < math.inf
 
+    @property
+    def is_over(self) -> bool:
+        """Say whether the time is over that a stop leaves for what is being written."""
+        return trio.current_time() >= self._ends_at
+
     def end_by(self, at: float) -> None:
         """Let no write last beyond a time of trio's clock, begun or not: the daemon stops.
 

@@ -47,19 +47,13 @@ class EventLog:
 
     def append(self, event: Event) -> None:
         """Number an event and wake whoever waits."""
-        self.seq += 1
-        line = Line(self.seq, self._encoder.encode(Happened(seq=self.seq, event=event)))
+        seq = self.seq + 1
+        line = Line(seq, self._encoder.encode(Happened(seq=seq, event=event)))
+        self.seq = seq
         self._lines.append(line)
         self._bytes += len(line.text)
         while len(self._lines) > API_EVENTS_MAX or self._bytes > API_EVENTS_BYTES_MAX:
             self._bytes -= len(self._lines.popleft().text)
-        self._arrived.unpark_all()
-
-    def skip(self) -> None:
-        """Something happened that we were not told of: every reader is to `resync`."""
-        self.seq += 1
-        self._lines.clear()
-        self._bytes = 0
         self._arrived.unpark_all()
 
     def forget(self) -> None:

@@ -55,7 +55,11 @@ class HttpConnection:
             return
         try:
             with living:
-                await self._serve(BoundedStream(self._raw, self._connections, living))
+                stream = BoundedStream(self._raw, self._connections, living)
+                try:
+                    await self._serve(stream)
+                finally:
+                    stream.let_go()
         except* Exception:
             # The last guard of a connection: one never ends the daemon.
             LOG.exception("a connection to the API failed")
@@ -77,6 +81,10 @@ class HttpConnection:
                     break
                 exchange = Exchange(self._spoken, stream, request)
                 await exchange.run(self._app)
+                if self._spoken.trailing_data[0]:
+                    # Requests may come as hundreds at once: others have a turn after each. The
+                    # connection is not idle meanwhile, or its place would be given away.
+                    await trio.lowlevel.checkpoint()
                 stream.rests()
                 if stream.is_ending or not await exchange.is_over():
                     break
@@ -194,11 +202,13 @@ class Exchange:
             await self._stream.send(written)
 
     async def _next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        if self._took_data:
+        event = self._spoken.next_event()
+        if self._took_data and isinstance(event, h11.Data):
             # A body may come as thousands of pieces at once: others have a turn after each.
             await trio.lowlevel.checkpoint()
-        while (event := self._spoken.next_event()) is h11.NEED_DATA:
+        while event is h11.NEED_DATA:
             self._spoken.receive_data(await self._stream.receive())
+            event = self._spoken.next_event()
         self._took_data = isinstance(event, h11.Data)
         return event
 

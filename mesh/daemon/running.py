@@ -44,7 +44,7 @@ from mesh.daemon.succession import CAN_SUCCEED, Succession, succeed
 from mesh.daemon.vault_keeper import VaultKeeper
 from mesh.engine.settings import EngineSettings
 from mesh.errors import DiskFullError, MeshError, StorageError, UserError
-from mesh.events import ConversationEmptied, VaultLocked
+from mesh.events import ConversationEmptied, Event, VaultLocked
 from mesh.node.config_file import load_config, write_default_config
 from mesh.node.discovery.discovery import DiscoverySettings
 from mesh.node.doctor.finding import Finding, Said
@@ -249,9 +249,9 @@ class _Daemon:
         application = Application(
             keeper, log, keeper, access, desk, settings=settings, stop=self._stop, files=node
         )
+        node.hear(partial(_feed, log, notifier))
         try:
             async with trio.open_nursery() as nodes:
-                await nodes.start(_feed, node, log, notifier)
                 nodes.start_soon(notifier.run)
                 nodes.start_soon(sharing.run)
                 nodes.start_soon(node.run)
@@ -432,26 +432,13 @@ class _Daemon:
         os._exit(1)
 
 
-async def _feed(
-    node: Node,
-    log: EventLog,
-    notifier: Notifier,
-    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Bring the node's events to the API's log."""
-    while True:
-        with node.subscribe() as events:
-            task_status.started()
-            async for event in events:
-                if isinstance(event, VaultLocked | ConversationEmptied):
-                    # What was told before holds names and messages that are not to be read here.
-                    log.forget()
-                log.append(event)
-                notifier.hear(event)
-        if not events.has_fallen_behind:
-            return
-        task_status = trio.TASK_STATUS_IGNORED
-        log.skip()
+def _feed(log: EventLog, notifier: Notifier, event: Event) -> None:
+    """Bring an event of the node to the API's log."""
+    if isinstance(event, VaultLocked | ConversationEmptied):
+        # What was told before holds names and messages that are not to be read here.
+        log.forget()
+    log.append(event)
+    notifier.hear(event)
 
 
 def _told(error: BaseException) -> BaseException:

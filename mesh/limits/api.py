@@ -28,6 +28,9 @@ API_BODY_TIMEOUT_MS = 10_000
 API_CHUNK_BYTES = 64 * 1024
 """An answer is written in pieces of this size, each within the next bound."""
 
+API_WRITES_PER_TURN = 16
+"""Writes on one connection, for which nothing was waited, before others have their turn."""
+
 API_WRITE_TIMEOUT_MS = 5_000
 """A client that reads nothing for so long is cut off, so that it holds nothing for ever."""
 

@@ -187,6 +187,10 @@ class Driver:
         """Listen to events: `with driver.subscribe() as events: async for event in events`."""
         return self._subscribers.subscribe()
 
+    def hear(self, hearer: Callable[[Event], None]) -> None:
+        """Call somebody for each event, at once, for as long as the node runs."""
+        self._subscribers.hear(hearer)
+
     def publish(self, event: Event) -> None:
         """Tell the subscribers something that the shell itself has noticed."""
         self._subscribers.publish(event)

@@ -38,7 +38,7 @@ from mesh.engine.engine import Engine
 from mesh.engine.lasting import LastingEngine
 from mesh.engine.settings import EngineSettings
 from mesh.errors import DamagedError, UserError
-from mesh.events import NoticeRaised
+from mesh.events import Event, NoticeRaised
 from mesh.ids import Address, Instant
 from mesh.inputs import NetworksSeen, SettingsChanged, VaultClosing, VaultOpened
 from mesh.limits.invites import INVITE_ADDRESSES_MAX
@@ -218,6 +218,13 @@ class Node:
     def subscribe(self) -> AbstractContextManager[Subscription]:
         """Listen: `with node.subscribe() as events: async for event in events`."""
         return self._driver.subscribe()
+
+    def hear(self, hearer: Callable[[Event], None]) -> None:
+        """Call somebody for each event, at once, for as long as this node runs. It must not wait.
+
+        To subscribe costs a turn of the event loop for each batch, and this none.
+        """
+        self._driver.hear(hearer)
 
     def notice(self, sentence: str) -> None:
         """Tell whoever listens what the shell has noticed."""

@@ -1,7 +1,7 @@
 """Listening to events: each subscriber has a queue of its own, and a bound on it."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import trio
@@ -64,6 +64,14 @@ class Subscribers:
     def __init__(self) -> None:
         self._subscriptions: dict[int, Subscription] = {}
         self._next = 0
+        self._hearers: list[Callable[[Event], None]] = []
+
+    def hear(self, hearer: Callable[[Event], None]) -> None:
+        """Call somebody for each event, in the turn in which it is told: nothing wakes for it.
+
+        It must not wait, and for as long as the node runs it is called.
+        """
+        self._hearers.append(hearer)
 
     @contextmanager
     def subscribe(self) -> Iterator[Subscription]:
@@ -81,6 +89,8 @@ class Subscribers:
 
     def publish(self, event: Event) -> None:
         """Tell everybody; who has no room is let go."""
+        for hearer in self._hearers:
+            hearer(event)
         behind = [n for n, each in self._subscriptions.items() if not each.offer(event)]
         for number in behind:
             del self._subscriptions[number]

@@ -95,15 +95,6 @@ async def test_the_bytes_that_are_remembered_are_bounded() -> None:
         assert await read(subscription) == [Resync(epoch="run", seq=log.seq)]
 
 
-async def test_what_was_never_told_makes_every_reader_resync() -> None:
-    log = EventLog("run")
-    log.append(notice(1))
-    with log.subscribe() as subscription:
-        await read(subscription)
-        log.skip()
-        assert await read(subscription) == [Resync(epoch="run", seq=2)]
-
-
 async def test_silence_brings_a_heartbeat(autojump_clock: trio.testing.MockClock) -> None:
     log = EventLog("run")
     with log.subscribe() as subscription:

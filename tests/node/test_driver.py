@@ -14,7 +14,7 @@ from mesh.commands.peers import AddPeer, AskPeers
 from mesh.commands.status import AskStatus
 from mesh.effects import Effect
 from mesh.errors import StorageError, UserError
-from mesh.events import NoticeRaised
+from mesh.events import Event, NoticeRaised
 from mesh.ids import Instant, LinkId, Monotonic, RequestId
 from mesh.inputs import (
     Asked,
@@ -236,6 +236,15 @@ async def test_subscribers_hear_events_in_order_and_each_for_itself(nursery: tri
                 await driver.ask(AddPeer(name))
         assert [await anext(first), await anext(first)] == [NoticeRaised("a"), NoticeRaised("b")]
         assert await anext(second) == NoticeRaised("a")
+
+
+async def test_who_hears_is_told_at_once() -> None:
+    driver = driver_of(Echo())
+    heard: list[Event] = []
+    driver.hear(heard.append)
+    for number in range(EVENTS_PER_SUBSCRIBER_MAX + 1):
+        driver.publish(NoticeRaised(str(number)))
+    assert heard == [NoticeRaised(str(n)) for n in range(EVENTS_PER_SUBSCRIBER_MAX + 1)]
 
 
 async def test_a_subscriber_that_does_not_read_is_let_go_after_an_unbroken_row() -> None:
