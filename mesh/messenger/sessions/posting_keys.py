@@ -128,6 +128,8 @@ class PostingKeys:
         self._own = _all_own(rows)
         distances.set_own(self._own)
         self._signers: dict[tuple[int, int], list[Signer]] = {}
+        # The first of each day, audience and reader, as long as it may sign and none is added.
+        self._first: dict[tuple[int, int, ContactId | None], Signer] = {}
         # Keys for which a stamp was asked in this run.
         self._asked: dict[PostingKey, None] = {}
         for row in rows.posting_keys_with_seed():
@@ -183,11 +185,18 @@ class PostingKeys:
         As long as it is ready, that is: mail waits for no key where another one is there. One for
         a file has signed nothing.
         """
+        place = audience, day, reader
+        first = self._first.get(place)
+        if first is not None and self.is_ready(first):
+            return first
         ready = [signer for signer in self._of(audience, day) if self.is_ready(signer)]
         if audience == Audience.FILES:
             ready = [signer for signer in ready if signer.uses == 0]
         if ready:
-            return min(ready, key=lambda signer: _rank(signer, reader))
+            first = min(ready, key=lambda signer: _rank(signer, reader))
+            if audience != Audience.FILES:
+                self._first[place] = first
+            return first
         return None if self._parameters.stamp_bits else self._make(audience, day)
 
     def of_contacts(self, day: int) -> list[Signer]:
@@ -243,10 +252,12 @@ class PostingKeys:
                 if (signer.public, signer.day) == (minted.posting_key, minted.day):
                     signer.stamp, signer.stamp_bits, signer.uses = minted.stamp, minted.bits, 0
                     self._rows.set_stamp(signer.public, minted.stamp, minted.bits)
+                    self._first.clear()
                     self._asked.pop(signer.public, None)
 
     def forget(self, today: int) -> None:
         """Erase the seeds of days that are over, and forget keys whose envelopes are gone."""
+        self._first.clear()
         over = [place for place in self._signers if place[1] < today]
         for place in over:
             for signer in self._signers.pop(place):
@@ -282,6 +293,7 @@ class PostingKeys:
         )
         signer = Signer(number, public, seed, audience, day, stamp, stamp_bits=0, uses=0)
         self._signers.setdefault((audience, day), []).append(signer)
+        self._first.clear()
         self._own[public] = None
         self._distances.set_own(self._own)
         return signer
