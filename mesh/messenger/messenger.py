@@ -18,6 +18,7 @@ from typing import Final
 from mesh.commands.answer import Answer
 from mesh.commands.command import Command
 from mesh.commands.identity import CreateIdentity, IdentityAnswer
+from mesh.commands.messages import SendMessage
 from mesh.database import Connection
 from mesh.effects import Effect
 from mesh.errors import UserError
@@ -103,6 +104,8 @@ class Messenger:
             self._vault.set_mark(NEWER_MARK, 0)
             self._vault.set_mark(_READ_MARK, 0)
         self._read_mark = self._vault.mark(_READ_MARK)
+        # The batch whose last command was a message.
+        self._messages_at: Instant | None = None
         # Whatever fell due while the vault was closed is done at once.
         self._chores_at = now.monotonic
         self.parts = self._open_parts(posting_keys, cover, Counter(), TagIndex(), now)
@@ -114,7 +117,11 @@ class Messenger:
     def command(self, command: Command, *, now: Instant) -> Answer:
         """Do what a person or a program asks; UserError says in words why not."""
         self._today = now.mesh // SECONDS_PER_DAY
-        self._vault.begin()
+        is_message = isinstance(command, SendMessage)
+        # Messages of one batch that come behind each other are one piece of work.
+        if not (is_message and now is self._messages_at):
+            self._vault.begin()
+        self._messages_at = now if is_message else None
         if isinstance(command, CreateIdentity):
             return self._create_identity(command, now)
         if self.person is None:
@@ -186,6 +193,8 @@ class Messenger:
             self._chores_at = self._next_chores(now, is_clock_steady=False)
         for number in self._pending_events.changed_messages:
             self._vault.steps.add(number, now.mesh)
+        self._vault.history.look_for_gaps()
+        self._vault.entries.look_for_waiting()
 
     # --- What the engine keeps and tells ------------------------------------------------------
 
@@ -202,6 +211,7 @@ class Messenger:
 
     def taken_back(self) -> None:
         """Keep nothing that was read since a savepoint: what was written there is gone."""
+        self._messages_at = None
         self._vault.begin()
 
     def take_effects(self) -> list[Effect]:

@@ -130,6 +130,8 @@ class PostingKeys:
         self._signers: dict[tuple[int, int], list[Signer]] = {}
         # The first of each day, audience and reader, as long as it may sign and none is added.
         self._first: dict[tuple[int, int, ContactId | None], Signer] = {}
+        # The highest number of a key for contacts, of whatever day.
+        self._newest_for_contacts = 0
         # Keys for which a stamp was asked in this run.
         self._asked: dict[PostingKey, None] = {}
         for row in rows.posting_keys_with_seed():
@@ -144,7 +146,7 @@ class PostingKeys:
                 row.stamp_bits,
                 row.uses,
             )
-            self._signers.setdefault((row.audience, row.day), []).append(signer)
+            self._add(signer)
             if today <= row.day <= today + POSTING_DAYS_AHEAD:
                 # Perhaps it was asked for in an earlier run that ended before it came.
                 self._ask_for_stamp(signer)
@@ -236,6 +238,8 @@ class PostingKeys:
 
         Asked for each message that is written, and most often in vain.
         """
+        if number >= self._newest_for_contacts:
+            return False
         for day in range(today, min(today + POSTING_DAYS_TOLD, until_day + 1)):
             for signer in self._of(Audience.CONTACTS, day):
                 if signer.number > number:
@@ -292,11 +296,16 @@ class PostingKeys:
             public, seed=seed, audience=audience, day=day, stamp=stamp
         )
         signer = Signer(number, public, seed, audience, day, stamp, stamp_bits=0, uses=0)
-        self._signers.setdefault((audience, day), []).append(signer)
+        self._add(signer)
         self._first.clear()
         self._own[public] = None
         self._distances.set_own(self._own)
         return signer
+
+    def _add(self, signer: Signer) -> None:
+        self._signers.setdefault((signer.audience, signer.day), []).append(signer)
+        if signer.audience == Audience.CONTACTS:
+            self._newest_for_contacts = max(self._newest_for_contacts, signer.number)
 
     def _make_first(self, audience: int, day: int) -> None:
         if not self._of(audience, day):

@@ -94,10 +94,22 @@ class EntryRows:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.is_none_waiting = False
+        """None waits to be judged, and none was put there since that was asked."""
 
     def insert(self, row: EntryRow) -> EntryRow:
         """Add a message whose id is new in its conversation; return it with its number."""
+        if row.waits is not None:
+            self.is_none_waiting = False
         return insert_numbered(self._connection, "entries", row)
+
+    def look_for_waiting(self) -> None:
+        """See whether any waits to be judged, unless it is known; asked inside no savepoint."""
+        if not self.is_none_waiting:
+            cursor = self._connection.execute(
+                "SELECT EXISTS (SELECT 1 FROM entries WHERE waits IS NOT NULL)"
+            )
+            self.is_none_waiting = not integer(cursor)
 
     def message(self, number: int) -> EntryRow:
         """The message of a number that was read from the vault."""
