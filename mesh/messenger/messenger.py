@@ -104,8 +104,6 @@ class Messenger:
             self._vault.set_mark(NEWER_MARK, 0)
             self._vault.set_mark(_READ_MARK, 0)
         self._read_mark = self._vault.mark(_READ_MARK)
-        # What was done last was to write messages, or to open mail.
-        self._is_after_mail = False
         # Whatever fell due while the vault was closed is done at once.
         self._chores_at = now.monotonic
         self.parts = self._open_parts(posting_keys, cover, Counter(), TagIndex(), now)
@@ -117,7 +115,7 @@ class Messenger:
     def command(self, command: Command, *, now: Instant) -> Answer:
         """Do what a person or a program asks; UserError says in words why not."""
         self._today = now.mesh // SECONDS_PER_DAY
-        self._begin(is_mail=isinstance(command, SendMessage))
+        self._vault.begin(is_mail=isinstance(command, SendMessage))
         if isinstance(command, CreateIdentity):
             return self._create_identity(command, now)
         if self.person is None:
@@ -136,7 +134,7 @@ class Messenger:
         What they say is learned at once; messages are there after `add_opened`.
         """
         self._today = now.mesh // SECONDS_PER_DAY
-        self._begin(is_mail=True)
+        self._vault.begin(is_mail=True)
         self._vault.work += 1
         if self.person is not None:
             self.person.answers.now = now
@@ -191,7 +189,7 @@ class Messenger:
         for number in self._pending_events.changed_messages:
             self._vault.steps.add(number, now.mesh)
         self._vault.history.look_for_gaps()
-        self._vault.entries.look_for_waiting()
+        self._vault.changes.look_for_waiting()
 
     # --- What the engine keeps and tells ------------------------------------------------------
 
@@ -208,7 +206,7 @@ class Messenger:
 
     def taken_back(self) -> None:
         """Keep nothing that was read since a savepoint: what was written there is gone."""
-        self._begin()
+        self._vault.begin()
 
     def take_effects(self) -> list[Effect]:
         """Return what is to be done and told after the commit: with the rows that were read for
@@ -286,7 +284,7 @@ class Messenger:
         if self.person is None:
             return
         self._today = now.mesh // SECONDS_PER_DAY
-        self._begin()
+        self._vault.begin()
         self.person.answers.now = now
         self.person.erasing.start_timers(now)
         machines = self.person.machines
@@ -313,14 +311,6 @@ class Messenger:
             end = self.person.erasing.next_end(now, is_clock_steady=is_clock_steady)
         return self._chores_at if end is None else min(self._chores_at, end)
 
-    def _begin(self, *, is_mail: bool = False) -> None:
-        """Another piece of work begins. Mail that comes or goes behind other mail goes on with the
-        rows of before: each of them is written through the rows that keep it.
-        """
-        if not (is_mail and self._is_after_mail):
-            self._vault.begin()
-        self._is_after_mail = is_mail
-
     # --- Identity and memory ------------------------------------------------------------------
 
     def _create_identity(self, command: CreateIdentity, now: Instant) -> IdentityAnswer:
@@ -335,7 +325,7 @@ class Messenger:
         """Forget what is in memory and read the vault, as at a start."""
         assert self.person is not None, "who has no identity has no contacts"
         self.write_posted()
-        self._begin()
+        self._vault.begin()
         former = self.parts
         tag_index = TagIndex()
         tag_index.want(former.tag_index.take_wanted())

@@ -39,6 +39,14 @@ class ChangeRows:
         )
         return all_of(cursor, EntryRow)
 
+    def look_for_waiting(self) -> None:
+        """See whether any waits to be judged, unless it is known; asked inside no savepoint."""
+        if not self._entries.is_none_waiting:
+            cursor = self._connection.execute(
+                "SELECT EXISTS (SELECT 1 FROM entries WHERE waits IS NOT NULL)"
+            )
+            self._entries.is_none_waiting = not integer(cursor)
+
     def find_first_waiting(self, id_: bytes) -> EntryRow | None:
         """The entry that waits longest for something, in whichever group."""
         cursor = self._connection.execute(

@@ -103,14 +103,6 @@ class EntryRows:
             self.is_none_waiting = False
         return insert_numbered(self._connection, "entries", row)
 
-    def look_for_waiting(self) -> None:
-        """See whether any waits to be judged, unless it is known; asked inside no savepoint."""
-        if not self.is_none_waiting:
-            cursor = self._connection.execute(
-                "SELECT EXISTS (SELECT 1 FROM entries WHERE waits IS NOT NULL)"
-            )
-            self.is_none_waiting = not integer(cursor)
-
     def message(self, number: int) -> EntryRow:
         """The message of a number that was read from the vault."""
         cursor = self._connection.execute(f"{ENTRY} WHERE number = ?", (number,))

@@ -70,6 +70,9 @@ class Vault:
         self.work = 0
         """Which piece of work this is: what was found in one may not hold in the next."""
 
+        # What was done last was to write messages, or to open mail.
+        self._is_after_mail = False
+
         self.contacts = ContactRows(connection)
         self.invites = InviteRows(connection)
         self.closed_answers = ClosedAnswerRows(connection)
@@ -114,8 +117,13 @@ class Vault:
         self.outbox = OutboxRows(connection)
         self.retirements = RetirementRows(connection)
 
-    def begin(self) -> None:
-        """Another piece of work begins: what it reads was not read before."""
+    def begin(self, *, is_mail: bool = False) -> None:
+        """Another piece of work begins: what it reads was not read before. Mail that comes or goes
+        behind other mail goes on with it: each of these rows is written through what keeps it.
+        """
+        is_going_on, self._is_after_mail = is_mail and self._is_after_mail, is_mail
+        if is_going_on:
+            return
         self.work += 1
         self.history.forget()
         self.member_names.clear()
