@@ -190,6 +190,7 @@ class Messenger:
             self._vault.steps.add(number, now.mesh)
         self._vault.history.look_for_gaps()
         self._vault.changes.look_for_waiting()
+        self._vault.end_batch()
 
     # --- What the engine keeps and tells ------------------------------------------------------
 
@@ -229,6 +230,8 @@ class Messenger:
                 changed = self.person.introductions.find_answer(introduction)
                 if changed is not None:
                     pending_events.tell(IntroductionChanged(changed))
+        if self.person is not None:
+            self.person.answers.forget_told()
         return pending_events.take()
 
     def summary(self) -> Summary:

@@ -249,15 +249,11 @@ class Fetching:
     @property
     def has_unnoted(self) -> bool:
         """Say whether blocks are here that are not written down."""
-        if not self._coming:
-            return bool(self._unnoted)
         return bool(self._unnoted) or any(one.is_unnoted for one in self._coming.values())
 
     @property
     def has_whole(self) -> bool:
         """Say whether a file is all here and it is not written down, or was given up."""
-        if not self._coming:
-            return bool(self._given_up)
         return bool(self._given_up) or any(one.is_whole for one in self._coming.values())
 
     def take_unnoted(self) -> list[tuple[int, Known]]:

@@ -137,12 +137,9 @@ class Giving:
         Nothing is looked up for a link whose reads of another file are not over: so one that goes
         from file to file costs a tree for each turn of the disk, and not for each ask.
         """
-        asked: dict[int, LinkId] = {}
-        for link, one in self._links.items():
-            is_unknown = one.asks and one.number not in self._sources
-            if is_unknown and all(link != busy for busy, _ in self._let_go.values()):
-                asked.setdefault(one.number, link)
-        return list(asked)
+        busy = {link: None for link, _ in self._let_go.values()}
+        asked = (one.number for link, one in self._links.items() if one.asks and link not in busy)
+        return [number for number in dict.fromkeys(asked) if number not in self._sources]
 
     def found(self, number: int, source: Source | None) -> None:
         """The bytes of a file lie there; None: it cannot be given."""

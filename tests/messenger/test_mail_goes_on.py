@@ -100,3 +100,25 @@ def test_a_parent_and_an_object_that_come_late_are_waited_for() -> None:
     bob.receive([second])
     shown = {one.text: one.missing_count for one in items(bob, "Ann")}
     assert (shown["second"], shown["third"]) == (0, 0)
+
+
+def test_nothing_goes_on_behind_the_end_of_a_batch() -> None:
+    ann, _ = pair()
+    vault = ann.messenger._vault
+    ann.ask(SendMessage("Bob", "one"))
+    work = vault.work
+    ann.ask(SendMessage("Bob", "two"))
+    assert vault.work == work
+    end_batch(ann)
+    ann.ask(SendMessage("Bob", "three"))
+    assert vault.work == work + 1
+
+
+def test_no_words_are_kept_of_what_was_told() -> None:
+    ann, bob = pair()
+    ann.ask(SendMessage("Bob", "secret words"))
+    assert ann.messenger.person is not None
+    assert ann.messenger.person.answers._told is None
+    exchange(ann, bob)
+    assert bob.messenger.person is not None
+    assert bob.messenger.person.answers._told is None

@@ -104,6 +104,10 @@ class ItemAnswers:
         self._told = item, self._message(item)
         return self._told[1]
 
+    def forget_told(self) -> None:
+        """Keep no words of what was told: event and caller have had it."""
+        self._told = None
+
     def _message(self, item: ItemAnswer) -> MessageAnswer:
         number = ConversationId(item.conversation)
         group = self._entries.rules.find_group(number)

@@ -119,7 +119,8 @@ class Vault:
 
     def begin(self, *, is_mail: bool = False) -> None:
         """Another piece of work begins: what it reads was not read before. Mail that comes or goes
-        behind other mail goes on with it: each of these rows is written through what keeps it.
+        behind other mail of its batch goes on with it: each of these rows is written through what
+        keeps it.
         """
         is_going_on, self._is_after_mail = is_mail and self._is_after_mail, is_mail
         if is_going_on:
@@ -130,6 +131,10 @@ class Vault:
         for rows in (self.contacts, self.conversations, self.exchanges, self.authors, self.sealed):
             rows.kept.clear()
         self.known_keys.kept.clear()
+
+    def end_batch(self) -> None:
+        """The transaction is complete: nothing but what is told of it goes on with its rows."""
+        self._is_after_mail = False
 
     def find_identity(self) -> IdentityRow | None:
         """Return who we are; None before the first run."""
