@@ -88,6 +88,8 @@ class VaultHalf(Part):
         self._parts = tuple(parts)
         self._wanting = having(self._parts, "wants_vault")
         self._listening = having(self._parts, "told")
+        self._told_answers = having(self._parts, "answered")
+        self._performing = {kind: part for part in self._parts for kind in part.vault_commands}
         self.messenger: Messenger | None = None
         self.was_opened = False
         self.locked_since = now.unix_seconds
@@ -349,7 +351,7 @@ class VaultHalf(Part):
             messenger.parts.posting_keys.stamped(stamp)
         for question in work.asked:
             answer = self._answer(messenger, vault, question.command, now)
-            for part in self._parts:
+            for part in self._told_answers:
                 part.answered(question.command, answer, now)
             replies.append(Reply(question.request, answer))
         # Commands may have made the parts anew.
@@ -394,9 +396,8 @@ class VaultHalf(Part):
     ) -> Answer | UserError:
         try:
             with savepoint(vault):
-                for part in self._parts:
-                    if isinstance(command, part.vault_commands):
-                        return part.perform(messenger, command, now)
+                if (part := self._performing.get(type(command))) is not None:
+                    return part.perform(messenger, command, now)
                 if isinstance(command, SAYS) and self._forwarder.is_own_share_full:
                     return _no_own_room()
                 return messenger.command(command, now=now)

@@ -18,6 +18,7 @@ from typing import Final
 from mesh.commands.answer import Answer
 from mesh.commands.command import Command
 from mesh.commands.identity import CreateIdentity, IdentityAnswer
+from mesh.commands.messages import SendMessage
 from mesh.database import Connection
 from mesh.effects import Effect
 from mesh.errors import UserError
@@ -114,7 +115,7 @@ class Messenger:
     def command(self, command: Command, *, now: Instant) -> Answer:
         """Do what a person or a program asks; UserError says in words why not."""
         self._today = now.mesh // SECONDS_PER_DAY
-        self._vault.begin()
+        self._vault.begin(is_mail=isinstance(command, SendMessage))
         if isinstance(command, CreateIdentity):
             return self._create_identity(command, now)
         if self.person is None:
@@ -133,7 +134,8 @@ class Messenger:
         What they say is learned at once; messages are there after `add_opened`.
         """
         self._today = now.mesh // SECONDS_PER_DAY
-        self._vault.begin()
+        self._vault.begin(is_mail=True)
+        self._vault.work += 1
         if self.person is not None:
             self.person.answers.now = now
             self.person.inbox.take(envelopes, now=now)
@@ -186,6 +188,9 @@ class Messenger:
             self._chores_at = self._next_chores(now, is_clock_steady=False)
         for number in self._pending_events.changed_messages:
             self._vault.steps.add(number, now.mesh)
+        self._vault.history.look_for_gaps()
+        self._vault.changes.look_for_waiting()
+        self._vault.end_batch()
 
     # --- What the engine keeps and tells ------------------------------------------------------
 
@@ -225,6 +230,8 @@ class Messenger:
                 changed = self.person.introductions.find_answer(introduction)
                 if changed is not None:
                     pending_events.tell(IntroductionChanged(changed))
+        if self.person is not None:
+            self.person.answers.forget_told()
         return pending_events.take()
 
     def summary(self) -> Summary:

@@ -112,7 +112,7 @@ class Entries(KeptEntries):
             timer=statement.timer,
             content=msgspec.Raw(msgspec.msgpack.encode(content)),
         )
-        return self.received(entry.encode(), replace(row, is_mine=True))
+        return self.received(entry.encode(), row if row.is_mine else replace(row, is_mine=True))
 
     def received(self, data: bytes, row: EntryRow) -> NewEntry:
         """Return the entry in these bytes; PeerError if they are none. `row` says who and when."""

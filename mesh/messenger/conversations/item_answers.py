@@ -93,10 +93,22 @@ class ItemAnswers:
         self.now = Instant(Monotonic(0), 0)
         """The time of what is being done: by it polls and notices are over."""
 
+        self._told: tuple[ItemAnswer, MessageAnswer] | None = None
         self._with_oneself = vault.conversations.with_oneself().number
 
     def message(self, item: ItemAnswer) -> MessageAnswer:
         """Return what is told of a text, to a program that knows messages only."""
+        if self._told is not None and self._told[0] is item:
+            # The same for event and caller.
+            return self._told[1]
+        self._told = item, self._message(item)
+        return self._told[1]
+
+    def forget_told(self) -> None:
+        """Keep no words of what was told: event and caller have had it."""
+        self._told = None
+
+    def _message(self, item: ItemAnswer) -> MessageAnswer:
         number = ConversationId(item.conversation)
         group = self._entries.rules.find_group(number)
         is_of_two = number != self._with_oneself and group is None

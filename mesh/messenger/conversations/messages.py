@@ -70,6 +70,8 @@ class Messages:
         self._outbox = outbox
         self._message_pages = message_pages
         self._receipts = receipts
+        # In which piece of work, and of which conversation, the timer was found last.
+        self._timer_found = 0, ConversationId(0), 0
 
     def feature(self) -> Feature:
         """Writing and reading."""
@@ -98,11 +100,18 @@ class Messages:
                 raise key_reused()
             return self._message_pages.answer(before)
         check_text(asked.text)
-        statement = Statement(Kind.TEXT, text, timer=self._entries.timer(conversation.number))
+        statement = Statement(Kind.TEXT, text, timer=self._timer(conversation.number))
         row = self._writing.write(
             conversation, statement, now=now, send_key=key, keep_for=asked.keep_for
         )
         return self._message_pages.message(self._message_pages.tell_added(row))
+
+    def _timer(self, conversation: ConversationId) -> int:
+        """Return the timer of a conversation, which no message sets: once in a piece of work."""
+        if self._timer_found[:2] != (self._marks.work, conversation):
+            timer = self._entries.timer(conversation)
+            self._timer_found = self._marks.work, conversation, timer
+        return self._timer_found[2]
 
     def _withdraw(self, asked: WithdrawMessage, now: Instant) -> MessageAnswer:
         withdrawn = self._outbox.withdraw(asked.message, now=now)

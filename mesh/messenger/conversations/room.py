@@ -30,6 +30,7 @@ class Room:
         self, account: Account, files: Files, conversations: Conversations, transit: Transit
     ) -> None:
         self._rows = account.vault.room
+        self._history = account.vault.history
         self._search = account.vault.search
         self._conversation_rows = account.vault.conversations
         self._messages = account.vault.entries
@@ -69,6 +70,7 @@ class Room:
         self._files.erase_all(number, settled)
         with self._search.going(len(settled)):
             self._rows.delete_settled(number)
+        self._history.forget()
         self._pending_events.forget_messages(settled)
         answer = self._conversations.ask(AskConversation(number), now)
         self._pending_events.tell(ConversationEmptied(answer))

@@ -14,7 +14,7 @@ from mesh.group.rights import Deed, Standing
 from mesh.ids import ConversationId, Instant, VerifyKey
 from mesh.messenger.account import Account
 from mesh.messenger.conversations.group_rules import GroupRules
-from mesh.storage.vault.rows import OURSELVES, EntryRow
+from mesh.storage.vault.rows import EntryRow
 
 
 class Rules(Protocol):
@@ -52,10 +52,8 @@ class RulesOfTwo:
     keys: tuple[VerifyKey, ...]
     """Oneself, and the other side if there is one: by their numbers as authors."""
 
-    @property
-    def scope(self) -> Scope:
-        """The same for both."""
-        return direct_scope(self.keys[OURSELVES], self.keys[-1])
+    scope: Scope
+    """The same for both."""
 
     def key_of(self, author: int) -> VerifyKey:
         """Return the key of an author."""
@@ -78,9 +76,13 @@ class RulesBook:
     """The rules of all conversations of this profile."""
 
     def __init__(self, account: Account) -> None:
+        self._vault = account.vault
         self._conversations = account.vault.conversations
         self._people = account.vault.contacts
         self._me = account.identity.keys.verify_key
+        # Of conversations without members, in one piece of work: each is asked for a dozen times.
+        self._of_two: dict[ConversationId, RulesOfTwo] = {}
+        self._work = 0
         self.of_group: Callable[[ConversationId], GroupRules] = _no_group
         """The rules of a group whose beginning is here; LookupError of another one."""
 
@@ -89,21 +91,16 @@ class RulesBook:
 
     def of(self, conversation: ConversationId) -> Rules:
         """Return the rules of a conversation."""
-        row = self._conversations.conversation(conversation)
-        if row.kind == "group":
-            return self.of_group(conversation)
-        if row.contact is None:
-            return RulesOfTwo(Place.NOTE_TO_SELF, (self._me,))
-        other = self._people.contact(row.contact).verify_key
-        return RulesOfTwo(Place.DIRECT, (self._me, other))
+        return self._find_of_two(conversation) or self.of_group(conversation)
 
     def is_of_two(self, conversation: ConversationId) -> bool:
         """Say whether a conversation is one with a contact."""
-        return self._conversations.conversation(conversation).kind == "direct"
+        rules = self._find_of_two(conversation)
+        return rules is not None and rules.place is Place.DIRECT
 
     def find_group(self, conversation: ConversationId) -> GroupRules | None:
         """Return the rules of a group, if a conversation is one and its beginning is here."""
-        if self._conversations.conversation(conversation).kind != "group":
+        if self._find_of_two(conversation) is not None:
             return None
         try:
             return self.of_group(conversation)
@@ -114,6 +111,25 @@ class RulesBook:
         """Return the name of a group."""
         group = self.find_group(conversation)
         return self.name_until_then(conversation) if group is None else group.name
+
+    def _find_of_two(self, conversation: ConversationId) -> RulesOfTwo | None:
+        """Return the rules of a conversation that is no group."""
+        if self._work != self._vault.work:
+            self._work = self._vault.work
+            self._of_two.clear()
+        rules = self._of_two.get(conversation)
+        if rules is not None:
+            return rules
+        row = self._conversations.conversation(conversation)
+        if row.kind == "group":
+            return None
+        place = Place.NOTE_TO_SELF
+        keys: tuple[VerifyKey, ...] = (self._me,)
+        if row.contact is not None:
+            place, keys = Place.DIRECT, (self._me, self._people.contact(row.contact).verify_key)
+        rules = RulesOfTwo(place, keys, direct_scope(self._me, keys[-1]))
+        self._of_two[conversation] = rules
+        return rules
 
 
 def _no_group(conversation: ConversationId) -> GroupRules:

@@ -154,6 +154,7 @@ class MembershipKeeper:
         records = () if before.membership is None else before.membership.graph.records(before.me)
         name = records[0][0].record.name if records else ""
         self._authors.part_from(row.conversation, before.me, name)
+        self._history.forget()
         self._forget_tags(row.conversation)
         self._key_rows.forget(row.conversation)
         self._link_rows.forget(row.conversation)
@@ -202,6 +203,7 @@ class MembershipKeeper:
         with self._search.going(len(numbers)):
             self.forget(group)
             self._leaving.remove_conversation(conversation)
+        self._history.forget()
 
     def _read(self, row: GroupRow) -> Group:
         keys = IdentityKeys.from_seed(row.seed)

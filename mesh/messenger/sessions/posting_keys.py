@@ -128,6 +128,10 @@ class PostingKeys:
         self._own = _all_own(rows)
         distances.set_own(self._own)
         self._signers: dict[tuple[int, int], list[Signer]] = {}
+        # The first of each day, audience and reader, as long as it may sign and none is added.
+        self._first: dict[tuple[int, int, ContactId | None], Signer] = {}
+        # The highest number of a key for contacts, of whatever day.
+        self._newest_for_contacts = 0
         # Keys for which a stamp was asked in this run.
         self._asked: dict[PostingKey, None] = {}
         for row in rows.posting_keys_with_seed():
@@ -142,7 +146,7 @@ class PostingKeys:
                 row.stamp_bits,
                 row.uses,
             )
-            self._signers.setdefault((row.audience, row.day), []).append(signer)
+            self._add(signer)
             if today <= row.day <= today + POSTING_DAYS_AHEAD:
                 # Perhaps it was asked for in an earlier run that ended before it came.
                 self._ask_for_stamp(signer)
@@ -183,11 +187,18 @@ class PostingKeys:
         As long as it is ready, that is: mail waits for no key where another one is there. One for
         a file has signed nothing.
         """
+        place = audience, day, reader
+        first = self._first.get(place)
+        if first is not None and self.is_ready(first):
+            return first
         ready = [signer for signer in self._of(audience, day) if self.is_ready(signer)]
         if audience == Audience.FILES:
             ready = [signer for signer in ready if signer.uses == 0]
         if ready:
-            return min(ready, key=lambda signer: _rank(signer, reader))
+            first = min(ready, key=lambda signer: _rank(signer, reader))
+            if audience != Audience.FILES:
+                self._first[place] = first
+            return first
         return None if self._parameters.stamp_bits else self._make(audience, day)
 
     def of_contacts(self, day: int) -> list[Signer]:
@@ -227,6 +238,8 @@ class PostingKeys:
 
         Asked for each message that is written, and most often in vain.
         """
+        if number >= self._newest_for_contacts:
+            return False
         for day in range(today, min(today + POSTING_DAYS_TOLD, until_day + 1)):
             for signer in self._of(Audience.CONTACTS, day):
                 if signer.number > number:
@@ -243,10 +256,12 @@ class PostingKeys:
                 if (signer.public, signer.day) == (minted.posting_key, minted.day):
                     signer.stamp, signer.stamp_bits, signer.uses = minted.stamp, minted.bits, 0
                     self._rows.set_stamp(signer.public, minted.stamp, minted.bits)
+                    self._first.clear()
                     self._asked.pop(signer.public, None)
 
     def forget(self, today: int) -> None:
         """Erase the seeds of days that are over, and forget keys whose envelopes are gone."""
+        self._first.clear()
         over = [place for place in self._signers if place[1] < today]
         for place in over:
             for signer in self._signers.pop(place):
@@ -281,10 +296,16 @@ class PostingKeys:
             public, seed=seed, audience=audience, day=day, stamp=stamp
         )
         signer = Signer(number, public, seed, audience, day, stamp, stamp_bits=0, uses=0)
-        self._signers.setdefault((audience, day), []).append(signer)
+        self._add(signer)
+        self._first.clear()
         self._own[public] = None
         self._distances.set_own(self._own)
         return signer
+
+    def _add(self, signer: Signer) -> None:
+        self._signers.setdefault((signer.audience, signer.day), []).append(signer)
+        if signer.audience == Audience.CONTACTS:
+            self._newest_for_contacts = max(self._newest_for_contacts, signer.number)
 
     def _make_first(self, audience: int, day: int) -> None:
         if not self._of(audience, day):

@@ -86,12 +86,12 @@ class Sessions:
 
     def find_known(self, contact: ContactId) -> Session | None:
         """The session to send on; None before the other side is known to have one."""
-        known = [
-            one
-            for one in self._by_contact.get(contact, ())
-            if one.is_known and not one.is_over and one.ratchet.can_send
-        ]
-        return min(known, key=lambda one: one.id, default=None)
+        found: Session | None = None
+        for one in self._by_contact.get(contact, ()):
+            is_first = found is None or one.id < found.id
+            if is_first and one.is_known and not one.is_over and one.ratchet.can_send:
+                found = one
+        return found
 
     # --- Life ---------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from typing import Final
 from mesh.content.entry import CHANGE_BIT
 from mesh.database import Connection
 from mesh.ids import ConversationId
-from mesh.storage.vault.entries import ENTRY, Place
+from mesh.storage.vault.entries import ENTRY, EntryRows, Place
 from mesh.storage.vault.rows import EntryRow, Verdict, all_of, find_one, integer, integers
 
 _UNDER: Final = "conversation = ?1 AND target = ?2 AND target <> x'' AND kind = ?3"
@@ -26,15 +26,26 @@ _LATE_VOTERS: Final = (
 class ChangeRows:
     """Entries that are about others."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, entries: EntryRows) -> None:
         self._connection = connection
+        self._entries = entries
 
     def waiting_for(self, conversation: ConversationId, id_: bytes) -> list[EntryRow]:
         """The entries that cannot be judged without this one, as they came."""
+        if self._entries.is_none_waiting:
+            return []
         cursor = self._connection.execute(
             f"{ENTRY} WHERE conversation = ? AND waits = ? ORDER BY number", (conversation, id_)
         )
         return all_of(cursor, EntryRow)
+
+    def look_for_waiting(self) -> None:
+        """See whether any waits to be judged, unless it is known; asked inside no savepoint."""
+        if not self._entries.is_none_waiting:
+            cursor = self._connection.execute(
+                "SELECT EXISTS (SELECT 1 FROM entries WHERE waits IS NOT NULL)"
+            )
+            self._entries.is_none_waiting = not integer(cursor)
 
     def find_first_waiting(self, id_: bytes) -> EntryRow | None:
         """The entry that waits longest for something, in whichever group."""
@@ -48,6 +59,8 @@ class ChangeRows:
         self, number: int, verdict: Verdict, waits: bytes | None = None, *, is_apart: bool
     ) -> None:
         """This is the verdict of an entry now, and the id that it waits for, if it does."""
+        if waits is not None:
+            self._entries.is_none_waiting = False
         self._connection.execute(
             "UPDATE entries SET verdict = ?1, waits = ?2, is_apart = ?3, is_counted = NOT ?3 "
             "WHERE number = ?4",

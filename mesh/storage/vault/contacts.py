@@ -27,6 +27,8 @@ class ContactRows:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.kept: KeptRows[ContactId, ContactRow] = KeptRows()
+        # Who was found by a label last: they still are, if they bear it.
+        self._labelled: tuple[str, ContactId] | None = None
 
     def insert_contact(self, row: ContactRow) -> None:
         """Add a contact with a number and a label that are free and a key that is new."""
@@ -42,10 +44,15 @@ class ContactRows:
         return self.kept.find(contact, self._read)
 
     def find_contact_by_label(self, label: str) -> ContactRow | None:
+        if self._labelled is not None and self._labelled[0] == label:
+            row = self.kept.find_kept(self._labelled[1])
+            if row is not None and row.label == label:
+                return row
         cursor = self._connection.execute(f"{_CONTACT} WHERE label = ?", (label,))
         row = find_one(cursor, ContactRow)
         if row is not None:
             self.kept.keep(row.id, row)
+            self._labelled = label, row.id
         return row
 
     def find_contact_by_key(self, verify_key: VerifyKey) -> ContactRow | None:

@@ -94,9 +94,13 @@ class EntryRows:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.is_none_waiting = False
+        """None waits to be judged, and none was put there since that was asked."""
 
     def insert(self, row: EntryRow) -> EntryRow:
         """Add a message whose id is new in its conversation; return it with its number."""
+        if row.waits is not None:
+            self.is_none_waiting = False
         return insert_numbered(self._connection, "entries", row)
 
     def message(self, number: int) -> EntryRow:

@@ -1,5 +1,6 @@
 """Rows of the vault about the order of a conversation: positions, heads and gaps."""
 
+from bisect import insort
 from typing import Final
 
 from msgspec.structs import replace
@@ -37,6 +38,10 @@ class HistoryRows:
         self.kept: KeptRows[tuple[ConversationId, MessageId], HeadRow] = KeptRows()
         """Heads: most of what is written next names them as its parents."""
 
+        # Those of the conversation in which somebody writes, as long as that is one piece of work.
+        self._writing_in: tuple[ConversationId, list[HeadRow]] | None = None
+        # No parent is missing, and none was put there since that was asked.
+        self._has_no_gaps = False
         # None is out of order, and none was put there since that was read.
         self._is_in_order = False
 
@@ -71,7 +76,7 @@ class HistoryRows:
         return all_of(cursor, EntryRow)
 
     def set_position(self, number: int, position: int) -> None:
-        self.kept.clear()
+        self.forget()
         self._connection.execute(
             "UPDATE entries SET position = ? WHERE number = ?", (position, number)
         )
@@ -95,8 +100,15 @@ class HistoryRows:
         )
         return self._messages.message(number)
 
+    def forget(self) -> None:
+        """Another piece of work begins, or what was read may be otherwise by now."""
+        self.kept.clear()
+        self._writing_in = None
+
     def heads(self, conversation: ConversationId) -> list[HeadRow]:
         """Messages that nothing follows, in order."""
+        if self._writing_in is not None and self._writing_in[0] == conversation:
+            return list(self._writing_in[1])
         cursor = self._connection.execute(
             "SELECT position, id, author FROM heads WHERE conversation = ? ORDER BY position, id",
             (conversation,),
@@ -104,6 +116,7 @@ class HistoryRows:
         heads = all_of(cursor, HeadRow)
         for head in heads:
             self.kept.keep((conversation, head.id), head)
+        self._writing_in = conversation, list(heads)
         return heads
 
     def heads_of(self, conversation: ConversationId, author: int) -> list[HeadRow]:
@@ -126,6 +139,8 @@ class HistoryRows:
     def add_head(self, conversation: ConversationId, head: HeadRow) -> None:
         """Nothing follows a message yet."""
         self.kept.keep((conversation, head.id), head)
+        if self._writing_in is not None and self._writing_in[0] == conversation:
+            insort(self._writing_in[1], head, key=_place_of)
         self._connection.execute(
             "INSERT INTO heads (conversation, position, id, author) VALUES (?, ?, ?, ?)",
             (conversation, head.position, head.id, head.author),
@@ -135,6 +150,9 @@ class HistoryRows:
         self, conversation: ConversationId, position: int, id_: MessageId
     ) -> int | None:
         """Remove a head; return its author if it was one."""
+        if self._writing_in is not None and self._writing_in[0] == conversation:
+            left = [head for head in self._writing_in[1] if _place_of(head) != (position, id_)]
+            self._writing_in = conversation, left
         authors = integers(
             self._connection.execute(
                 "DELETE FROM heads WHERE conversation = ? AND position = ? AND id = ? "
@@ -178,7 +196,19 @@ class HistoryRows:
         self._is_in_order = not found
         return found
 
+    @property
+    def has_no_gaps(self) -> bool:
+        """Say whether it is known that no parent of any entry is missing."""
+        return self._has_no_gaps
+
+    def look_for_gaps(self) -> None:
+        """See whether any parent is missing, unless it is known; asked inside no savepoint."""
+        if not self._has_no_gaps:
+            cursor = self._connection.execute("SELECT EXISTS (SELECT 1 FROM gaps)")
+            self._has_no_gaps = integers(cursor) == [0]
+
     def add_gap(self, conversation: ConversationId, parent: MessageId, child: int) -> None:
+        self._has_no_gaps = False
         self._connection.execute(
             "INSERT OR IGNORE INTO gaps (conversation, parent, child) VALUES (?, ?, ?)",
             (conversation, parent, child),
@@ -194,6 +224,8 @@ class HistoryRows:
 
     def close_gap(self, conversation: ConversationId, parent: MessageId) -> list[EntryRow]:
         """A missing parent came: return the children that were waiting for it."""
+        if self._has_no_gaps:
+            return []
         children = self._connection.execute(
             "SELECT child FROM gaps WHERE conversation = ? AND parent = ? ORDER BY child",
             (conversation, parent),
@@ -208,3 +240,7 @@ class HistoryRows:
             assert isinstance(child, int)
             rows.append(self._messages.message(child))
         return rows
+
+
+def _place_of(head: HeadRow) -> Place:
+    return head.position, head.id

@@ -2,7 +2,7 @@
 
 A batch asks a dozen times with whom a conversation is. Whoever writes a row drops it here, or
 changes it as it is written, and a piece of work begins without any: what was taken back with a
-savepoint is never seen again.
+savepoint is never seen again. The mail of one batch is one piece of work (`vault.py`).
 """
 
 from collections.abc import Callable, Hashable

@@ -5,6 +5,7 @@ from typing import Final
 
 from mesh.database import Connection
 from mesh.ids import ContactId
+from mesh.storage.vault.kept_rows import KeptRows
 from mesh.storage.vault.rows import Row, all_of, blobs, find_one
 
 _GIVEN: Final = "SELECT contact, until_day, newest, sent_day, seen_count FROM keys_given"
@@ -47,12 +48,13 @@ class KnownKeyRows:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.kept: KeptRows[ContactId, KeySharingRow] = KeptRows()
+        """Of what we gave."""
 
     # --- What we gave -------------------------------------------------------------------------
 
     def find_given(self, contact: ContactId) -> KeySharingRow | None:
-        cursor = self._connection.execute(f"{_GIVEN} WHERE contact = ?", (contact,))
-        return find_one(cursor, KeySharingRow)
+        return self.kept.find(contact, self._read_given)
 
     def given(self) -> list[KeySharingRow]:
         """Return what all contacts were told."""
@@ -60,6 +62,7 @@ class KnownKeyRows:
 
     def put_given(self, row: KeySharingRow) -> None:
         """Keep what a contact was told, in place of what they had been told before."""
+        self.kept.drop(row.contact)
         self._connection.execute(
             "INSERT OR REPLACE INTO keys_given VALUES (?, ?, ?, ?, ?)",
             (row.contact, row.until_day, row.newest, row.sent_day, row.seen_count),
@@ -67,7 +70,12 @@ class KnownKeyRows:
 
     def forget_given(self, contact: ContactId) -> None:
         """A contact is to be told all of it again, when they may be."""
+        self.kept.drop(contact)
         self._connection.execute("DELETE FROM keys_given WHERE contact = ?", (contact,))
+
+    def _read_given(self, contact: ContactId) -> KeySharingRow | None:
+        cursor = self._connection.execute(f"{_GIVEN} WHERE contact = ?", (contact,))
+        return find_one(cursor, KeySharingRow)
 
     # --- What they told -----------------------------------------------------------------------
 

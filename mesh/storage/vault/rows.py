@@ -5,6 +5,7 @@ fields in a `repr`, since most of them are secrets.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Final, Literal, TypeVar
 
 import msgspec
@@ -436,24 +437,21 @@ def all_of(cursor: Cursor, row_type: type[AnyRow]) -> list[AnyRow]:
 
 def insert(connection: Connection, table: str, row: Row) -> None:
     """Insert a row as it stands: its fields are columns of the table."""
-    columns = row.__struct_fields__
-    _insert(connection, table, columns, [getattr(row, column) for column in columns])
+    connection.execute(_insertion(table, row.__struct_fields__), msgspec.structs.astuple(row))
 
 
 def insert_numbered(connection: Connection, table: str, row: AnyRow) -> AnyRow:
     """Insert a row whose first field is a number that the table gives; return it with that."""
-    first, *columns = row.__struct_fields__
-    cursor = _insert(connection, table, columns, [getattr(row, column) for column in columns])
-    return msgspec.structs.replace(row, **{first: new_number(cursor)})
+    columns, values = row.__struct_fields__, msgspec.structs.astuple(row)
+    cursor = connection.execute(_insertion(table, columns[1:]), values[1:])
+    return msgspec.structs.replace(row, **{columns[0]: new_number(cursor)})
 
 
-def _insert(
-    connection: Connection, table: str, columns: Sequence[str], values: Sequence[object]
-) -> Cursor:
+@cache
+def _insertion(table: str, columns: tuple[str, ...]) -> str:
     names, places = ", ".join(columns), ", ".join("?" * len(columns))
     # The names are those of our own tables and rows.
-    sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 (ours)
-    return connection.execute(sql, values)
+    return f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 (ours)
 
 
 def integer(cursor: Cursor) -> int:

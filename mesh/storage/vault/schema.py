@@ -439,6 +439,9 @@ _FEWER_PAGES: Final = (
     "DROP TABLE former_retirements",
 )
 
+# Nobody asks for entries by when they lapse: the outbox knows that of each envelope.
+_NO_LAPSES: Final = ("DROP INDEX entries_on_their_way",)
+
 VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     VERSION_1,
     _VERSION_2,
@@ -487,4 +490,5 @@ VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     WAS_SEALED,
     _FEWER_PAGES,
     MEMBER_LETTERS,
+    _NO_LAPSES,
 )

@@ -6,6 +6,7 @@ from mesh.database import Connection
 from mesh.ids import ConversationId, UnixSeconds
 from mesh.limits.content import TIMER_GAPS_MAX
 from mesh.storage.vault.entries import ENTRY
+from mesh.storage.vault.history import HistoryRows
 from mesh.storage.vault.rows import EntryRow, all_of, integer
 
 TIMERS_OF_SHOWN: Final = (
@@ -32,8 +33,9 @@ _TO_START: Final = (
 class TimerRows:
     """Objects that were written under a timer."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, history: HistoryRows) -> None:
         self._connection = connection
+        self._history = history
 
     def to_start(self) -> list[EntryRow]:
         """Those that were sealed here, or read, and whose time does not run yet."""
@@ -95,6 +97,8 @@ class TimerRows:
         """Return the timer of the newest object of the other side before which something is
         missing, where one has a timer. It looks at so many gaps and no more.
         """
+        if self._history.has_no_gaps:
+            return None
         # Nearly always nothing is missing, and sorting costs twenty times as much as to see that.
         has_gaps = self._connection.execute(
             "SELECT 1 FROM gaps WHERE conversation = ? LIMIT 1", (conversation,)

@@ -67,6 +67,12 @@ class Vault:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.work = 0
+        """Which piece of work this is: what was found in one may not hold in the next."""
+
+        # What was done last was to write messages, or to open mail.
+        self._is_after_mail = False
+
         self.contacts = ContactRows(connection)
         self.invites = InviteRows(connection)
         self.closed_answers = ClosedAnswerRows(connection)
@@ -82,7 +88,7 @@ class Vault:
         self.conversations = ConversationRows(connection)
         self.authors = AuthorRows(connection)
         self.entries = EntryRows(connection)
-        self.changes = ChangeRows(connection)
+        self.changes = ChangeRows(connection, self.entries)
         self.contents = ContentRows(connection)
         self.shown = ShownRows(connection)
         self.registers = RegisterRows(connection)
@@ -91,9 +97,9 @@ class Vault:
         self.blocks = BlockRows(connection)
         self.direct_files = DirectRows(connection)
         self.at_hand = AtHandRows(connection)
-        self.timers = TimerRows(connection)
         self.steps = StepRows(connection)
         self.history = HistoryRows(connection, self.entries)
+        self.timers = TimerRows(connection, self.history)
         self.scheduled = ScheduledRows(connection)
         self.search = SearchRows(connection)
         self.room = RoomRows(connection)
@@ -111,12 +117,24 @@ class Vault:
         self.outbox = OutboxRows(connection)
         self.retirements = RetirementRows(connection)
 
-    def begin(self) -> None:
-        """Another piece of work begins: what it reads was not read before."""
-        self.history.kept.clear()
+    def begin(self, *, is_mail: bool = False) -> None:
+        """Another piece of work begins: what it reads was not read before. Mail that comes or goes
+        behind other mail of its batch goes on with it: each of these rows is written through what
+        keeps it.
+        """
+        is_going_on, self._is_after_mail = is_mail and self._is_after_mail, is_mail
+        if is_going_on:
+            return
+        self.work += 1
+        self.history.forget()
         self.member_names.clear()
         for rows in (self.contacts, self.conversations, self.exchanges, self.authors, self.sealed):
             rows.kept.clear()
+        self.known_keys.kept.clear()
+
+    def end_batch(self) -> None:
+        """The transaction is complete: nothing but what is told of it goes on with its rows."""
+        self._is_after_mail = False
 
     def find_identity(self) -> IdentityRow | None:
         """Return who we are; None before the first run."""
