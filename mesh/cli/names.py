@@ -36,8 +36,14 @@ def shown_introduced(introduction: IntroductionAnswer) -> str:
 
 
 def marked(name: str, key: str, *, is_alike: bool) -> str:
-    """Return a name, with the beginning of the key if it could be mistaken for another."""
+    """Return a name, with the beginning of the key if it could be mistaken for another.
+
+    The node does so itself with the names of members of a group, and that of nobody else's key.
+    """
     cleaned = clean_line(name)
+    told_apart = f" {key[:KEY_DIGITS_SHOWN]}"
+    if cleaned.endswith(told_apart):
+        cleaned, is_alike = cleaned.removesuffix(told_apart), True
     if is_alike or LIKE_OURS.search(cleaned):
         return f"{cleaned} [{key[:KEY_DIGITS_SHOWN]}]"
     return cleaned

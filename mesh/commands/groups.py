@@ -139,7 +139,9 @@ class GroupsAnswer(Answer, frozen=True, kw_only=True):
 
 
 class MemberAnswer(Answer, frozen=True, kw_only=True):
-    """A member. `number` is this profile's own; `name` is what he is called in the group.
+    """A member. `number` is this profile's own; `name` is what he calls himself in the group, and
+    `label` what he is called here: as the contact who he is, else by that name, with the beginning
+    of his key where a reader could take him for somebody else.
 
     `contact`: the contact who he is, if that is known, else 0. `heard`: when something of him was
     opened last, in Unix seconds; 0: never. `looks_like`: labels of others that look alike.
@@ -157,6 +159,10 @@ class MemberAnswer(Answer, frozen=True, kw_only=True):
     looks_like: list[str]
     is_double: bool = False
     """He used a number twice: there are two copies of his profile, or he deceives."""
+
+    letter_again: int = 0
+    """Since or from when, in Unix seconds, our person may write another letter to him; 0: none was
+    written, or he is a contact."""
 
 
 class MembersAnswer(Answer, frozen=True, kw_only=True):

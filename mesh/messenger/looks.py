@@ -7,7 +7,9 @@ invisible characters, each character replaced by the plainest one that looks lik
 """
 
 import unicodedata
+from functools import lru_cache
 
+from mesh.limits.contacts import NAMES_JUDGED_MAX
 from mesh.messenger.confusables import LOOKS
 
 # Blocks of combining marks that stand on Latin, Greek and Cyrillic letters. Marks of other scripts
@@ -32,6 +34,7 @@ _INVISIBLE = (
 )
 
 
+@lru_cache(maxsize=NAMES_JUDGED_MAX)
 def looks_of(name: str) -> tuple[str, str]:
     """The two forms of a name: as it is written, and in lower case."""
     return _skeleton(name), _skeleton(name.casefold()).casefold()

@@ -391,7 +391,7 @@ class MemberLetters:
             self._pending_events.tell(ContactAdded(self._contacts.answer(added)))
         else:
             self._contacts.accept_request(known)
-        self._rows.put(replace(row, state="accepted", contact=added))
+        self._rows.put(replace(row, state="accepted", contact=added, name="", note=""))
 
     # --- Who is who ---------------------------------------------------------------------------
 
@@ -456,13 +456,16 @@ class MemberLetters:
         person = self._groups.person(group, member)
         if person.contact is not None:
             return
-        sentence = f"They are {self._answers.label(group, member)} of the group {name_of(group)}."
+        name = self._answers.own_name(group, member)
+        sentence = f"They are {name} of the group {name_of(group)}."
         self._notes.add_once(contact, "introduced", sentence, now.mesh)
         self._groups.put_person(group, replace(person, contact=contact))
         came = self._rows.find(group.conversation, member)
         if came is not None and came.state == "waiting":
             # Both wrote at the same time.
-            self._rows.put(replace(came, state="accepted", contact=contact, link=""))
+            self._rows.put(
+                replace(came, state="accepted", contact=contact, link="", name="", note="")
+            )
         self._pending_events.group_changed(group.conversation)
 
     def _forget_old(self, now: Instant) -> None:

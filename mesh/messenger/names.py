@@ -40,6 +40,8 @@ _KEY_DIGITS: Final = 8
 """So many of a key or an id stand in the place of a name; as many name a contact."""
 
 _HEX_DIGITS: Final = frozenset("0123456789abcdef")
+# The same as they look, in both forms of a name.
+_LIKE_DIGITS: Final = frozenset("".join(looks_of("0123456789abcdef") + looks_of("ABCDEF")))
 
 
 def is_fair_name(text: str) -> bool:
@@ -82,6 +84,17 @@ def is_like_number_or_key(text: str) -> bool:
     if not text.isascii():
         return False
     return text.isdigit() or (len(text) >= _KEY_DIGITS and set(text.lower()) <= _HEX_DIGITS)
+
+
+def ends_like_key(name: str) -> bool:
+    """Say whether the last word of a name could pass for the beginning of a key, with which those
+    are told apart who could be taken for one another.
+    """
+    return any(
+        len(word) == _KEY_DIGITS and set(word) <= _LIKE_DIGITS
+        for form in looks_of(name)
+        for word in form.split(" ")[-1:]
+    )
 
 
 def imitates_mark(text: str) -> bool:

@@ -1,11 +1,13 @@
 """Deeds in groups, in the terminal: those that cannot be taken back are asked first."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from mesh.cli.layout import when
 from mesh.commands.answer import Done
 from mesh.commands.groups import (
     ActionName,
@@ -303,3 +305,22 @@ def test_a_member_is_written_to_and_answered_by_name_or_number(mesh: Mesh, node:
     assert mesh("group", "letters", "Crew", "--accept", "Eve", "--json").problem == "not-found"
     both = mesh("group", "letters", "Crew", "--accept", "1", "--decline", "2", "--json")
     assert both.problem == "usage"
+
+
+@pytest.mark.parametrize("days, is_refused", [(3, True), (-1, False)])
+def test_a_second_letter_within_a_week_is_refused_before_it_is_asked_for(
+    mesh: Mesh, node: Running, days: int, *, is_refused: bool
+) -> None:
+    again = int(time.time()) + days * 86_400
+    cleo = msgspec.structs.replace(member(3, "Cleo"), letter_again=again)
+    members = [member(1, "Ada", "owner", is_me=True), cleo]
+    node.node.told |= {
+        AskGroup: group(),
+        AskMembers: MembersAnswer(members=members),
+        WriteToMember: LetterWrittenAnswer(
+            group=4, member=3, member_name="Cleo", written=NOW, again=NOW + 7 * 86_400
+        ),
+    }
+    ran = mesh("group", "write", "Crew", "Cleo")
+    begin = f"mesh: You wrote to Cleo already. You can write again from {when(again)} on."
+    assert (ran.code != 0, ran.err.strip() == begin) == (is_refused, is_refused)

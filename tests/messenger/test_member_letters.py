@@ -60,6 +60,10 @@ def test_a_member_who_accepts_becomes_a_contact_and_both_know_who_it_is() -> Non
     settle(*people)
     assert is_known_as(bob, "Cem")
     assert is_known_as(cem, "Bob")
+    # Of what the letter said nothing is left, nor is he asked anew who is a contact.
+    rows = cem.connection.execute("SELECT link, name, note FROM member_letters").fetchall()
+    assert rows == [("", "", "")]
+    assert member(bob, "Cem").letter_again == 0
     bob.send("Cem", "hello there")
     cem.send("Bob", "and you")
     exchange(*people)
@@ -212,7 +216,13 @@ def test_one_that_was_lost_is_written_again_after_a_week() -> None:
     write(bob, "Cem")
     first = bob.post()
     assert refused(bob, WriteToMember("Crew", member(bob, "Cem").member)) == "exists"
-    bob.clock.pass_by(MEMBER_LETTER_PAUSE_SECONDS)
+    # It is known before: the list of members says from when on.
+    again = member(bob, "Cem").letter_again
+    assert again == bob.now.mesh + MEMBER_LETTER_PAUSE_SECONDS
+    assert member(bob, "Ann").letter_again == member(cem, "Bob").letter_again == 0
+    bob.clock.pass_by(MEMBER_LETTER_PAUSE_SECONDS - 1)
+    assert refused(bob, WriteToMember("Crew", member(bob, "Cem").member)) == "exists"
+    bob.clock.pass_by(1)
     write(bob, "Cem", "again")
     settle(*people)
     assert [letter.note for letter in letters_of(cem)] == ["again"]

@@ -1,5 +1,7 @@
 """`mesh group write` and `mesh group letters`: members of a group who are no contacts yet."""
 
+import time
+
 import click
 
 from mesh.cli.completing import complete_chat
@@ -27,7 +29,8 @@ Ask a member of a group who is no contact of yours to become one.
 
 He sees your name, which group it is, and who you are there. Others in the group may see that
 somebody wrote to him, not who, nor what. If he accepts you are contacts, as by an invite. If he
-does not, nobody tells you.
+does not, nobody tells you. To one member you can write once in 7 days: before they are over it is
+refused, and says from when on you can.
 
 \b
 Examples:
@@ -45,6 +48,12 @@ def write(choices: Choices, group: str, who: str, note: str) -> None:
     terminal, client = Terminal(choices), client_of(choices)
     number = number_of(client, group)
     one = member_of(client, number, who)
+    if one.letter_again > time.time():
+        raise UserError(
+            "exists",
+            f"You wrote to {clean_line(one.label)} already. You can write again from "
+            f"{when(one.letter_again)} on.",
+        )
     asked = WriteToMember(number, one.member, note)
     answer = client.ask(asked, LetterWrittenAnswer)
     if terminal.is_json:

@@ -63,6 +63,9 @@ class GroupRules:
     label: Callable[[VerifyKey], str | None] = lambda key: None
     """The label of a contact who is known to bear a member key."""
 
+    told_apart: Callable[[VerifyKey], str] | None = None
+    """What somebody calls himself, and whatever tells him apart; None: that alone."""
+
     find_operation: Callable[[OperationId], MembershipAnswer | None] = lambda id_: None
     """What is told of an operation that is here."""
 
@@ -119,7 +122,9 @@ class GroupRules:
         label = self.label(key)
         if label is not None:
             return label
-        return self.own_name(key) if key in self.membership.graph.people else None
+        if key not in self.membership.graph.people:
+            return None
+        return self.own_name(key) if self.told_apart is None else self.told_apart(key)
 
     def readers(self, row: EntryRow) -> list[VerifyKey]:
         """Return who was a member when an entry was written and still is, without its author."""

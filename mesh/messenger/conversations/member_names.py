@@ -4,14 +4,28 @@ Implements `docs/protocol/groups.md`, section "Names". A name is a register of t
 bearer alone writes: his last word that counts holds, and until there is one his record does.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from mesh.content.entry import decode_entry
 from mesh.content.kinds import Place, content_of
 from mesh.content.name import Name
 from mesh.group.membership import Membership
 from mesh.ids import ConversationId, VerifyKey
+from mesh.limits.storage import NAMED_GROUPS_KEPT_MAX
+from mesh.messenger.looks import looks_of
 from mesh.messenger.names import member_name
-from mesh.storage.vault.member_names import MemberNameRows
+from mesh.storage.vault.member_names import LastName, MemberNameRows
 from mesh.storage.vault.rows import EntryRow
+
+
+@dataclass(frozen=True, slots=True)
+class _Bearers:
+    """Who is called how in a group, by the looks of names; with what it was found by."""
+
+    last: Mapping[bytes, LastName]
+    acts: int
+    by_looks: Mapping[str, list[VerifyKey]]
 
 
 class MemberNames:
@@ -19,6 +33,7 @@ class MemberNames:
 
     def __init__(self, rows: MemberNameRows) -> None:
         self._rows = rows
+        self._bearers: dict[ConversationId, _Bearers] = {}
 
     def of(self, conversation: ConversationId, membership: Membership, key: VerifyKey) -> str:
         """Return what somebody calls himself here, made safe, also if he is out; empty: he never
@@ -30,6 +45,36 @@ class MemberNames:
         """Return that as he told it himself, or who added him did."""
         last = self._rows.find(conversation, key)
         return _named(None if last is None else last.data) or recorded(membership, key)
+
+    def is_like_another(
+        self, conversation: ConversationId, membership: Membership, key: VerifyKey
+    ) -> bool:
+        """Say whether somebody else who is in, or ever was to be, is called so that a reader could
+        take the one for the other.
+        """
+        name = self.of(conversation, membership, key)
+        bearers = self._all(conversation, membership)
+        return any(one != key for form in looks_of(name) for one in bearers.get(form, ()))
+
+    def _all(
+        self, conversation: ConversationId, membership: Membership
+    ) -> Mapping[str, list[VerifyKey]]:
+        """Return who is called how. It is found anew where a name or an operation came: to look at
+        all names for each that is shown would take as long again as there are members.
+        """
+        last, acts = self._rows.last_of(conversation), membership.graph.all
+        known = self._bearers.get(conversation)
+        if known is not None and known.acts == acts and known.last == last:
+            return known.by_looks
+        by_looks: dict[str, list[VerifyKey]] = {}
+        for key in membership.graph.people:
+            name = self.of(conversation, membership, key)
+            for form in dict.fromkeys(looks_of(name)) if name else ():
+                by_looks.setdefault(form, []).append(key)
+        if len(self._bearers) >= NAMED_GROUPS_KEPT_MAX:
+            self._bearers.clear()
+        self._bearers[conversation] = _Bearers(dict(last), acts, by_looks)
+        return by_looks
 
     def before(self, row: EntryRow, membership: Membership, key: VerifyKey) -> str:
         """Return what the author of a name called himself before it, made safe."""

@@ -31,14 +31,16 @@ from mesh.group.operations import (
 )
 from mesh.group.repeating import repeated
 from mesh.group.settings import Settings, SettingsChange
-from mesh.ids import VerifyKey
+from mesh.ids import UnixSeconds, VerifyKey
+from mesh.limits.member_letters import MEMBER_LETTER_PAUSE_SECONDS
 from mesh.messenger.account import Account
 from mesh.messenger.contacts.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
 from mesh.messenger.conversations.member_names import MemberNames
 from mesh.messenger.groups.group import Group
 from mesh.messenger.groups.leaves_keeper import LeavesKeeper
 from mesh.messenger.groups.which_group import name_of, shown_besides
-from mesh.messenger.names import group_name, shown_about
+from mesh.messenger.looks import is_alike
+from mesh.messenger.names import ends_like_key, group_name, shown_about
 from mesh.storage.vault.rows import OURSELVES
 from mesh.wire.payload import HLC_COUNTER_BITS
 
@@ -68,6 +70,7 @@ class GroupAnswers:
         self._losses = account.vault.group_losses
         self._receipts = account.vault.group_receipts
         self._authors = account.vault.authors
+        self._letters = account.vault.member_letters
         self._identity = account.identity
         self._contacts = contacts
         self._leaves = leaves
@@ -107,9 +110,12 @@ class GroupAnswers:
 
     def members(self, group: Group) -> MembersAnswer:
         """Return what is told of all members."""
-        doubled = self._doubled(group)
+        doubled, written = self._doubled(group), self._letters.written_in(group.conversation)
         return MembersAnswer(
-            members=[self._member(group, key, is_double=key in doubled) for key in group.members]
+            members=[
+                self._member(group, key, is_double=key in doubled, written=written.get(key))
+                for key in group.members
+            ]
         )
 
     def log(self, group: Group, before: int, limit: int) -> MembershipsAnswer:
@@ -162,8 +168,25 @@ class GroupAnswers:
         """Return what somebody is called: as the contact who he is, or as he calls himself."""
         if key == group.me:
             return self._identity.name
-        called = self.find_contact(group, key) or self.own_name(group, key)
+        called = self.find_contact(group, key) or self.told_apart(group, key)
         return called or key.hex()[:KEY_PREFIX_DIGITS_MIN]
+
+    def told_apart(self, group: Group, key: VerifyKey) -> str:
+        """Return what somebody calls himself, with the beginning of his key, which nobody can
+        choose, where a reader could take him for another: in the group, a contact, or our person.
+        Empty: nobody knows.
+        """
+        name, membership = self.own_name(group, key), group.membership
+        begin = key.hex()[:KEY_PREFIX_DIGITS_MIN]
+        if not name or name == begin or membership is None:
+            return name
+        could_be_another = (
+            ends_like_key(name)
+            or is_alike(name, self._identity.name)
+            or bool(self._contacts.look_alikes(name, but=None))
+            or self.names.is_like_another(group.conversation, membership, key)
+        )
+        return f"{name} {begin}" if could_be_another else name
 
     def own_name(self, group: Group, key: VerifyKey) -> str:
         """Return what somebody calls himself, also if he is out; empty: nobody knows."""
@@ -181,7 +204,10 @@ class GroupAnswers:
 
     # --- Parts --------------------------------------------------------------------------------
 
-    def _member(self, group: Group, key: VerifyKey, *, is_double: bool) -> MemberAnswer:
+    def _member(
+        self, group: Group, key: VerifyKey, *, is_double: bool, written: UnixSeconds | None
+    ) -> MemberAnswer:
+        """`written`: when the last letter to him was."""
         membership = group.membership
         assert membership is not None
         row = group.people[key]
@@ -199,6 +225,9 @@ class GroupAnswers:
             is_me=key == group.me,
             looks_like=[] if key == group.me else self._contacts.look_alikes(name, but=contact),
             is_double=is_double,
+            letter_again=0
+            if written is None or contact is not None
+            else written + MEMBER_LETTER_PAUSE_SECONDS,
         )
 
     def _doubled(self, group: Group) -> frozenset[VerifyKey]:

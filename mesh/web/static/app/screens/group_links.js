@@ -9,7 +9,7 @@ import { keyStart } from "../marks.js";
 import { go } from "../router.js";
 import { switchRow } from "../setting_rows.js";
 import { change, onForget, state } from "../state.js";
-import { exact, timeOfDay } from "../times.js";
+import { exact, nowSeconds, timeOfDay } from "../times.js";
 import { rich, t } from "../words.js";
 import "../words_more.js";
 import { qr } from "./add.js";
@@ -109,8 +109,10 @@ function knockCard(group, knock) {
 
 // ---- Members who are no contacts ----
 
-/** Ask a member to become a contact. */
-export const askLetter = (group, member) => openForm({
+/** Ask a member to become a contact; who was asked in the last days cannot be again, and it is said from when on. */
+export const askLetter = (group, member) => member.letter_again > nowSeconds() ? openDialog({
+  title: t("letter.write", { name: member.label }), safe: t("close"), body: html`<p>${t("letter.waits", { name: member.label, t: timeOfDay(member.letter_again) })}</p>`,
+}) : openForm({
   title: t("letter.write", { name: member.label }), acts: t("letter.do"),
   view: () => html`<p>${t("letter.means", { name: member.label })}</p>
     <div class="field"><label for="letter-note">${t("group.note")}</label><input type="text" id="letter-note" name="note" maxlength="300" dir="auto" autofocus></div>`,

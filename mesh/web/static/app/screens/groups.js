@@ -214,7 +214,7 @@ function memberRow(group, member) {
   if (member.added_by) facts.push(t("group.by", { name: isMyName(group, member.added_by) ? t("you.by") : member.added_by }));
   if (!member.is_me && !member.contact) facts.push(t("group.nocontact"));
   const inner = html`${avatar(member.label, faceOf(group.conversation, member.key), 36)}
-    <span class="text"><span class="top"><bdi class="name">${member.label}</bdi>${member.looks_like.length ? html`<span class="mono small">${keyStart(member.key)}</span>` : nothing}${contact ? trustIcon(contact) : nothing}</span>
+    <span class="text"><span class="top"><bdi class="name">${member.label}</bdi>${member.contact && member.looks_like.length ? html`<span class="mono small">${keyStart(member.key)}</span>` : nothing}${contact ? trustIcon(contact) : nothing}</span>
       <span class="small">${facts.join(" · ")}</span>${member.looks_like.length ? html`<span class="care-line">${t("group.like", { name: member.looks_like.join(", ") })}</span>` : nothing}</span>
     ${member.role === "member" ? nothing : html`<span class="chip">${t(`group.role.${member.role}`)}</span>`}`;
   const entries = memberMenu(group, member).filter(Boolean);
