@@ -161,8 +161,7 @@ class MemberAnswer(Answer, frozen=True, kw_only=True):
     """He used a number twice: there are two copies of his profile, or he deceives."""
 
     letter_again: int = 0
-    """Since or from when, in Unix seconds, our person may write another letter to him; 0: none was
-    written, or he is a contact."""
+    """From when on another letter may be written to him, in Unix seconds; 0: none was, or need be."""
 
 
 class MembersAnswer(Answer, frozen=True, kw_only=True):

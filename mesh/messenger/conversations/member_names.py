@@ -21,7 +21,7 @@ from mesh.storage.vault.rows import EntryRow
 
 @dataclass(frozen=True, slots=True)
 class _Bearers:
-    """Who is called how in a group, by the looks of names; with what it was found by."""
+    """The bearers of names in a group, by the looks of these; and what they were found by."""
 
     last: Mapping[bytes, LastName]
     acts: int

@@ -172,7 +172,7 @@ class MemberLetterRows:
         return find_one(cursor, LetterWrittenRow)
 
     def written_in(self, conversation: ConversationId) -> dict[VerifyKey, UnixSeconds]:
-        """When the last letter to each member of a group was written, to whom one was."""
+        """Return when the last letter to each member of a group was written, if one was."""
         cursor = self._connection.execute(
             f"{_WRITTEN} WHERE conversation = ? ORDER BY member", (conversation,)
         )
