@@ -161,7 +161,7 @@ class MemberAnswer(Answer, frozen=True, kw_only=True):
     """He used a number twice: there are two copies of his profile, or he deceives."""
 
     letter_again: int = 0
-    """From when on another letter may be written to him, in Unix seconds; 0: none was, or need be."""
+    """From when on another letter to him may be written, in Unix seconds; 0: none was written."""
 
 
 class MembersAnswer(Answer, frozen=True, kw_only=True):
