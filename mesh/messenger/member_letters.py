@@ -132,6 +132,7 @@ class MemberLetters:
         entrance = group.membership.members[member].record.entrance
         data = encode_member_letter(group.gid, link, note)
         self._letters.queue(group, entrance, bundle, MEMBER_LETTER, data, now)
+        self._pending_events.group_changed(group.conversation)
         return LetterWrittenAnswer(
             group=group.conversation,
             member=asked.member,

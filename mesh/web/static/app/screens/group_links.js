@@ -118,6 +118,7 @@ export const askLetter = (group, member) => member.letter_again > nowSeconds() ?
     <div class="field"><label for="letter-note">${t("group.note")}</label><input type="text" id="letter-note" name="note" maxlength="300" dir="auto" autofocus></div>`,
   act: async (data) => {
     const { again } = await post(`/v1/groups/${group.conversation}/members/${member.member}/letter`, { note: data.get("note").trim() });
+    member.letter_again = again;
     toast(t("letter.written", { name: member.label, t: timeOfDay(again) }));
   },
 });
