@@ -48,6 +48,7 @@ from mesh.messenger.contacts.notes import Notes
 from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Feature, ReceivedControl, command
 from mesh.messenger.groups.group import Group
+from mesh.messenger.groups.group_answers import is_too_early
 from mesh.messenger.groups.groups import Groups
 from mesh.messenger.groups.invitations import checked_note
 from mesh.messenger.groups.letters import Received
@@ -56,6 +57,7 @@ from mesh.messenger.groups.which_group import WhichGroup, name_of
 from mesh.messenger.names import is_fair_name
 from mesh.messenger.onboarding.invites import Invites, state_of
 from mesh.messenger.onboarding.invites_accepted import InvitesAccepted
+from mesh.messenger.onboarding.unanswered import moment_words
 from mesh.messenger.pauses import Pause
 from mesh.messenger.sessions.payloads import Keeping
 from mesh.storage.vault.member_letters import LetterWrittenRow, MemberLetterRow
@@ -154,10 +156,10 @@ class MemberLetters:
         written = self._rows.written()
         for row in written:
             is_to_him = (row.conversation, row.member) == (group.conversation, member)
-            if is_to_him and 0 <= now.mesh - row.written < MEMBER_LETTER_PAUSE_SECONDS:
-                days = MEMBER_LETTER_PAUSE_SECONDS // DAY_SECONDS
+            if is_to_him and is_too_early(row.written, now):
+                again = moment_words(UnixSeconds(row.written + MEMBER_LETTER_PAUSE_SECONDS))
                 raise UserError(
-                    "exists", f"You wrote to {name} less than {days} days ago; wait for an answer."
+                    "exists", f"You wrote to {name} already. You can write again from {again} on."
                 )
         self._check_count(written, self._rows.find_written(group.conversation, member), now)
         bundle = self._leaves.bundles(group).get(member)
@@ -345,6 +347,7 @@ class MemberLetters:
             member=self._groups.person(group, row.member).number,
             member_name=self._answers.label(group, row.member),
             member_key=row.member.hex(),
+            mark=self._answers.mark(group, row.member),
             name=row.name,
             key=row.key.hex(),
             note=row.note,

@@ -1,12 +1,17 @@
 """`mesh group write` and `mesh group letters`: members of a group who are no contacts yet."""
 
-import time
-
 import click
 
 from mesh.cli.completing import complete_chat
 from mesh.cli.daemon_client import client_of
-from mesh.cli.group_lines import is_called, is_number, member_of, not_known, number_of
+from mesh.cli.group_lines import (
+    is_called,
+    is_like_marked,
+    is_number,
+    member_of,
+    not_known,
+    number_of,
+)
 from mesh.cli.group_requests import letter_line
 from mesh.cli.layout import when
 from mesh.cli.options import Choices, shared_options
@@ -48,12 +53,6 @@ def write(choices: Choices, group: str, who: str, note: str) -> None:
     terminal, client = Terminal(choices), client_of(choices)
     number = number_of(client, group)
     one = member_of(client, number, who)
-    if one.letter_again > time.time():
-        raise UserError(
-            "exists",
-            f"You wrote to {clean_line(one.label)} already. You can write again from "
-            f"{when(one.letter_again)} on.",
-        )
     asked = WriteToMember(number, one.member, note)
     answer = client.ask(asked, LetterWrittenAnswer)
     if terminal.is_json:
@@ -117,7 +116,8 @@ def _answered(
         numbers = ", ".join(str(one.letter) for one in found)
         raise UserError("ambiguous", f"Several are called {who!r}; take a number: {numbers}.")
     (one,) = found
-    if is_accepted and not is_number(wanted) and is_called(wanted, one.looks_like):
+    could_be_another = is_called(wanted, one.looks_like) or is_like_marked(wanted, one.member_key)
+    if is_accepted and not is_number(wanted) and could_be_another:
         raise not_known(who, one.letter)
     asked = AnswerMemberLetter(group, one.letter, is_accepted)
     return client.ask(asked, MemberLettersAnswer)

@@ -63,8 +63,8 @@ class GroupRules:
     label: Callable[[VerifyKey], str | None] = lambda key: None
     """The label of a contact who is known to bear a member key."""
 
-    told_apart: Callable[[VerifyKey], str] | None = None
-    """What somebody calls himself, and whatever tells him apart; None: that alone."""
+    mark: Callable[[VerifyKey], str] = lambda key: ""
+    """The digits that are shown beside the name of who could be taken for another; or nothing."""
 
     find_operation: Callable[[OperationId], MembershipAnswer | None] = lambda id_: None
     """What is told of an operation that is here."""
@@ -106,7 +106,10 @@ class GroupRules:
         if key == self.me:
             return OURSELVES
         row = self.authors.find(self.conversation, key)
-        return (row or self.authors.add(self.conversation, key, self.own_name(key))).number
+        if row is None:
+            self.names.drop(self.conversation)
+            row = self.authors.add(self.conversation, key, self.own_name(key))
+        return row.number
 
     def is_stranger(self, author: int) -> bool:
         """Say whether an author stands in no add that counts."""
@@ -122,9 +125,7 @@ class GroupRules:
         label = self.label(key)
         if label is not None:
             return label
-        if key not in self.membership.graph.people:
-            return None
-        return self.own_name(key) if self.told_apart is None else self.told_apart(key)
+        return self.own_name(key) if key in self.membership.graph.people else None
 
     def readers(self, row: EntryRow) -> list[VerifyKey]:
         """Return who was a member when an entry was written and still is, without its author."""
