@@ -91,7 +91,7 @@ def letters(choices: Choices, group: str, accept: str | None, decline: str | Non
     answer = client.ask(AskMemberLetters(number), MemberLettersAnswer)
     who = decline if accept is None else accept
     if who is not None:
-        answer = _answered(client, number, answer, who, is_accepted=accept is not None)
+        answer = answered(client, number, answer, who, is_accepted=accept is not None)
     if terminal.is_json:
         terminal.json(answer)
         return
@@ -101,9 +101,12 @@ def letters(choices: Choices, group: str, accept: str | None, decline: str | Non
         terminal.result(letter_line(each))
 
 
-def _answered(
+def answered(
     client: Client, group: int, waiting: MemberLettersAnswer, who: str, *, is_accepted: bool
 ) -> MemberLettersAnswer:
+    """Accept or decline a letter that waits, by its number or by what its author is called in the
+    group; UserError if it is of nobody, or may be of another.
+    """
     wanted = who.strip().casefold()
     if is_number(wanted):
         found = [one for one in waiting.letters if str(one.letter) == wanted]
