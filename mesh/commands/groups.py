@@ -140,12 +140,10 @@ class GroupsAnswer(Answer, frozen=True, kw_only=True):
 
 class MemberAnswer(Answer, frozen=True, kw_only=True):
     """A member. `number` is this profile's own; `name` is what he calls himself in the group, and
-    `label` what he is called here: as the contact who he is, else by that name.
-
-    `mark`: the first digits of his key, where a reader could take him for somebody else; else
-    nothing. It is to be shown beside the name, and names nobody.
-    `contact`: the contact who he is, if that is known, else 0. `heard`: when something of him was
-    opened last, in Unix seconds; 0: never. `looks_like`: labels of others that look alike.
+    `label` what he is called here: as the contact who he is, else by that name. `mark`: the first
+    digits of his key, where he could be taken for another; it names nobody. `contact`: the contact
+    who he is, if that is known, else 0. `heard`: when something of him was opened last, in Unix
+    seconds; 0: never. `looks_like`: labels of others that look alike.
     """
 
     member: int
@@ -163,9 +161,7 @@ class MemberAnswer(Answer, frozen=True, kw_only=True):
     """He used a number twice: there are two copies of his profile, or he deceives."""
 
     letter_again: int = 0
-    """From when on another letter to him may be written, in Unix seconds; 0: now, as far as the
-    last one goes, or he is a contact.
-    """
+    """When another letter to him may be written, in Unix seconds; 0: now, or he is a contact."""
 
 
 class MembersAnswer(Answer, frozen=True, kw_only=True):

@@ -1,9 +1,10 @@
 """Letters between members of a group who are no contacts (S31).
 
-A letter is shown to whom it was written, as one of who wrote it, once in the week in which he
-cannot write another, and of what it said nothing is left in a vault once it was answered. That it
-is sealed until its envelope lapses, and that no relay is told of an answer, are S6 and S28: an
-envelope of a letter looks like any other, and stays for as long.
+A letter is shown to whom it was written, as one of who wrote it. To one member a node writes once
+in a week, by its own time: it is the writer whom the pause binds, and two letters may come at once.
+Of what a letter said nothing is left in a vault once it was answered. That it is sealed until its
+envelope lapses, and that no relay is told of an answer, are S6 and S28: an envelope of a letter
+looks like any other, and stays for as long.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from mesh.database import Connection
 from mesh.ids import VerifyKey
 from sim.invariants.invariants import S31, BrokenInvariant
 
-WEEK_US: Final = 7 * 86_400 * 1_000_000
+WEEK_S: Final = 7 * 86_400
 
 _ANSWERED: Final = """
     SELECT count(*) FROM member_letters
@@ -37,28 +38,36 @@ class _Letter:
 
 @dataclass(slots=True)
 class MemberLetterLog:
-    """All letters that members of one world wrote, and when each was shown to whom."""
+    """All letters that members of one world wrote, and when each node did so last."""
 
     written_count: int = 0
     shown_count: int = 0
     _written: dict[_Letter, None] = field(default_factory=dict)
-    _shown_at: dict[tuple[int, _Letter], int] = field(default_factory=dict)
+    _last: dict[tuple[int, _Letter], int] = field(default_factory=dict)
 
     def wrote(self, group: str, author: str, to: str, identity: str) -> None:
         """Somebody asks their node to write to a member; keys are as answers tell them."""
         self._written[_Letter(group, author, to, identity)] = None
         self.written_count += 1
 
-    def forget(self, node: int, identity: str) -> None:
-        """A disk was put back or lost: its node may show again, and its person write again."""
-        self._shown_at = {
-            place: at
-            for place, at in self._shown_at.items()
-            if place[0] != node and place[1].identity != identity
-        }
+    def answered(
+        self, node: int, group: str, author: str, to: str, identity: str, written: int
+    ) -> None:
+        """A node says that it wrote to a member; `written`: in Unix seconds of its own time, which
+        may have been set back.
+        """
+        place = node, _Letter(group, author, to, identity)
+        before = self._last.get(place)
+        if before is not None and 0 <= written - before < WEEK_S:
+            raise BrokenInvariant(S31, "two letters to one member were written in a week", node)
+        self._last[place] = written
+
+    def forget(self, node: int) -> None:
+        """A disk was put back or lost: its person may write again."""
+        self._last = {place: at for place, at in self._last.items() if place[0] != node}
 
     def shown(
-        self, node: int, group: str, me: VerifyKey | None, letter: MemberLetterAnswer, now: int
+        self, node: int, group: str, me: VerifyKey | None, letter: MemberLetterAnswer
     ) -> None:
         """A node tells its person of a letter; `me`: their member key there."""
         self.shown_count += 1
@@ -68,10 +77,6 @@ class MemberLetterLog:
             who = letter.member_key[:8]
             detail = f"a letter is shown as one of the member {who}, who wrote none to who sees it"
             raise BrokenInvariant(S31, detail, node)
-        before = self._shown_at.get((node, found))
-        if before is not None and now - before < WEEK_US:
-            raise BrokenInvariant(S31, "two letters of one member are shown within a week", node)
-        self._shown_at[node, found] = now
 
 
 def require_erased(vaults: Mapping[int, Connection]) -> None:

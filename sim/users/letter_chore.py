@@ -43,11 +43,14 @@ def letter(home: Home, user: User, chance: Chance) -> None:
             whom = chance.pick(strangers)
             me = next((one.key for one in answer.members if one.is_me), "")
             # A crash may take the answer, and the letter leave.
-            home.users.member_letters.wrote(group.gid, me, whom.key, user.identity_key)
-            user.ask(WriteToMember(group.conversation, whom.member, "from the pier"), written)
+            who = group.gid, me, whom.key, user.identity_key
+            home.users.member_letters.wrote(*who)
+            asked = WriteToMember(group.conversation, whom.member, "from the pier")
+            user.ask(asked, partial(written, who))
 
-    def written(answer: Answer) -> None:
+    def written(who: tuple[str, str, str, str], answer: Answer) -> None:
         assert isinstance(answer, LetterWrittenAnswer)
+        home.users.member_letters.answered(user.node.index, *who, answer.written)
         is_accepted = chance.is_true(ACCEPTED_SHARE)
         for after_us in ANSWERED_AFTER_US:
             home.loop.after(after_us, partial(_answer_all, home, user, is_accepted))

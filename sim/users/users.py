@@ -179,14 +179,14 @@ class Users:
 
     def rolled_back(self, node: int) -> None:
         """A vault was put back: what its user asked is asked no more."""
-        self.member_letters.forget(node, self._by_node[node].identity_key)
+        self.member_letters.forget(node)
         self._by_node[node].forget(is_identity_lost=False)
         self.exclusion.forget(node)
 
     def wiped(self, node: int) -> None:
         """Everything is lost: the same user begins anew, and befriends again whom they knew."""
         user = self._by_node[node]
-        self.member_letters.forget(node, user.identity_key)
+        self.member_letters.forget(node)
         user.forget(is_identity_lost=True)
         self.exclusion.forget(node)
         name = f"person {user.index} again"
@@ -238,7 +238,7 @@ class Users:
                 if isinstance(host, Host) and host.engine is not None:
                     known = groups_of(host.engine)
                     me = next((one.me for one in known if one.gid.hex() == group.gid), None)
-                    self.member_letters.shown(node, group.gid, me, letter, self._loop.now)
+                    self.member_letters.shown(node, group.gid, me, letter)
             case NoticeRaised(sentence=sentence) if "clock" in sentence:
                 if self._workload.sets_clock_s is not None:
                     user.look_at_date(self._dates.between(*map(_us, self._workload.sets_clock_s)))

@@ -79,9 +79,15 @@ def logged(
 
 
 def caused_by_mail(month: Sequence[Line], silent: Sequence[Line]) -> list[str]:
-    """Return the lines that a month has more of than one without mail, but for their time."""
+    """Return the lines that a month has more of, or fewer, than one without mail, but for their
+    time.
+    """
     counts, others = Counter(map(_told, month)), Counter(map(_told, silent))
-    return [f"{told}, {counts[told]} times" for told in counts if counts[told] > others[told]]
+    return [
+        f"{told}, {counts[told]} times, without mail {others[told]}"
+        for told in {**counts, **others}
+        if counts[told] != others[told]
+    ]
 
 
 def _told(line: Line) -> str:

@@ -77,6 +77,9 @@ def test_lines_are_held_against_those_without_mail() -> None:
     later = line | {"timestamp": "2"}
     assert caused_by_mail([line], [later]) == []
     assert caused_by_mail([line, later], [line]) == [
-        "logger=mesh.network event=cannot accept, 2 times"
+        "logger=mesh.network event=cannot accept, 2 times, without mail 1"
+    ]
+    assert caused_by_mail([], [line]) == [
+        "logger=mesh.network event=cannot accept, 0 times, without mail 1"
     ]
     assert faults([line], Passed({}, tuple(GROUPS))) == []

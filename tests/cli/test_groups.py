@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mesh.cli.layout import when
 from mesh.commands.answer import Done
 from mesh.commands.groups import (
     ActionName,
@@ -307,20 +306,16 @@ def test_a_member_is_written_to_and_answered_by_name_or_number(mesh: Mesh, node:
     assert both.problem == "usage"
 
 
-@pytest.mark.parametrize("days, is_refused", [(3, True), (-1, False)])
-def test_a_second_letter_within_a_week_is_refused_before_it_is_asked_for(
-    mesh: Mesh, node: Running, days: int, *, is_refused: bool
-) -> None:
-    again = int(time.time()) + days * 86_400
-    cleo = msgspec.structs.replace(member(3, "Cleo"), letter_again=again)
-    members = [member(1, "Ada", "owner", is_me=True), cleo]
+def test_when_a_letter_may_be_written_is_for_the_node_to_say(mesh: Mesh, node: Running) -> None:
+    # The clock of this machine may be days off, and the node knows.
+    cleo = msgspec.structs.replace(member(3, "Cleo"), letter_again=int(time.time()) + 86_400)
     node.node.told |= {
         AskGroup: group(),
-        AskMembers: MembersAnswer(members=members),
+        AskMembers: MembersAnswer(members=[member(1, "Ada", "owner", is_me=True), cleo]),
         WriteToMember: LetterWrittenAnswer(
             group=4, member=3, member_name="Cleo", written=NOW, again=NOW + 7 * 86_400
         ),
     }
     ran = mesh("group", "write", "Crew", "Cleo")
-    begin = f"mesh: You wrote to Cleo already. You can write again from {when(again)} on."
-    assert (ran.code != 0, ran.err.strip() == begin) == (is_refused, is_refused)
+    assert ran.code == 0
+    assert ran.err.startswith("Cleo will see that you ask.")
