@@ -297,7 +297,7 @@ def _write_to_a_stranger(bob: Page, cem: Page) -> list[str]:
         re.compile("You asked Cem.* already. You can ask again from .* on")
     )
     faults += look(bob, "a letter before its time")
-    press(bob, "Close$")
+    press(bob, "Cancel$")
     go(cem, "#/people/requests")
     # The messages of Bob may be drawn still, which are articles of his as well.
     card = cem.locator("article.request")
