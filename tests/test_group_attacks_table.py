@@ -6,8 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "docs" / "protocol" / "group-attacks.md"
-ATTACKS_COUNT = 50
-OF_ATTACKS_ALONE = ("members", "open", "words")
+ATTACKS_COUNT = 58
+OF_ATTACKS_ALONE = ("members", "open", "words", "letters")
 TAKING_AWAY = ("setattr", "setitem", "planted", "without", "only_one_word")
 
 

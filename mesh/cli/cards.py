@@ -5,6 +5,7 @@ as no text of anybody does (`mesh.cli.items`).
 """
 
 from mesh.cli.layout import plural, when
+from mesh.cli.names import marked
 from mesh.cli.sanitise import LINE_ENDS, clean, clean_line
 from mesh.commands.item_commands import ChoiceAsked
 from mesh.commands.items import (
@@ -119,7 +120,7 @@ def level_of(word: WordAnswer, check_in: CheckInAnswer) -> int:
 
 def line_of_person(person: CheckedAnswer, check_in: CheckInAnswer) -> str:
     """Return what is known of one person."""
-    name = f"{clean_line(person.label)}{' (me)' if person.is_me else ''}"
+    name = marked(person.label, person.key, is_alike=bool(person.mark)) + " (me)" * person.is_me
     if person.answer is None:
         heard = f"heard {when(person.heard)}" if person.heard else "not heard yet"
         told = ["no answer" if person.is_me else f"no answer, {heard}"]
@@ -148,7 +149,8 @@ def remarks_of_task(task: TaskAnswer) -> list[str]:
     state = TASK_STATES.get(task.state, clean_line(task.state))
     told = [state if task.state == "open" else f"{state}, {clean_line(task.by)}, {when(task.at)}"]
     if task.whom:
-        told.append("for " + ", ".join(clean_line(each.label) for each in task.whom))
+        whom = [marked(one.label, one.key, is_alike=bool(one.mark)) for one in task.whom]
+        told.append("for " + ", ".join(whom))
     if task.until:
         told.append(f"until {when(task.until)}")
     return told

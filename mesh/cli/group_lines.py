@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mesh.cli.daemon_client import client_of
+from mesh.cli.names import KEY_DIGITS_SHOWN, LIKE_OURS, marked
 from mesh.cli.options import Choices
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
@@ -74,7 +75,12 @@ def confirm_role(choices: Choices, group: str | int, one: MemberAnswer, role: Ro
         last = " You are the last owner: nobody could be one any more." if is_last else ""
         terminal.confirm(f"Step down from {one.role} to {role}?{last}")
     elif role == "owner" != one.role:
-        terminal.confirm(f"Make {clean_line(one.label)} an owner? Nobody can take that back.")
+        terminal.confirm(f"Make {called(one)} an owner? Nobody can take that back.")
+
+
+def called(one: MemberAnswer) -> str:
+    """Return what a member is called, for people to read."""
+    return marked(one.label, one.key, is_alike=bool(one.mark))
 
 
 def is_last_owner(choices: Choices, group: str | int) -> bool:
@@ -109,7 +115,8 @@ def member_of(client: Client, group: str | int, who: str) -> MemberAnswer:
         raise UserError("ambiguous", f"Several are called {who!r}; take a number: {numbers}.")
     (one,) = found
     is_that_contact = one.contact and one.label.casefold() == wanted
-    if not is_that_contact and is_called(wanted, one.looks_like):
+    could_be_another = is_called(wanted, one.looks_like) or is_like_marked(wanted, one.key)
+    if not is_that_contact and could_be_another:
         raise not_known(who, one.member)
     return one
 
@@ -124,10 +131,18 @@ def is_called(wanted: str, labels: Sequence[str]) -> bool:
     return wanted in (label.casefold() for label in labels)
 
 
+def is_like_marked(wanted: str, key: str) -> bool:
+    """Say whether somebody is wanted by a name that looks as others are shown, with the beginning
+    of their key; not by that of his own alone, which stands in the place of a name.
+    """
+    is_by_key = is_number(wanted) or wanted == key[:KEY_DIGITS_SHOWN]
+    return not is_by_key and LIKE_OURS.search(wanted) is not None
+
+
 def not_known(who: str, number: int) -> UserError:
     """Return the refusal of a name that somebody gives himself and a contact of ours bears."""
     return UserError(
         "ambiguous",
-        f"Who calls himself {who!r} there may be somebody else than your contact of this name; "
-        f"take the number: {number}.",
+        f"Who calls himself {who!r} there may be somebody else than whom you mean; take the "
+        f"number: {number}.",
     )

@@ -3,7 +3,7 @@ members ask one to become a contact.
 """
 
 from mesh.cli.group_lines import line_of
-from mesh.cli.names import Names
+from mesh.cli.names import Names, marked
 from mesh.cli.sanitise import clean_line
 from mesh.client import Client
 from mesh.commands.groups import AskGroups, AskKnocks, GroupAnswer, GroupsAnswer, KnocksAnswer
@@ -92,7 +92,7 @@ def knock_line(told: GroupKnocked) -> str:
 
 def letter_line(letter: MemberLetterAnswer) -> str:
     """Say which member of a group asks our person to become a contact."""
-    who = clean_line(letter.member_name)
+    who = marked(letter.member_name, letter.member_key, is_alike=bool(letter.mark))
     if letter.name not in ("", letter.member_name):
         who += f", who calls themselves {clean_line(letter.name)},"
     others = ", ".join(map(clean_line, letter.looks_like))

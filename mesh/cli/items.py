@@ -174,10 +174,10 @@ def quoted(reply: ReplyAnswer, item: ItemAnswer, name: str) -> str:
 def quoted_name(quoted: AuthorAnswer, author: AuthorAnswer, name: str) -> str:
     """Return who is quoted; `name`: the other person of two, and in a group the author."""
     is_name_of_author = not author.is_mine or name == marked(
-        author.label, author.key, is_alike=False
+        author.label, author.key, is_alike=bool(author.mark)
     )
     if is_name_of_author and quoted.key != author.key:
-        return marked(quoted.label, quoted.key, is_alike=False)
+        return marked(quoted.label, quoted.key, is_alike=bool(quoted.mark))
     return name
 
 
@@ -326,9 +326,10 @@ def signs_of_mention(mention: MentionAnswer, text: str) -> list["Sign"]:
     end = mention.start + mention.length
     if not 0 < mention.length <= len(text) - mention.start:
         return []
-    if text[mention.start : end].removeprefix("@") == mention.label:
+    told = f"{mention.label} [{mention.mark}]" if mention.mark else mention.label
+    if text[mention.start : end].removeprefix("@") == told:
         return []
-    return [Sign(end, f" ({mention.label})")]
+    return [Sign(end, f" ({told})")]
 
 
 class Sign(NamedTuple):

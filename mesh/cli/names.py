@@ -36,7 +36,9 @@ def shown_introduced(introduction: IntroductionAnswer) -> str:
 
 
 def marked(name: str, key: str, *, is_alike: bool) -> str:
-    """Return a name, with the beginning of the key if it could be mistaken for another."""
+    """Return a name, with the beginning of the key if it could be mistaken for another.
+    It is for people to read: no command takes what it returns for the name of anybody.
+    """
     cleaned = clean_line(name)
     if is_alike or LIKE_OURS.search(cleaned):
         return f"{cleaned} [{key[:KEY_DIGITS_SHOWN]}]"
@@ -66,7 +68,7 @@ class Names:
         # A direct conversation bears the number of its contact.
         if item.conversation in self:
             return self.name(item.conversation, item.author.label)
-        return marked(item.author.label, item.author.key, is_alike=False)
+        return marked(item.author.label, item.author.key, is_alike=bool(item.author.mark))
 
     def name(self, contact: int, label: str) -> str:
         """Return the name of a contact of which only the label may be known."""

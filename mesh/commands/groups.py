@@ -139,10 +139,11 @@ class GroupsAnswer(Answer, frozen=True, kw_only=True):
 
 
 class MemberAnswer(Answer, frozen=True, kw_only=True):
-    """A member. `number` is this profile's own; `name` is what he is called in the group.
-
-    `contact`: the contact who he is, if that is known, else 0. `heard`: when something of him was
-    opened last, in Unix seconds; 0: never. `looks_like`: labels of others that look alike.
+    """A member. `number` is this profile's own; `name` is what he calls himself in the group, and
+    `label` what he is called here: as the contact who he is, else by that name. `mark`: the first
+    digits of his key, where he could be taken for another; it names nobody. `contact`: the contact
+    who he is, if that is known, else 0. `heard`: when something of him was opened last, in Unix
+    seconds; 0: never. `looks_like`: labels of others that look alike.
     """
 
     member: int
@@ -155,8 +156,12 @@ class MemberAnswer(Answer, frozen=True, kw_only=True):
     heard: int
     is_me: bool
     looks_like: list[str]
+    mark: str = ""
     is_double: bool = False
     """He used a number twice: there are two copies of his profile, or he deceives."""
+
+    letter_again: int = 0
+    """When another letter to him may be written, in Unix seconds; 0: now, or he is a contact."""
 
 
 class MembersAnswer(Answer, frozen=True, kw_only=True):

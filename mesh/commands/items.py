@@ -37,6 +37,7 @@ class PersonAnswer(Answer, frozen=True, kw_only=True):
 
     key: str
     label: str
+    mark: str = ""
     is_me: bool = False
 
 
@@ -47,6 +48,7 @@ class MentionAnswer(Answer, frozen=True, kw_only=True):
     length: int
     key: str
     label: str
+    mark: str = ""
 
 
 class ReplyAnswer(Answer, frozen=True, kw_only=True):
@@ -143,6 +145,7 @@ class CheckedAnswer(Answer, frozen=True, kw_only=True):
 
     key: str
     label: str
+    mark: str = ""
     is_me: bool
     answer: WordAnswer | None
     others: list[WordAnswer]
@@ -313,6 +316,7 @@ class ReaderAnswer(Answer, frozen=True, kw_only=True):
 
     key: str
     label: str
+    mark: str = ""
     is_told: bool
     is_silent: bool
     is_read: bool = False
@@ -337,6 +341,7 @@ class ItemPersonAnswer(Answer, frozen=True, kw_only=True):
 
     key: str
     label: str
+    mark: str = ""
     is_me: bool
     emoji: list[str] = []
     options: list[int] = []

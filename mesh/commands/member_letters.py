@@ -14,7 +14,8 @@ LetterState = Literal["waiting", "accepted"]
 class MemberLetterAnswer(Answer, frozen=True, kw_only=True):
     """A member of a group asks our person to become a contact.
 
-    `member` and `member_name`: who it is there; `member_key` is his key there. `name` and `key`: of
+    `member` and `member_name`: who it is there; `member_key` is his key there, and `mark` as in
+    `MemberAnswer`. `name` and `key`: of
     the person who made the invite in the letter. `came`, and `expires`, until when it can be
     answered: Unix seconds. `contact`: who it is once our person has accepted, else 0. `looks_like`:
     labels of contacts that look alike. `known_contact`: the contact who has `key` already, whoever
@@ -27,6 +28,7 @@ class MemberLetterAnswer(Answer, frozen=True, kw_only=True):
     member: int
     member_name: str
     member_key: str
+    mark: str = ""
     name: str
     key: str
     note: str

@@ -30,10 +30,11 @@ encryption; `expired` means without proof of delivery.
 
 
 class AuthorAnswer(Answer, frozen=True, kw_only=True):
-    """The author of an item. `key` is their identity key."""
+    """The author of an item. `key` is their identity key; `mark` as in `MemberAnswer`."""
 
     key: str
     label: str
+    mark: str = ""
     is_mine: bool
 
 

@@ -3,6 +3,11 @@
 NAME_BYTES_MAX = 64
 """A person's name or a contact's label, in UTF-8."""
 
+LOOKS_KEPT_MAX = 4_096
+"""Names of which it is remembered what they look like: 2 MB at most, with both forms of 64 bytes
+each. With each author that is shown the names of all contacts and of all in a group are compared.
+"""
+
 NAMES_JUDGED_MAX = 4_096
 """Names of which it is remembered whether they imitate a mark: 1 MB. A name that is made for it
 costs milliseconds, and all members of a group are shown at once.

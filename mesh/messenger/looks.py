@@ -7,7 +7,9 @@ invisible characters, each character replaced by the plainest one that looks lik
 """
 
 import unicodedata
+from functools import lru_cache
 
+from mesh.limits.contacts import LOOKS_KEPT_MAX
 from mesh.messenger.confusables import LOOKS
 
 # Blocks of combining marks that stand on Latin, Greek and Cyrillic letters. Marks of other scripts
@@ -32,9 +34,15 @@ _INVISIBLE = (
 )
 
 
+@lru_cache(maxsize=LOOKS_KEPT_MAX)
 def looks_of(name: str) -> tuple[str, str]:
     """The two forms of a name: as it is written, and in lower case."""
-    return _skeleton(name), _skeleton(name.casefold()).casefold()
+    return find_looks(name)
+
+
+def find_looks(text: str) -> tuple[str, str]:
+    """The same of a text that is no name, and perhaps a long one: nothing of it is kept."""
+    return _skeleton(text), _skeleton(text.casefold()).casefold()
 
 
 def is_alike(one: str, other: str) -> bool:

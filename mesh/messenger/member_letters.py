@@ -48,6 +48,7 @@ from mesh.messenger.contacts.notes import Notes
 from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Feature, ReceivedControl, command
 from mesh.messenger.groups.group import Group
+from mesh.messenger.groups.group_answers import is_too_early
 from mesh.messenger.groups.groups import Groups
 from mesh.messenger.groups.invitations import checked_note
 from mesh.messenger.groups.letters import Received
@@ -56,6 +57,7 @@ from mesh.messenger.groups.which_group import WhichGroup, name_of
 from mesh.messenger.names import is_fair_name
 from mesh.messenger.onboarding.invites import Invites, state_of
 from mesh.messenger.onboarding.invites_accepted import InvitesAccepted
+from mesh.messenger.onboarding.unanswered import moment_words
 from mesh.messenger.pauses import Pause
 from mesh.messenger.sessions.payloads import Keeping
 from mesh.storage.vault.member_letters import LetterWrittenRow, MemberLetterRow
@@ -132,6 +134,7 @@ class MemberLetters:
         entrance = group.membership.members[member].record.entrance
         data = encode_member_letter(group.gid, link, note)
         self._letters.queue(group, entrance, bundle, MEMBER_LETTER, data, now)
+        self._pending_events.group_changed(group.conversation)
         return LetterWrittenAnswer(
             group=group.conversation,
             member=asked.member,
@@ -153,10 +156,10 @@ class MemberLetters:
         written = self._rows.written()
         for row in written:
             is_to_him = (row.conversation, row.member) == (group.conversation, member)
-            if is_to_him and 0 <= now.mesh - row.written < MEMBER_LETTER_PAUSE_SECONDS:
-                days = MEMBER_LETTER_PAUSE_SECONDS // DAY_SECONDS
+            if is_to_him and is_too_early(row.written, now):
+                again = moment_words(UnixSeconds(row.written + MEMBER_LETTER_PAUSE_SECONDS))
                 raise UserError(
-                    "exists", f"You wrote to {name} less than {days} days ago; wait for an answer."
+                    "exists", f"You wrote to {name} already. You can write again from {again} on."
                 )
         self._check_count(written, self._rows.find_written(group.conversation, member), now)
         bundle = self._leaves.bundles(group).get(member)
@@ -344,6 +347,7 @@ class MemberLetters:
             member=self._groups.person(group, row.member).number,
             member_name=self._answers.label(group, row.member),
             member_key=row.member.hex(),
+            mark=self._answers.mark(group, row.member),
             name=row.name,
             key=row.key.hex(),
             note=row.note,
@@ -391,7 +395,7 @@ class MemberLetters:
             self._pending_events.tell(ContactAdded(self._contacts.answer(added)))
         else:
             self._contacts.accept_request(known)
-        self._rows.put(replace(row, state="accepted", contact=added))
+        self._rows.put(replace(row, state="accepted", contact=added, name="", note=""))
 
     # --- Who is who ---------------------------------------------------------------------------
 
@@ -456,13 +460,16 @@ class MemberLetters:
         person = self._groups.person(group, member)
         if person.contact is not None:
             return
-        sentence = f"They are {self._answers.label(group, member)} of the group {name_of(group)}."
+        name = self._answers.own_name(group, member)
+        sentence = f"They are {name} of the group {name_of(group)}."
         self._notes.add_once(contact, "introduced", sentence, now.mesh)
         self._groups.put_person(group, replace(person, contact=contact))
         came = self._rows.find(group.conversation, member)
         if came is not None and came.state == "waiting":
             # Both wrote at the same time.
-            self._rows.put(replace(came, state="accepted", contact=contact, link=""))
+            self._rows.put(
+                replace(came, state="accepted", contact=contact, link="", name="", note="")
+            )
         self._pending_events.group_changed(group.conversation)
 
     def _forget_old(self, now: Instant) -> None:

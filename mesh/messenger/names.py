@@ -2,13 +2,14 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from mesh.errors import UserError
 from mesh.limits.contacts import NAME_BYTES_MAX, NAMES_JUDGED_MAX
-from mesh.messenger.looks import looks_of
+from mesh.messenger.looks import find_looks, looks_of
 
 # Categories that hold what must not stand in a name: controls, invisible and bidirectional
 # formatting, surrogates, private use, unassigned, and separators of lines and paragraphs.
@@ -40,6 +41,8 @@ _KEY_DIGITS: Final = 8
 """So many of a key or an id stand in the place of a name; as many name a contact."""
 
 _HEX_DIGITS: Final = frozenset("0123456789abcdef")
+# The same as they look, in both forms of a name, with and without what differs by a stroke.
+_LIKE_DIGITS: Final = frozenset("".join(looks_of("0123456789abcdef") + looks_of("ABCDEF")) + "i")
 
 
 def is_fair_name(text: str) -> bool:
@@ -82,6 +85,21 @@ def is_like_number_or_key(text: str) -> bool:
     if not text.isascii():
         return False
     return text.isdigit() or (len(text) >= _KEY_DIGITS and set(text.lower()) <= _HEX_DIGITS)
+
+
+def holds_like_key(name: str) -> bool:
+    """Say whether something in a name could pass for the beginning of a key, with which those are
+    told apart who could be taken for one another: 8 digits, or twice 4, between other signs.
+    """
+    # A stroke may be read as a digit, or as a sign that parts.
+    forms = [each for form in looks_of(name) for each in (form, form.translate(_STROKES))]
+    return any(_holds_digits(_SEPARATORS.split(form)) for form in forms)
+
+
+def _holds_digits(parts: Sequence[str]) -> bool:
+    half = _KEY_DIGITS // 2
+    counts = [len(part) if set(part) <= _LIKE_DIGITS else 0 for part in parts]
+    return _KEY_DIGITS in counts or (half, half) in pairwise(counts)
 
 
 def imitates_mark(text: str) -> bool:
@@ -152,7 +170,7 @@ def _plainest(text: str) -> tuple[str, str]:
     with brackets of one kind.
     """
     plain = unicodedata.normalize("NFKD", text).translate(_AS_F)
-    forms = looks_of("".join(map(_undressed, plain)))
+    forms = find_looks("".join(map(_undressed, plain)))
     one, other = ("".join(map(_bracketed, form)).casefold().translate(_STROKES) for form in forms)
     return one, other
 

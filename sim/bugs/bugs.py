@@ -37,6 +37,7 @@ from sim.bugs.felt_choices import CHOICES
 from sim.bugs.felt_rest import REST
 from sim.bugs.group_mutants import GROUP_MUTANTS
 from sim.bugs.injection import Bug, ChangedEffects
+from sim.bugs.letter_mutants import LETTER_MUTANTS
 from sim.bugs.mutants import MUTANTS
 from sim.bugs.slow_group_mutants import SLOW_GROUP_MUTANTS
 from sim.patching import Patch
@@ -141,6 +142,7 @@ BUGS: Final[Mapping[str, Bug]] = {
     **MUTANTS,
     **GROUP_MUTANTS,
     **SLOW_GROUP_MUTANTS,
+    **LETTER_MUTANTS,
     **DISCREET,
     **FELT,
     **CHOICES,

@@ -86,6 +86,11 @@ S30: Final = Invariant(
     "S30",
     "Where room is scarce, what goes is of those who have more than their share, strangers first.",
 )
+S31: Final = Invariant(
+    "S31",
+    "A letter to a member is shown to him, of whom it is; nobody writes two to one within a week; "
+    "and nothing of what it said stays once it is answered.",
+)
 L1: Final = Invariant("L1", "Everything that was written arrives after the mesh has healed.")
 L2: Final = Invariant("L2", "At rest all nodes know the same envelopes and retirements.")
 L3: Final = Invariant(
@@ -144,6 +149,7 @@ INVARIANTS: Final = (
         S28,
         S29,
         S30,
+        S31,
     ),
     *(L1, L2, L3, L4, L5, L6, L7, L8, L9, L10, L11, L12, L13),
     E1,

@@ -20,6 +20,7 @@ from sim.invariants.frames import require_no_fault
 from sim.invariants.groups import require_all_read
 from sim.invariants.invariants import L5, L7, BrokenInvariant, require_joined
 from sim.invariants.lists import require_true_links
+from sim.invariants.member_letters import require_erased
 from sim.invariants.quiescence import MEASURED_US, require_bodies, require_quiescence
 from sim.run.coverage import coverage_of
 from sim.run.deliveries import Deliveries
@@ -164,6 +165,8 @@ def _require_all(world: World) -> None:
     mail = world.mail_workload
     world.observers.look_at_the_end(mail.orders, mail.doings.views, mail.sent_files)
     world.observers.look_at_groups_at_the_end(world.group_doings.views)
+    ours = [one.index for one in world.present if one.index not in world.versions.of_release]
+    require_erased({node: world.hosts[node].vault for node in ours})
     world.adversaries.require_bounded(world.loop.now)
     world.network.require_conservation()
     is_mangled = any(isinstance(one, Corruptions | Truncations) for one in world.scenario.faults)

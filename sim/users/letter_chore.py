@@ -4,7 +4,13 @@ from functools import partial
 from typing import Final
 
 from mesh.commands.answer import Answer
-from mesh.commands.groups import AskGroups, AskMembers, GroupsAnswer, MembersAnswer
+from mesh.commands.groups import (
+    AskGroups,
+    AskMembers,
+    GroupAnswer,
+    GroupsAnswer,
+    MembersAnswer,
+)
 from mesh.commands.member_letters import (
     AnswerMemberLetter,
     AskMemberLetters,
@@ -28,17 +34,23 @@ def letter(home: Home, user: User, chance: Chance) -> None:
         assert isinstance(answer, GroupsAnswer)
         for group in answer.groups:
             if group.state == "in":
-                user.ask(AskMembers(group.conversation), partial(known, group.conversation))
+                user.ask(AskMembers(group.conversation), partial(known, group))
 
-    def known(group: int, answer: Answer) -> None:
+    def known(group: GroupAnswer, answer: Answer) -> None:
         assert isinstance(answer, MembersAnswer)
         strangers = [one for one in answer.members if not one.is_me and not one.contact]
         if strangers:
             whom = chance.pick(strangers)
-            user.ask(WriteToMember(group, whom.member, "from the pier"), written)
+            me = next((one.key for one in answer.members if one.is_me), "")
+            # A crash may take the answer, and the letter leave.
+            who = group.gid, me, whom.key, user.identity_key
+            home.users.member_letters.wrote(*who)
+            asked = WriteToMember(group.conversation, whom.member, "from the pier")
+            user.ask(asked, partial(written, who))
 
-    def written(answer: Answer) -> None:
+    def written(who: tuple[str, str, str, str], answer: Answer) -> None:
         assert isinstance(answer, LetterWrittenAnswer)
+        home.users.member_letters.answered(user.node.index, *who, answer.written)
         is_accepted = chance.is_true(ACCEPTED_SHARE)
         for after_us in ANSWERED_AFTER_US:
             home.loop.after(after_us, partial(_answer_all, home, user, is_accepted))

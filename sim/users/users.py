@@ -29,17 +29,21 @@ from mesh.events import (
     GroupLeft,
     ItemAdded,
     ItemChanged,
+    MemberWrote,
     MessageReceived,
     MessageSent,
     MessageStateChanged,
     NoticeRaised,
 )
 from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
+from sim.hosts.host import Host
 from sim.hosts.virtual_node import VirtualNode
 from sim.invariants.blocking import Blocking
 from sim.invariants.exclusion import Exclusion
 from sim.invariants.files import SentFiles
 from sim.invariants.group_news import GroupNews
+from sim.invariants.groups import groups_of
+from sim.invariants.member_letters import MemberLetterLog
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
@@ -98,6 +102,7 @@ class Users:
         self.exclusion = Exclusion()
         self.blocks = Blocks(listeners.blocking)
         self.group_news = GroupNews()
+        self.member_letters = MemberLetterLog()
         self.sent_files = SentFiles()
         self.planned = message_log.planned
         self.met_before: list[tuple[int, int]] = []
@@ -177,12 +182,14 @@ class Users:
 
     def rolled_back(self, node: int) -> None:
         """A vault was put back: what its user asked is asked no more."""
+        self.member_letters.forget(node)
         self._by_node[node].forget(is_identity_lost=False)
         self.exclusion.forget(node)
 
     def wiped(self, node: int) -> None:
         """Everything is lost: the same user begins anew, and befriends again whom they knew."""
         user = self._by_node[node]
+        self.member_letters.forget(node)
         user.forget(is_identity_lost=True)
         self.exclusion.forget(node)
         name = f"person {user.index} again"
@@ -232,6 +239,13 @@ class Users:
                 self.group_news.told_out(node, group.gid)
             case ContactChanged(contact=contact):
                 self._know(user, contact)
+            case MemberWrote(group=group, letter=letter):
+                host = user.node.host
+                # Into another release's engine nobody sees.
+                if isinstance(host, Host) and host.engine is not None:
+                    known = groups_of(host.engine)
+                    me = next((one.me for one in known if one.gid.hex() == group.gid), None)
+                    self.member_letters.shown(node, group.gid, me, letter)
             case NoticeRaised(sentence=sentence) if "clock" in sentence:
                 if self._workload.sets_clock_s is not None:
                     user.look_at_date(self._dates.between(*map(_us, self._workload.sets_clock_s)))

@@ -194,7 +194,7 @@ def all_benches(options: argparse.Namespace, scratch: Path) -> dict[str, Bench]:
         "group-node": group_node.rows,
         "group-crowds": lambda: group_crowds.rows(options.joiners),
         "group-lan": lambda: group_lan.rows(place("group-lan"), options.messages),
-        "relay-month": lambda: relay_month.rows(options.days),
+        "relay-month": lambda: relay_month.rows(options.days, place("relay-month")),
         "large-files": lambda: large_files.rows(place("large-files"), options.file_mib),
         "sim": lambda: simulator.rows(options.sim_nodes, options.sim_runs),
         "worlds": lambda: simulator.world_rows(options.sim_nodes, options.sim_runs),

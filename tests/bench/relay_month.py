@@ -3,7 +3,8 @@
 `docs/protocol/groups.md` says what a relay may learn: what a key of a day posts, and its sizes. All
 that joins two posts beyond that is found here: a field that stands twice, a key that serves two
 audiences or two days, bytes that two bodies share. People are the real messengers, the relay's
-database is the real store; it is read each day, before what lapses goes.
+database is the real store; it is read each day, before what lapses goes. All of it is then given
+to a relay as it runs, once for each level of its log, and that is read as well.
 """
 
 import time
@@ -11,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Final
 
@@ -25,6 +27,9 @@ from mesh.storage.store.store import Store
 from mesh.wire.envelope import SECONDS_PER_DAY, Envelope, decode_envelope
 from sim.hosts.databases import new_store
 from sim.patching import Patch, patched
+from tests.bench.relay_log import Passed
+from tests.bench.relay_log import faults as log_faults_of
+from tests.bench.relay_shell import LEVELS, caused_by_mail, logged
 from tests.bench.table import Row
 from tests.messenger.in_groups import acquainted_all, settle
 from tests.messenger.people import Clock, Person
@@ -37,6 +42,9 @@ BLOCKED_BYTES: Final = 1_024
 
 NONCE_BYTES: Final = 12
 CREATED_SECONDS: Final = 10
+BEGINS_S: Final = 1_800_000_000
+"""In Unix seconds, later than the release: before that a node believes no clock."""
+
 NAMES: Final = ("Ann", "Bob", "Cem", "Dan", "Eve")
 GROUPS: Final = {"Crew": (0, 1, 2), "Band": (1, 3, 4)}
 HOURS_AWAKE: Final = (8, 12, 17, 21)
@@ -53,10 +61,16 @@ class Relay:
     audiences: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     """By envelope: whose node, and for which group of theirs."""
 
+    hours: list[list[Envelope]] = field(default_factory=list)
+    """What came in each hour."""
+
     def carry(self, envelopes: Iterable[Envelope]) -> None:
         """Keep what was posted."""
+        posted = list(envelopes)
+        if self.hours:
+            self.hours[-1] += posted
         with transaction(self.connection):
-            Store(self.connection).add(list(envelopes))
+            Store(self.connection).add(posted)
 
     def read(self) -> None:
         """Read the database."""
@@ -126,13 +140,14 @@ class Relay:
 
 def watched(days: int, seed: int = 1) -> Relay:
     """Five people, in two groups and in pairs, for so many days; return the relay."""
-    relay, random, clock = Relay(), Random(seed), Clock()
+    relay, random, clock = Relay(), Random(seed), Clock(BEGINS_S * 1_000)
     with relay.knowing():
         people = acquainted_all(clock, *NAMES)
         _make_groups(people)
         for day in range(days):
             for hour in range(24):
                 clock.pass_by(3_600)
+                relay.hours.append([])
                 if hour in HOURS_AWAKE:
                     _talk(people, random)
                 if hour == HOURS_AWAKE[0] and day % 3 == 1:
@@ -144,7 +159,17 @@ def watched(days: int, seed: int = 1) -> Relay:
     return relay
 
 
-def rows(days: int) -> Iterable[Row]:
+def log_faults(relay: Relay, level: str, folder: Path) -> tuple[int, list[str]]:
+    """Return how many lines a relay logs at a level of all that came, and what they tell of it."""
+    month, silent = (
+        logged(hours, BEGINS_S, level, folder / name)
+        for name, hours in (("month", relay.hours), ("silent", [[] for _ in relay.hours]))
+    )
+    passed = Passed.of(relay.envelopes.values(), tuple(GROUPS))
+    return len(month), [*log_faults_of(month, passed), *caused_by_mail(month, silent)]
+
+
+def rows(days: int, scratch: Path) -> Iterable[Row]:
     """All figures."""
     began = time.process_time()
     relay = watched(days)
@@ -158,6 +183,10 @@ def rows(days: int) -> Iterable[Row]:
         yield Row(who, f"of groups, size class {size}", count, "", "")
     note = "; ".join(faults) or "none joins posts beyond key and day"
     yield Row(who, "faults", len(faults), "", note)
+    for level in LEVELS:
+        count, faults = log_faults(relay, level, scratch / level)
+        note = "; ".join(faults) or "none tells of mail, and all stand there without mail too"
+        yield Row(who, f"lines of its log at {level}", count, "", f"faults {len(faults)}: {note}")
     yield Row(who, "CPU", time.process_time() - began, "s", "")
 
 

@@ -1,5 +1,6 @@
 """Deeds in groups, in the terminal: those that cannot be taken back are asked first."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -303,3 +304,18 @@ def test_a_member_is_written_to_and_answered_by_name_or_number(mesh: Mesh, node:
     assert mesh("group", "letters", "Crew", "--accept", "Eve", "--json").problem == "not-found"
     both = mesh("group", "letters", "Crew", "--accept", "1", "--decline", "2", "--json")
     assert both.problem == "usage"
+
+
+def test_when_a_letter_may_be_written_is_for_the_node_to_say(mesh: Mesh, node: Running) -> None:
+    # The clock of this machine may be days off, and the node knows.
+    cleo = msgspec.structs.replace(member(3, "Cleo"), letter_again=int(time.time()) + 86_400)
+    node.node.told |= {
+        AskGroup: group(),
+        AskMembers: MembersAnswer(members=[member(1, "Ada", "owner", is_me=True), cleo]),
+        WriteToMember: LetterWrittenAnswer(
+            group=4, member=3, member_name="Cleo", written=NOW, again=NOW + 7 * 86_400
+        ),
+    }
+    ran = mesh("group", "write", "Crew", "Cleo")
+    assert ran.code == 0
+    assert ran.err.startswith("Cleo will see that you ask.")

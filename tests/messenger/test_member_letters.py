@@ -7,11 +7,14 @@ from mesh.commands.groups import ForgetGroup, LeaveGroup, RemoveMember
 from mesh.commands.invites import AskInvites, InvitesAnswer, RevokeInvite
 from mesh.commands.member_letters import AnswerMemberLetter, WriteToMember
 from mesh.crypto.signing import Verify
+from mesh.errors import UserError
 from mesh.events import ContactAdded, MemberWrote
+from mesh.ids import UnixSeconds
 from mesh.limits.groups import INVITE_NOTE_BYTES_MAX
 from mesh.limits.member_letters import MEMBER_LETTER_PAUSE_SECONDS
 from mesh.messenger import member_letters
 from mesh.messenger.groups import letters
+from mesh.messenger.onboarding.unanswered import moment_words
 from mesh.wire.bundle import Bundle, decode_bundle
 from tests.messenger.doing import refused
 from tests.messenger.in_groups import crew, inside, member, settle
@@ -60,6 +63,10 @@ def test_a_member_who_accepts_becomes_a_contact_and_both_know_who_it_is() -> Non
     settle(*people)
     assert is_known_as(bob, "Cem")
     assert is_known_as(cem, "Bob")
+    # Of what the letter said nothing is left, nor is he asked anew who is a contact.
+    rows = cem.connection.execute("SELECT link, name, note FROM member_letters").fetchall()
+    assert rows == [("", "", "")]
+    assert member(bob, "Cem").letter_again == 0
     bob.send("Cem", "hello there")
     cem.send("Bob", "and you")
     exchange(*people)
@@ -212,7 +219,15 @@ def test_one_that_was_lost_is_written_again_after_a_week() -> None:
     write(bob, "Cem")
     first = bob.post()
     assert refused(bob, WriteToMember("Crew", member(bob, "Cem").member)) == "exists"
-    bob.clock.pass_by(MEMBER_LETTER_PAUSE_SECONDS)
+    # It is known before: the list of members says from when on.
+    again = member(bob, "Cem").letter_again
+    assert again == bob.now.mesh + MEMBER_LETTER_PAUSE_SECONDS
+    assert member(bob, "Ann").letter_again == member(cem, "Bob").letter_again == 0
+    bob.clock.pass_by(MEMBER_LETTER_PAUSE_SECONDS - 1)
+    with pytest.raises(UserError, match=f"again from {moment_words(UnixSeconds(again))} on"):
+        bob.ask(WriteToMember("Crew", member(bob, "Cem").member))
+    bob.clock.pass_by(1)
+    assert member(bob, "Cem").letter_again == 0
     write(bob, "Cem", "again")
     settle(*people)
     assert [letter.note for letter in letters_of(cem)] == ["again"]

@@ -290,6 +290,14 @@ def _write_to_a_stranger(bob: Page, cem: Page) -> list[str]:
     faults = look(bob, "a letter")
     bob.keyboard.press("Enter")
     expect(bob.get_by_text("is asked. You can ask again")).to_be_visible()
+    # Whoever was asked cannot be again for a week, which is said before anything is written.
+    press(bob, "Cem")
+    choose(bob, "Write to Cem")
+    expect(bob.get_by_role("dialog", name="Write to Cem")).to_contain_text(
+        re.compile("You asked Cem.* already. You can ask again from .* on")
+    )
+    faults += look(bob, "a letter before its time")
+    press(bob, "Cancel$")
     go(cem, "#/people/requests")
     # The messages of Bob may be drawn still, which are articles of his as well.
     card = cem.locator("article.request")

@@ -7,6 +7,7 @@ from mesh.cli.chat.words import KEYS, WORDS
 from mesh.cli.items import Line, Run, card_of, reactions_of
 from mesh.cli.layout import columns, plural, when
 from mesh.cli.messages import INDENT, words_of
+from mesh.cli.names import marked
 from mesh.cli.sanitise import clean_block, clean_line
 from mesh.client import Client
 from mesh.commands.item_commands import AskBoard, AskPins
@@ -60,7 +61,8 @@ def details_lines(
         *columns([tuple(map(clean_line, row)) for row in rows]),
     ]
     for reader in details.readers:
-        lines.append(f"{clean_line(reader.label)}: {_word_on(reader)}")
+        name = marked(reader.label, reader.key, is_alike=bool(reader.mark))
+        lines.append(f"{name}: {_word_on(reader)}")
     if not item.gone:
         # What people wrote begins after two cells: no line of theirs passes for one of a reader.
         lines += card_of(item)

@@ -12,6 +12,7 @@ from mesh.cli.commands.group_local import code, code_line, copy, known, receipts
 from mesh.cli.completing import complete_chat, complete_contact
 from mesh.cli.daemon_client import client_of
 from mesh.cli.group_lines import (
+    called,
     confirm_role,
     do,
     done,
@@ -152,7 +153,7 @@ def show(choices: Choices, group: str) -> None:
     rows += [
         (
             str(one.member),
-            clean_line(one.label) + (" (you)" if one.is_me else ""),
+            called(one) + " (you)" * one.is_me,
             one.role,
             clean_line(one.added_by) if one.added_by else "",
             when(one.heard) if one.heard else "",
@@ -239,11 +240,10 @@ def remove(choices: Choices, group: str, who: str, undo_since: str | None) -> No
     found = member_of(client, number, who)
     if since is not None:
         Terminal(choices).confirm(
-            f"Remove {clean_line(found.label)}, and undo all that they did in the group since "
-            f"{when(since)}?"
+            f"Remove {called(found)}, and undo all that they did in the group since {when(since)}?"
         )
     do(choices, RemoveMember(number, found.member, since))
-    _warn_of_links(choices, number, found.label)
+    _warn_of_links(choices, number, called(found))
 
 
 @group.command(
@@ -421,7 +421,7 @@ def _warn_of_links(choices: Choices, number: int, who: str) -> None:
     for one in links:
         if one.state == "open" and not one.needs_approval:
             Terminal(choices).say(
-                f"Link {one.number} lets in whoever has it, also {clean_line(who)}: "
+                f"Link {one.number} lets in whoever has it, also {who}: "
                 f"mesh group link revoke {number} {one.number}"
             )
 

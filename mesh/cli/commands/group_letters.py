@@ -4,7 +4,14 @@ import click
 
 from mesh.cli.completing import complete_chat
 from mesh.cli.daemon_client import client_of
-from mesh.cli.group_lines import is_called, is_number, member_of, not_known, number_of
+from mesh.cli.group_lines import (
+    is_called,
+    is_like_marked,
+    is_number,
+    member_of,
+    not_known,
+    number_of,
+)
 from mesh.cli.group_requests import letter_line
 from mesh.cli.layout import when
 from mesh.cli.options import Choices, shared_options
@@ -27,7 +34,8 @@ Ask a member of a group who is no contact of yours to become one.
 
 He sees your name, which group it is, and who you are there. Others in the group may see that
 somebody wrote to him, not who, nor what. If he accepts you are contacts, as by an invite. If he
-does not, nobody tells you.
+does not, nobody tells you. To one member you can write once in 7 days: before they are over it is
+refused, and says from when on you can.
 
 \b
 Examples:
@@ -83,7 +91,7 @@ def letters(choices: Choices, group: str, accept: str | None, decline: str | Non
     answer = client.ask(AskMemberLetters(number), MemberLettersAnswer)
     who = decline if accept is None else accept
     if who is not None:
-        answer = _answered(client, number, answer, who, is_accepted=accept is not None)
+        answer = answered(client, number, answer, who, is_accepted=accept is not None)
     if terminal.is_json:
         terminal.json(answer)
         return
@@ -93,9 +101,12 @@ def letters(choices: Choices, group: str, accept: str | None, decline: str | Non
         terminal.result(letter_line(each))
 
 
-def _answered(
+def answered(
     client: Client, group: int, waiting: MemberLettersAnswer, who: str, *, is_accepted: bool
 ) -> MemberLettersAnswer:
+    """Accept or decline a letter that waits, by its number or by what its author is called in the
+    group; UserError if it is of nobody, or may be of another.
+    """
     wanted = who.strip().casefold()
     if is_number(wanted):
         found = [one for one in waiting.letters if str(one.letter) == wanted]
@@ -108,7 +119,8 @@ def _answered(
         numbers = ", ".join(str(one.letter) for one in found)
         raise UserError("ambiguous", f"Several are called {who!r}; take a number: {numbers}.")
     (one,) = found
-    if is_accepted and not is_number(wanted) and is_called(wanted, one.looks_like):
+    could_be_another = is_called(wanted, one.looks_like) or is_like_marked(wanted, one.member_key)
+    if is_accepted and not is_number(wanted) and could_be_another:
         raise not_known(who, one.letter)
     asked = AnswerMemberLetter(group, one.letter, is_accepted)
     return client.ask(asked, MemberLettersAnswer)

@@ -10,7 +10,6 @@ from mesh.commands.items import (
     ChoiceAnswer,
     OptionAnswer,
     OtherValueAnswer,
-    PersonAnswer,
     PollAnswer,
     RollUpAnswer,
     TaskAnswer,
@@ -175,6 +174,7 @@ class Folding:
         return CheckedAnswer(
             key=key.hex(),
             label=self._labels.label(row.conversation, key),
+            mark=self._labels.mark(row.conversation, key),
             is_me=is_me,
             answer=None if word.said is None else told(word.said),
             others=[told(call) for call in word.calls[:PEOPLE_NAMED_MAX]],
@@ -207,11 +207,7 @@ class Folding:
             title=str(shown[TaskField.TITLE]),
             notes=str(shown[TaskField.NOTES]),
             whom=[
-                PersonAnswer(
-                    key=key.hex(),
-                    label=self._labels.label(row.conversation, key),
-                    is_me=self._labels.is_me(row.conversation, key),
-                )
+                self._labels.person(row.conversation, key)
                 for key in (whom if isinstance(whom, list) else [])
             ],
             until=int(until) if isinstance(until := shown[TaskField.UNTIL], int) else 0,

@@ -63,6 +63,9 @@ class GroupRules:
     label: Callable[[VerifyKey], str | None] = lambda key: None
     """The label of a contact who is known to bear a member key."""
 
+    mark: Callable[[VerifyKey], str] = lambda key: ""
+    """The digits that are shown beside the name of who could be taken for another; or nothing."""
+
     find_operation: Callable[[OperationId], MembershipAnswer | None] = lambda id_: None
     """What is told of an operation that is here."""
 
@@ -103,7 +106,10 @@ class GroupRules:
         if key == self.me:
             return OURSELVES
         row = self.authors.find(self.conversation, key)
-        return (row or self.authors.add(self.conversation, key, self.own_name(key))).number
+        if row is None:
+            self.names.drop(self.conversation)
+            row = self.authors.add(self.conversation, key, self.own_name(key))
+        return row.number
 
     def is_stranger(self, author: int) -> bool:
         """Say whether an author stands in no add that counts."""

@@ -176,7 +176,13 @@ class ItemAnswers:
             gone="hidden" if hidden is not None else _gone(row) or _lost(known),
             marks=[] if words is None else marks_of(words),
             mentions=[
-                MentionAnswer(start=one.start, length=one.length, key=one.key.hex(), label=label)
+                MentionAnswer(
+                    start=one.start,
+                    length=one.length,
+                    key=one.key.hex(),
+                    label=label,
+                    mark=self.labels.mark(row.conversation, one.key),
+                )
                 for one in mentions
                 if (label := self.labels.find(row.conversation, one.key)) is not None
                 and one.start + one.length <= len("" if words is None else words.text)
@@ -321,6 +327,7 @@ class ItemAnswers:
                 ReaderAnswer(
                     key=key.hex(),
                     label=label,
+                    mark=self.labels.mark(row.conversation, key),
                     is_told=bool(word.told),
                     is_silent=bool(word.silent),
                     is_read=bool(word.read),
@@ -338,11 +345,7 @@ class ItemAnswers:
         return RenamedAnswer(name=name, before=group.name_before(row))
 
     def _person(self, conversation: ConversationId, key: VerifyKey) -> PersonAnswer:
-        return PersonAnswer(
-            key=key.hex(),
-            label=self.labels.label(conversation, key),
-            is_me=self.labels.is_me(conversation, key),
-        )
+        return self.labels.person(conversation, key)
 
 
 def _lost(known: ShownRow) -> Gone:

@@ -104,6 +104,7 @@ class _Parts:
             ItemPersonAnswer(
                 key=key.hex(),
                 label=labels.label(conversation, key),
+                mark=labels.mark(conversation, key),
                 is_me=labels.is_me(conversation, key),
                 emoji=self._emoji.get(key, []),
                 options=self._options.get(key, []),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mesh.commands.items import PersonAnswer
 from mesh.commands.messages import AuthorAnswer
 from mesh.content.entry import OperationId
 from mesh.ids import ConversationId, UnixSeconds, VerifyKey
@@ -28,7 +29,8 @@ class Labels:
         """Return who wrote an entry."""
         key = self._rules.of(row.conversation).key_of(row.author)
         label = self._identity.name if row.is_mine else self.label(row.conversation, key)
-        return AuthorAnswer(key=key.hex(), label=label, is_mine=row.is_mine)
+        mark = "" if row.is_mine else self.mark(row.conversation, key)
+        return AuthorAnswer(key=key.hex(), label=label, mark=mark, is_mine=row.is_mine)
 
     def members(
         self, conversation: ConversationId, ops: Sequence[OperationId] = ()
@@ -79,6 +81,22 @@ class Labels:
         if contact is None or self._people.contact(contact).verify_key != key:
             return None
         return self._contacts.label(contact)
+
+    def mark(self, conversation: ConversationId, key: bytes) -> str:
+        """Return the digits that are shown beside somebody's name, where they could be taken for
+        another; else nothing.
+        """
+        group = self._rules.find_group(conversation)
+        return "" if group is None else group.mark(VerifyKey(key))
+
+    def person(self, conversation: ConversationId, key: bytes) -> PersonAnswer:
+        """Return what is told of somebody who is named."""
+        return PersonAnswer(
+            key=key.hex(),
+            label=self.label(conversation, key),
+            mark=self.mark(conversation, key),
+            is_me=self.is_me(conversation, key),
+        )
 
     def label(self, conversation: ConversationId, key: bytes) -> str:
         """Return what somebody is called, or the beginning of their key."""

@@ -31,14 +31,16 @@ from mesh.group.operations import (
 )
 from mesh.group.repeating import repeated
 from mesh.group.settings import Settings, SettingsChange
-from mesh.ids import VerifyKey
+from mesh.ids import Instant, UnixSeconds, VerifyKey
+from mesh.limits.member_letters import MEMBER_LETTER_PAUSE_SECONDS
 from mesh.messenger.account import Account
 from mesh.messenger.contacts.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
 from mesh.messenger.conversations.member_names import MemberNames
 from mesh.messenger.groups.group import Group
 from mesh.messenger.groups.leaves_keeper import LeavesKeeper
 from mesh.messenger.groups.which_group import name_of, shown_besides
-from mesh.messenger.names import group_name, shown_about
+from mesh.messenger.looks import is_alike
+from mesh.messenger.names import group_name, holds_like_key, shown_about
 from mesh.storage.vault.rows import OURSELVES
 from mesh.wire.payload import HLC_COUNTER_BITS
 
@@ -68,10 +70,11 @@ class GroupAnswers:
         self._losses = account.vault.group_losses
         self._receipts = account.vault.group_receipts
         self._authors = account.vault.authors
+        self._letters = account.vault.member_letters
         self._identity = account.identity
         self._contacts = contacts
         self._leaves = leaves
-        self.names = MemberNames(account.vault.member_names)
+        self.names = MemberNames(account.vault.member_names, account.vault.authors)
 
     def group(self, group: Group) -> GroupAnswer:
         """Return what is told of a group."""
@@ -105,11 +108,19 @@ class GroupAnswers:
             tells=self._receipts.settings(group.conversation).tells,
         )
 
-    def members(self, group: Group) -> MembersAnswer:
+    def members(self, group: Group, now: Instant) -> MembersAnswer:
         """Return what is told of all members."""
         doubled = self._doubled(group)
+        waits = {
+            key: written + MEMBER_LETTER_PAUSE_SECONDS
+            for key, written in self._letters.written_in(group.conversation).items()
+            if is_too_early(written, now)
+        }
         return MembersAnswer(
-            members=[self._member(group, key, is_double=key in doubled) for key in group.members]
+            members=[
+                self._member(group, key, is_double=key in doubled, again=waits.get(key, 0))
+                for key in group.members
+            ]
         )
 
     def log(self, group: Group, before: int, limit: int) -> MembershipsAnswer:
@@ -165,6 +176,27 @@ class GroupAnswers:
         called = self.find_contact(group, key) or self.own_name(group, key)
         return called or key.hex()[:KEY_PREFIX_DIGITS_MIN]
 
+    def mark(self, group: Group, key: VerifyKey) -> str:
+        """Return the beginning of the key of who is no contact, where a reader could take him for
+        another: in the group, for a contact, or for our person; else nothing.
+
+        It is for the eye alone, to be shown beside the name. It hangs on whom our person knows, so
+        it stands in no name, and in nothing that is sent.
+        """
+        membership = group.membership
+        if membership is None or key == group.me or self.find_contact(group, key) is not None:
+            return ""
+        name, begin = self.own_name(group, key), key.hex()[:KEY_PREFIX_DIGITS_MIN]
+        if not name or name == begin:
+            return ""
+        could_be_another = (
+            holds_like_key(name)
+            or is_alike(name, self._identity.name)
+            or bool(self._contacts.look_alikes(name, but=None))
+            or self.names.is_like_another(group.conversation, membership, key)
+        )
+        return begin if could_be_another else ""
+
     def own_name(self, group: Group, key: VerifyKey) -> str:
         """Return what somebody calls himself, also if he is out; empty: nobody knows."""
         membership = group.membership
@@ -181,7 +213,8 @@ class GroupAnswers:
 
     # --- Parts --------------------------------------------------------------------------------
 
-    def _member(self, group: Group, key: VerifyKey, *, is_double: bool) -> MemberAnswer:
+    def _member(self, group: Group, key: VerifyKey, *, is_double: bool, again: int) -> MemberAnswer:
+        """`again`: when another letter may be written to him; 0: now."""
         membership = group.membership
         assert membership is not None
         row = group.people[key]
@@ -199,6 +232,8 @@ class GroupAnswers:
             is_me=key == group.me,
             looks_like=[] if key == group.me else self._contacts.look_alikes(name, but=contact),
             is_double=is_double,
+            mark=self.mark(group, key),
+            letter_again=again if contact is None else 0,
         )
 
     def _doubled(self, group: Group) -> frozenset[VerifyKey]:
@@ -243,6 +278,11 @@ class GroupAnswers:
         if not view.is_in(operation.author):
             return f"{author} was no member any more, as others saw it."
         return f"{author} had no right to it any more, as others saw it."
+
+
+def is_too_early(written: UnixSeconds, now: Instant) -> bool:
+    """Say whether no other letter may be written yet to a member, after the one before."""
+    return 0 <= now.mesh - written < MEMBER_LETTER_PAUSE_SECONDS
 
 
 def code_of(graph: Graph) -> str:

@@ -155,7 +155,7 @@ class GroupCommands:
         return msgspec.structs.replace(told, operations=operations)
 
     def _ask_members(self, asked: AskMembers, now: Instant) -> MembersAnswer:
-        return self._answers.members(self._which.group(asked.group))
+        return self._answers.members(self._which.group(asked.group), now)
 
     # --- Coming in ----------------------------------------------------------------------------
 
@@ -342,6 +342,7 @@ class GroupCommands:
             number = group.conversation
             raise UserError("forbidden", f"You are in this group, {number}: leave it first.")
         self._groups.erase(group)
+        self._answers.names.drop(group.conversation)
         return Done()
 
     def _be_known(self, asked: BeKnownInGroup, now: Instant) -> GroupAnswer:

@@ -113,6 +113,7 @@ class GroupSpeech:
                 told=self.told,
                 words=self.words,
                 label=lambda key: self._answers.find_contact(group, key),
+                mark=lambda key: self._answers.mark(group, key),
                 find_operation=lambda id_: self._answers.find_operation(group, id_),
             )
         return rules

@@ -148,6 +148,16 @@ class AuthorRows:
         )
         return all_of(cursor, AuthorRow)
 
+    def shown(self, conversation: ConversationId) -> list[VerifyKey]:
+        """Return the keys of those of whom something stands in the stream of a group."""
+        cursor = self._connection.execute(
+            f"{_AUTHOR} WHERE conversation = ? AND EXISTS (SELECT 1 FROM entries "  # noqa: S608 (ours)
+            "WHERE entries.conversation = authors.conversation AND author = authors.number "
+            "AND ops <> x'' AND place = 1) ORDER BY number",
+            (conversation,),
+        )
+        return [row.key for row in all_of(cursor, AuthorRow)]
+
     def by_author(self, conversation: ConversationId, author: int) -> list[EntryRow]:
         """The entries of an author of a group, by run and number."""
         cursor = self._connection.execute(

@@ -171,6 +171,13 @@ class MemberLetterRows:
         )
         return find_one(cursor, LetterWrittenRow)
 
+    def written_in(self, conversation: ConversationId) -> dict[VerifyKey, UnixSeconds]:
+        """Return when the last letter to each member of a group was written, if one was."""
+        cursor = self._connection.execute(
+            f"{_WRITTEN} WHERE conversation = ? ORDER BY member", (conversation,)
+        )
+        return {row.member: row.written for row in all_of(cursor, LetterWrittenRow)}
+
     def written(self) -> list[LetterWrittenRow]:
         """All letters of ours, the last to each member of each group."""
         cursor = self._connection.execute(f"{_WRITTEN} ORDER BY conversation, member")

@@ -3,6 +3,7 @@
 A name is a value of a register that its bearer alone writes, so its last word is what holds.
 """
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from mesh.database import Connection
@@ -46,12 +47,16 @@ class MemberNameRows:
 
     def find(self, conversation: ConversationId, bearer: bytes) -> LastName | None:
         """Return the entry in which somebody named himself last; None if in none that counts."""
+        return self.last_of(conversation).get(bearer)
+
+    def last_of(self, conversation: ConversationId) -> Mapping[bytes, LastName]:
+        """Return the entries in which all who named themselves did so last."""
         names = self._kept.get(conversation)
         if names is None:
             if len(self._kept) >= NAMED_GROUPS_KEPT_MAX:
                 self._kept.clear()
             names = self._kept[conversation] = self._read(conversation)
-        return names.get(bearer)
+        return names
 
     def _read(self, conversation: ConversationId) -> dict[bytes, LastName]:
         names = {}

@@ -59,8 +59,8 @@ def _lost_for_good(wants: WantList, link: LinkId, *, pause_ms: int = 0) -> None:
 
 
 def seen(seed: int) -> tuple[Seen, Sequence[int]]:
-    """What somebody wrote, to whom, and what both were shown and told of it, and when it came, at
-    the end of a world that breaks no invariant.
+    """Return what somebody wrote, to whom, what both were shown and told of it, and when it came,
+    at the end of a world that breaks no invariant.
     """
     with (
         patched(Patch(want_list, "OFFERED_IDS_PER_LINK_MAX", FEW)),

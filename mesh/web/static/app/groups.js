@@ -69,10 +69,10 @@ export const askMembers = (conversation) => once("members", conversation, async 
   state.members.set(conversation, new Map(members.map((member) => [member.key, member])));
 });
 
-/** All was loaded anew: answers on their way may be older. */
+/** All was loaded anew, or one knows others. */
 export function forgetMembers() {
-  state.members.clear();
   for (const name of asking.keys()) asking.set(name, true);
+  for (const group of state.members.keys()) askMembers(group);
 }
 
 /** How many others were heard within a day. */

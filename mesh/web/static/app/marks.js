@@ -91,7 +91,11 @@ export function trustIcon(contact) {
 }
 
 /** The beginning of a key beside a name that could be mistaken for another one. */
-export const keyBeside = (contact) => (contact.looks_like?.length && contact.key ? html`<span class="mono small">${keyStart(contact.key)}</span>` : nothing);
+export const keyBeside = (contact) => (contact.looks_like?.length && contact.key ? digits(keyStart(contact.key)) : nothing);
+const digits = (key) => html`<span class="mono small">${key}</span>`;
+/** For the eye alone, in nothing that is sent. */
+export const markOf = ({ key, mark }, group) => state.members.get(group)?.get(key)?.mark ?? mark;
+export const markBeside = (one, group) => [markOf(one, group)].map((mark) => mark && digits(` · ${mark}`));
 export const keyStart = (key) => `${key.slice(0, 4)} ${key.slice(4, 8)}`;
 
 /** When their device was last heard, as evidence: never "online". */

@@ -4,7 +4,6 @@ import { state } from "./state.js";
 
 const MENTIONS_MAX = 16;
 const SHOWN = 6;
-const KEY_DIGITS = 8;
 const isLetter = (sign) => sign !== undefined && /[\p{L}\p{N}\p{M}_]/u.test(sign);
 
 /** Those who can be meant in a chat, by key and name; `item`: whoever was meant in it can be meant still. */
@@ -28,7 +27,7 @@ export function toldApart(members) {
   const grouped = (all) => [...all.reduce((found, one) => found.set(one.label.toLowerCase(), [...found.get(one.label.toLowerCase()) ?? [], one]), new Map()).values()];
   const named = grouped(members).flatMap((those) => {
     const first = those.length === 1 ? those : those.filter(({ contact }) => contact);
-    return those.map((one) => ({ key: one.key, label: first.length === 1 && first[0] === one ? one.label : `${one.label} ${one.key.slice(0, KEY_DIGITS)}` }));
+    return those.map((one) => ({ key: one.key, label: first.length === 1 && first[0] === one ? one.label : `${one.label} ${one.key.slice(0, 8)}` }));
   });
   return grouped(named).filter(({ length }) => length === 1).flat();
 }

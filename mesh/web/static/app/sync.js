@@ -238,7 +238,7 @@ const appliers = {
   "contact-added": takeContact,
   "contact-changed": takeContact,
   "contact-noted": ({ contact }) => { takeContact({ contact }); if (detailsAsked.has(contact.id)) refreshDetails(contact.id); },
-  "contact-removed": ({ id }) => { state.contacts.delete(id); state.conversations.delete(id); state.streams.delete(id); state.details.delete(id); detailsAsked.delete(id); refreshStatus(); },
+  "contact-removed": ({ id }) => { state.contacts.delete(id); state.conversations.delete(id); state.streams.delete(id); state.details.delete(id); detailsAsked.delete(id); forgetMembers(); refreshStatus(); },
   "conversation-changed": ({ conversation }) => {
     state.conversations.set(conversation.number, conversation);
     // Another page may have written it; what is being typed here is newer.
@@ -275,7 +275,7 @@ const appliers = {
   "group-knock": groupChanged,
   "group-letter": groupChanged,
   "group-noted": groupChanged,
-  "identity-changed": ({ identity }) => { state.identity = identity; },
+  "identity-changed": ({ identity }) => { state.identity = identity; forgetMembers(); },
   "link-opened": linksChanged,
   "link-closed": linksChanged,
   "vault-locked": () => { forget(); lockDrafts(); state.attached.clear(); state.phase = "locked"; refreshStatus(); },
@@ -339,6 +339,7 @@ function takeContact({ contact }) {
   if (!known || known.is_request !== contact.is_request || known.is_blocked !== contact.is_blocked || known.label !== contact.label) {
     refreshConversation(contact.id);
     refreshStatus();
+    forgetMembers();
   }
   // Of whoever is blocked no introduction is shown.
   if (known && known.is_blocked !== contact.is_blocked) soon("introductions", async () => { state.introductions = (await get("/v1/introductions")).introductions; });

@@ -12,7 +12,7 @@ import { change, onForget, state } from "../state.js";
 import { timeOfDay } from "../times.js";
 import { rich, t } from "../words.js";
 import { openForm } from "./create.js";
-import { partHeader } from "./frame.js";
+import { partHeader } from "./header.js";
 
 const TABS = [["code", "qr-code"], ["scan", "scan-line"], ["paste", "clipboard-paste"]];
 const DAYS = [1, 7, 30];

@@ -7,6 +7,7 @@ import { avatar } from "../avatar.js";
 import { confirm, doing, failure, here, openMenu } from "../dom.js";
 import { canChange, faceOf, groupOf, isAtLeast, may, membersOf } from "../groups.js";
 import { icon } from "../icons.js";
+import { markBeside } from "../marks.js";
 import { isLine } from "../memberships.js";
 import { taking } from "../stream.js";
 import { change, onForget, state } from "../state.js";
@@ -114,7 +115,7 @@ function personRow(each, person, stand, answers) {
   const contact = state.contacts.get(each.contact);
   const known = isGroup ? membersOf(each.number).get(person.key) : contact?.key === person.key ? contact : null;
   const heard = Math.max(person.heard, known?.heard ?? 0);
-  return html`<li>${avatar(person.label, isGroup ? faceOf(each.number, person.key) : person.key, 28)}<div class="grow"><bdi>${person.is_me ? t("you") : person.label}</bdi>
+  return html`<li>${avatar(person.label, isGroup ? faceOf(each.number, person.key) : person.key, 28)}<div class="grow"><bdi>${person.is_me ? t("you") : person.label}</bdi>${markBeside(person, each.number)}
     <span class="small" dir="auto">${word ? said(word, answers) : joined([t("checkin.silent"), person.is_me ? "" : heard ? t("heard", { age: age(heard) }) : t("heard.never")])}${word && word.by !== person.key ? ` · ${t("checkin.says", { name: word.by_label })}` : nothing}</span>
     ${person.others.map((other) => html`<span class="small danger" dir="auto">${t("checkin.other", { name: other.by_label })}: ${said(other, answers)}</span>`)}</div>
     ${word ? html`<time class="chip ${stand === "help" ? "danger" : ""}" title=${exact(word.at)}>${icon(GLYPHS[stand], 15)}<span>${age(word.at)}</span></time>` : nothing}</li>`;

@@ -7,7 +7,7 @@ import { avatar, groupPicture, ownAvatar } from "../avatar.js";
 import { failure, openMenu, toast } from "../dom.js";
 import { groupOf, invites, knocksCount } from "../groups.js";
 import { icon } from "../icons.js";
-import { keyBeside, stateMark, trustIcon } from "../marks.js";
+import { keyBeside, markBeside, stateMark, trustIcon } from "../marks.js";
 import { isLine, linePlain } from "../memberships.js";
 import { draftOf, outgoingOf } from "../outbox.js";
 import { go } from "../router.js";
@@ -84,7 +84,7 @@ export const titleOf = (each) => (each.kind === "self" ? t("me.title") : each.ti
 export const pictureOf = (each, size) => (each.kind === "self" ? ownAvatar(size) : each.kind === "group" ? groupPicture(each.title, groupOf(each.number)?.gid ?? "", size) : avatar(each.title, state.contacts.get(each.contact)?.key ?? "", size));
 
 /** Who said the last word in a group. */
-const speaker = (each, last) => (each.kind !== "group" || !last.author || (last.gone === "retracted") ? nothing : html`<bdi>${last.author.is_mine ? t("you") : last.author.label}</bdi>: `);
+const speaker = (each, last) => (each.kind !== "group" || !last.author || (last.gone === "retracted") ? nothing : html`<bdi>${last.author.is_mine ? t("you") : last.author.label}</bdi>${markBeside(last.author, each.number)}: `);
 
 /** How one stands in a group that one is not, or not yet, in. */
 const standingOf = (each) => { const now = groupOf(each.number)?.state; return ["joining", "left", "removed"].includes(now) ? t(`group.state.${now}`) : ""; };

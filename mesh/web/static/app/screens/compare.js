@@ -9,7 +9,8 @@ import { change, state } from "../state.js";
 import { loadDetails } from "../sync.js";
 import { t } from "../words.js";
 import { EMOJI } from "./emoji.js";
-import { emptyState, partHeader } from "./frame.js";
+import { emptyState } from "./frame.js";
+import { partHeader } from "./header.js";
 
 /** One comparison, with a contact or with somebody near: what is shown is the same. */
 function comparison({ name, key, told, said, begin, say, matched, back, write }) {

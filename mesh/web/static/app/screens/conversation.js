@@ -122,10 +122,10 @@ function items(each, stream) {
     const face = each.kind === "group" && !item.isMine ? faceOf(each.number, item.author.key) : "";
     const isTold = told === item.number;
     // Two hundred messages are drawn with each letter that is typed: only what changed may cost.
-    const depends = [item.entry?.status ?? item, isJoined, line?.words, line?.more, line?.hasNames, stream.flash === item.number, stream.unfolded?.has(item.number), stream.found, each.title, each.reads, face, isTold];
+    const depends = [item.entry?.status ?? item, isJoined, line?.words, line?.more, line?.hasNames, stream.flash === item.number, stream.unfolded?.has(item.number), stream.found, each.title, each.reads, face, isTold, state.members.get(each.number)];
     // A card says how long ago something was.
     if (item.files?.length) depends.push(ready("files"), item.files.map((file) => file.sent).join(" "));
-    if (item.kind !== "text") depends.push(ready("cards"), Math.floor(nowSeconds() / 60), state.members.get(each.number));
+    if (item.kind !== "text") depends.push(ready("cards"), Math.floor(nowSeconds() / 60));
     rows.push({ key: item.number, view: () => guard(depends, () => message(each, stream, item, { isJoined, line, face, isTold, jump: (number) => show(each.number, number) })) });
   });
   if (!stream.hasNewer) tell(Infinity);

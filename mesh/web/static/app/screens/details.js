@@ -6,7 +6,7 @@ import { avatar } from "../avatar.js";
 import { faceOf } from "../groups.js";
 import { closeDialog, confirm, copyText, doing, here, openDialog, toast } from "../dom.js";
 import { icon } from "../icons.js";
-import { hasNewKeys, isUnreached, keyStart, retractionLine, stateWords, trustChip, trustOf } from "../marks.js";
+import { hasNewKeys, isUnreached, keyStart, markBeside, retractionLine, stateWords, trustChip, trustOf } from "../marks.js";
 import { part } from "../later.js";
 import { go } from "../router.js";
 import { switchRow } from "../setting_rows.js";
@@ -100,7 +100,7 @@ function holders(each, item) {
   const rank = (reader) => (reader.is_told ? 0 : reader.is_silent ? 2 : 1);
   return html`<h3 class="group-title">${t("state.devices", { n: devices.told ?? 0, m: devices.of })}</h3>
     <p class="small">${t("proof.devices")}</p>
-    <ul class="holders">${[...people].sort((a, b) => rank(a) - rank(b)).map((reader) => html`<li>${avatar(reader.label, faceOf(each.number, reader.key), 28)}<bdi class="grow">${reader.label}</bdi>
+    <ul class="holders">${[...people].sort((a, b) => rank(a) - rank(b)).map((reader) => html`<li>${avatar(reader.label, faceOf(each.number, reader.key), 28)}<span class="grow"><bdi>${reader.label}</bdi>${markBeside(reader, each.number)}</span>
       <span class="small ${reader.is_told ? "proof" : ""}">${reader.is_told ? icon("check-check", 15) : nothing}${t(reader.is_read ? "devices.read" : reader.is_told ? "devices.has" : reader.is_silent ? "devices.silent" : "devices.unknown")}</span></li>`)}</ul>`;
 }
 

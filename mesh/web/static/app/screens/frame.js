@@ -69,8 +69,4 @@ export async function lockNow() {
   }
 }
 
-export const partHeader = ({ title, back, actions, extra }) => html`<header class="header">
-  ${back ? html`<a class="icon-button back" href=${back} aria-label=${t("back")}>${icon("arrow-left", 22)}</a>` : nothing}
-  <h2>${title}</h2>${extra ?? nothing}${actions ?? nothing}</header>`;
-
 export const emptyState = (title, text, actions) => html`<div class="empty">${icon("mesh", 40)}${title ? html`<h3>${title}</h3>` : nothing}<p>${text}</p>${actions ?? nothing}</div>`;

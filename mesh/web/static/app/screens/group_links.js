@@ -5,7 +5,7 @@ import { avatar } from "../avatar.js";
 import { confirm, copyText, doing, here, openDialog, toast } from "../dom.js";
 import { groupOf, may, once, takeGroup } from "../groups.js";
 import { icon } from "../icons.js";
-import { keyStart } from "../marks.js";
+import { keyStart, markBeside } from "../marks.js";
 import { go } from "../router.js";
 import { switchRow } from "../setting_rows.js";
 import { change, onForget, state } from "../state.js";
@@ -14,6 +14,7 @@ import { rich, t } from "../words.js";
 import "../words_more.js";
 import { qr } from "./add.js";
 import { openForm } from "./create.js";
+import { marked } from "./groups.js";
 
 const USES = [1, 5, 20, 100, 1000];
 const DAYS = [1, 7, 30];
@@ -109,14 +110,14 @@ function knockCard(group, knock) {
 
 // ---- Members who are no contacts ----
 
-/** Ask a member to become a contact. */
+/** Ask a member to become a contact; who was asked in the last days cannot be again, as far as was known when the members were asked for. */
 export const askLetter = (group, member) => openForm({
-  title: t("letter.write", { name: member.label }), acts: t("letter.do"),
-  view: () => html`<p>${t("letter.means", { name: member.label })}</p>
+  title: t("letter.write", { name: marked(member) }), acts: t("letter.do"),
+  view: () => html`<p>${t("letter.means", { name: marked(member) })}</p>${member.letter_again ? html`<p>${t("letter.waits", { name: marked(member), t: timeOfDay(member.letter_again) })}</p>` : nothing}
     <div class="field"><label for="letter-note">${t("group.note")}</label><input type="text" id="letter-note" name="note" maxlength="300" dir="auto" autofocus></div>`,
   act: async (data) => {
     const { again } = await post(`/v1/groups/${group.conversation}/members/${member.member}/letter`, { note: data.get("note").trim() });
-    toast(t("letter.written", { name: member.label, t: timeOfDay(again) }));
+    toast(t("letter.written", { name: marked(member), t: timeOfDay(again) }));
   },
 });
 
@@ -130,7 +131,7 @@ function letterCard(group, letter) {
   if (!group) return nothing;
   const isAlike = letter.looks_like.length > 0;
   return html`<article class="card request" aria-label=${letter.member_name}>${avatar(letter.member_name, letter.member_key, 44)}<div class="grow">
-    <div class="line"><bdi>${letter.member_name}</bdi>${isAlike ? html`<span class="mono small">${keyStart(letter.key)}</span>` : nothing}<span class="chip">${icon("users-round", 15)}<span>${t("letter.chip")}</span></span></div>
+    <div class="line"><bdi>${letter.member_name}</bdi>${markBeside(letter)}<span class="chip">${icon("users-round", 15)}<span>${t("letter.chip")}</span></span></div>
     <p class="small" title=${exact(letter.came)}>${rich("letter.from", { group: group.name })} · ${timeOfDay(letter.came)}</p>
     ${[letter.member_name, ""].includes(letter.name) ? nothing : html`<p class="small">${rich("letter.calls", { name: letter.name })}</p>`}
     ${isAlike ? html`<p class="care-line">${icon("shield-alert", 18)}<span>${rich("knock.like", { name: letter.looks_like.join(", ") })}</span></p>` : nothing}

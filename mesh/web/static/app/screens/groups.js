@@ -7,7 +7,7 @@ import { closeDialog, confirm, doing, failure, here, openDialog, openMenu, toast
 import { faceOf, groupOf, invites, isAtLeast, isIn, may, membersOf, once, RANKS, takeGroup } from "../groups.js";
 import { icon } from "../icons.js";
 import { part } from "../later.js";
-import { keyStart, trustIcon } from "../marks.js";
+import { keyStart, markBeside, trustIcon } from "../marks.js";
 import { did, GLYPHS } from "../memberships.js";
 import { go } from "../router.js";
 import { openSearch } from "../seeking.js";
@@ -205,6 +205,9 @@ export function groupPanel(each) {
   </div></div>`;
 }
 
+/** What a member is called, with the digits by which he is told from whom he could be taken for. */
+export const marked = ({ label, mark }) => (mark ? `${label} · ${mark}` : label);
+
 /** Whether a name in a group means oneself, and nobody else in it. */
 const isMyName = (group, name) => [...membersOf(group.conversation).values()].every((member) => member.is_me === (member.label === name));
 
@@ -214,7 +217,7 @@ function memberRow(group, member) {
   if (member.added_by) facts.push(t("group.by", { name: isMyName(group, member.added_by) ? t("you.by") : member.added_by }));
   if (!member.is_me && !member.contact) facts.push(t("group.nocontact"));
   const inner = html`${avatar(member.label, faceOf(group.conversation, member.key), 36)}
-    <span class="text"><span class="top"><bdi class="name">${member.label}</bdi>${member.looks_like.length ? html`<span class="mono small">${keyStart(member.key)}</span>` : nothing}${contact ? trustIcon(contact) : nothing}</span>
+    <span class="text"><span class="top"><bdi class="name">${member.label}</bdi>${markBeside(member)}${member.contact && member.looks_like.length ? html`<span class="mono small">${keyStart(member.key)}</span>` : nothing}${contact ? trustIcon(contact) : nothing}</span>
       <span class="small">${facts.join(" · ")}</span>${member.looks_like.length ? html`<span class="care-line">${t("group.like", { name: member.looks_like.join(", ") })}</span>` : nothing}</span>
     ${member.role === "member" ? nothing : html`<span class="chip">${t(`group.role.${member.role}`)}</span>`}`;
   const entries = memberMenu(group, member).filter(Boolean);
@@ -231,7 +234,7 @@ function memberMenu(group, member) {
   return [
     member.contact ? ["user-round", t("menu.person"), () => go(`#/people/person/${member.contact}`)] : null,
     member.contact ? ["message-circle", t("person.write"), () => go(`#/c/${member.contact}`)] : null,
-    isIn(group) && !member.contact ? ["message-circle", t("letter.write", { name: member.label }), () => part("group_links")?.askLetter(group, member)] : null,
+    isIn(group) && !member.contact ? ["message-circle", t("letter.write", { name: marked(member) }), () => part("group_links")?.askLetter(group, member)] : null,
     isOwner && member.role === "member" ? set("admin") : null,
     isOwner && member.role !== "owner" ? set("owner") : null,
     isOwner && member.role === "admin" ? set("member") : null,
@@ -240,14 +243,14 @@ function memberMenu(group, member) {
 }
 
 async function setRole(group, member, role) {
-  const means = role === "owner" ? t("group.owner.means", { name: member.label }) : member.is_me ? t("group.down.means") : t(`group.${role}.means`, { name: member.label });
+  const means = role === "owner" ? t("group.owner.means", { name: marked(member) }) : member.is_me ? t("group.down.means") : t(`group.${role}.means`, { name: marked(member) });
   if (!(await confirm({ title: t(member.is_me ? `group.down.${role}` : `group.make.${role}`), body: html`<p>${means}</p>`, yes: t("group.role.do"), danger: role === "owner" || member.is_me }))) return;
   changed(await ask("PUT", `/v1/groups/${group.conversation}/members/${member.member}/role`, { body: { role } }));
 }
 
 /** Removing names what it cannot undo. */
 async function askRemove(group, member) {
-  const name = { name: member.label };
+  const name = { name: marked(member) };
   // By these they would be in again as somebody new.
   const open = may(group, "add") ? (await get(`/v1/groups/${group.conversation}/links`)).links.filter((link) => link.state === "open" && !link.needs_approval) : [];
   let isClosing = true;

@@ -5,7 +5,7 @@ import { avatar, toneOf } from "../avatar.js";
 import { copyText, doing } from "../dom.js";
 import { icon } from "../icons.js";
 import { part, ready } from "../later.js";
-import { stateMark, stateWords } from "../marks.js";
+import { markBeside, markOf, stateMark, stateWords } from "../marks.js";
 import { again, giveUp } from "../outbox.js";
 import { go } from "../router.js";
 import { change, state } from "../state.js";
@@ -42,12 +42,12 @@ const isNewer = (item) => item.kind !== "text" && !CARDS.has(item.kind);
 export function message(each, stream, item, { isJoined, line, face, isTold, jump }) {
   const at = ownTime(item);
   const isGone = Boolean(item.gone) || isNewer(item);
-  const label = [item.isMine ? t("you") : nameOfAuthor(item, each), time(at), item.edited ? t("edit.mark") : "", item.isMine && !isGone ? stateWords(item) : ""].filter(Boolean).join(", ");
+  const label = [nameOfAuthor(item, each), face && markOf(item.author, each.number), time(at), item.edited ? t("edit.mark") : "", item.isMine && !isGone ? stateWords(item) : ""].filter(Boolean).join(", ");
   const flags = `${item.isMine ? "own" : ""} ${face ? "faced" : ""} ${isJoined ? "joined" : ""} ${isTold ? "told" : ""} ${stream.flash === item.number ? "flash" : ""} ${item.state?.includes("withdrawn") || isGone ? "withdrawn" : ""}`;
   return html`<article class="message ${flags}" data-number=${item.number} tabindex="-1" aria-label=${label} @keydown=${(event) => keys(event, each, item)}
       @contextmenu=${(event) => { if (!item.entry && !getSelection().toString() && !event.target.closest("a")) messageMenu(event, each, item, focusComposer); }}>
     ${face ? avatar(item.author.label, face, 36) : nothing}
-    <div class="line">${bubble(each, stream, item, isGone, { jump, name: face && !isJoined ? html`<bdi class="author tone-${toneOf(face)}">${item.author.label}</bdi>` : nothing })}${item.entry ? nothing : tools(each, item)}</div>
+    <div class="line">${bubble(each, stream, item, isGone, { jump, name: face && !isJoined ? html`<bdi class="author tone-${toneOf(face)}">${item.author.label}</bdi>${markBeside(item.author, each.number)}` : nothing })}${item.entry ? nothing : tools(each, item)}</div>
     ${item.reactions?.length && !isGone ? html`<div class="reactions">${item.reactions.map((reaction) => reactionButton(each, item, reaction))}</div>` : nothing}
     ${noteUnder(item)}
     ${line ? html`<div class="under ${line.kind}"><strong>${line.words}</strong>${line.more ? html`<span>· ${line.more}</span>` : nothing}
@@ -75,7 +75,7 @@ const meta = (each, item, at) => html`${item.is_pinned ? html`<span title=${t("p
 export function quote(each, told, jump) {
   const isHere = told.number > 0;
   const words = !isHere ? t("quote.missing") : told.gone ? goneWords({ ...told, isMine: told.author?.is_mine }, each) : oneLine(told.text, 120) || t("look.file");
-  const inner = html`<span class="name">${told.author ? (told.author.is_mine ? t("you") : html`<bdi>${told.author.label}</bdi>`) : nothing}</span><span class="what" dir="auto">${words}</span>`;
+  const inner = html`<span class="name">${told.author ? (told.author.is_mine ? t("you") : html`<bdi>${told.author.label}</bdi>${markBeside(told.author, each.number)}`) : nothing}</span><span class="what" dir="auto">${words}</span>`;
   const tone = told.author?.is_mine ? "mine" : "";
   return isHere && jump ? html`<button class="quote ${tone}" tabindex="-1" @click=${() => jump(told.number)}>${inner}</button>` : html`<div class="quote ${tone}">${inner}</div>`;
 }

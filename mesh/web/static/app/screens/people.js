@@ -18,7 +18,8 @@ import "../words_more.js";
 import { addPage } from "./add.js";
 import { comparePage, compareNearbyPage } from "./compare.js";
 import { block, personBody } from "./details.js";
-import { emptyState, partHeader } from "./frame.js";
+import { emptyState } from "./frame.js";
+import { partHeader } from "./header.js";
 
 let sought = "";
 
