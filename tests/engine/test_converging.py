@@ -212,12 +212,13 @@ class Converging(RuleBasedStateMachine):
         as_stub=st.booleans(),
     )
     def forge(self, receiver: int, number: int, as_stub: bool) -> None:
-        """A peer tells of a token that is none; an unknown id is nobody's fault."""
+        """A peer tells of a token that is none; an unknown id is nobody's fault, and an envelope on
+        its stem is answered like one.
+        """
         node, link = self.nodes[receiver], LinkId((receiver + 1) % NODES)
         before = node.known(), node.listed()
-        id_ = self.envelopes[number].id
-        is_known = id_ in before[0]
-        if as_stub and id_ not in node.forwarder.replicator.sets:
+        is_known = self.envelopes[number].id in node.forwarder.replicator.sets
+        if as_stub and not is_known:
             # Nobody asked for it: it is passed over.
             return
         false = Retirement(self.envelopes[number].id, bytes(16))
