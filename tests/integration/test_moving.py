@@ -20,6 +20,9 @@ pytestmark = pytest.mark.netns
 WITHIN_S = 20.0
 """Seconds, also on a busy machine; a beacon comes every half minute."""
 
+TAKEN_WITHIN_S = 60.0
+"""Seconds: what was written goes over one link first, and its way has to end."""
+
 MDNS_PORT = 5_353
 CUT_S, GOES_ON_WITHIN_S = 14.0, 10.0
 """TCP that doubles its pauses tries again 25 s after what it sent in vain."""
@@ -64,9 +67,15 @@ def test_a_laptop_that_is_carried_to_another_network_and_back_is_linked_within_s
 
 
 def befriend_and_greet(inviter: Node, guest: Node) -> None:
-    """The guest writes to somebody whom only a third person will meet."""
+    """The guest writes to somebody whom only a third person will meet, who has it then."""
     befriend(inviter, guest, inviter_label="friend")
     guest.run("send", "friend", "carried by hand")
+    eventually(
+        lambda: guest.messages()[-1],
+        lambda message: message.state == "carried" and message.carriers == 1,
+        within_s=TAKEN_WITHIN_S,
+        what="somebody has taken it along",
+    )
 
 
 def test_a_new_address_and_a_pulled_cable_cost_seconds(desk: Desk, make_node: NodeMaker) -> None:
