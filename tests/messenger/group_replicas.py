@@ -100,7 +100,7 @@ class GroupReplica:
             membership=Membership(create),
             signing=signing or SigningKey(key, b""),
             authors=vault.authors,
-            names=MemberNames(vault.member_names),
+            names=MemberNames(vault.member_names, vault.authors),
         )
         self.entries.rules.of_group = lambda conversation: self.rules
         self.groups = GroupEntries(

@@ -136,6 +136,7 @@ def test_what_turns_out_invalid_gives_its_place_back() -> None:
     assert bytes.fromhex(said.id) not in [head.id for head in vault.history.heads(conversation)]
     pass_on(mal, [later])
     exchange(ann, mal)
+    vault.begin()
     assert [head.id for head in vault.history.heads(conversation)] == [bytes.fromhex(said.id)]
     assert parents_at(ann, say(ann, "From Ann").number) == [bytes.fromhex(said.id)]
 

@@ -97,7 +97,7 @@ class Member:
             membership=Membership.of([CREATE, ADD]),
             signing=KEYS[self.name],
             authors=self.vault.authors,
-            names=MemberNames(self.vault.member_names),
+            names=MemberNames(self.vault.member_names, self.vault.authors),
         )
         self.groups.entries.rules.of_group = lambda conversation: self.rules
         self.groups.post = self.post
