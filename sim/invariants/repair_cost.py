@@ -33,11 +33,7 @@ LOOK_US: Final = 1_000_000
 REPAIR_US: Final = 60_000_000
 """By then it is over, or L1 says so."""
 
-BODY_COPIES_MAX: Final = 4
-"""One that was asked for, and one over each of the three links that stay eager. In a mesh of 43
-nodes with four links across the cut for each, files came 3.5 times: who gives to many at once is
-late, and is asked for elsewhere."""
-
+BODY_COPIES_MAX: Final = 3
 BODIES_FREE_BYTES: Final = 64 * 1024
 BODIES_FREE_COUNT: Final = 4
 """Mail that is on its way when the cut ends is missing too, and comes over so many eager links.
