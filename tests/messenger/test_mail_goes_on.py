@@ -43,7 +43,7 @@ def test_a_message_behind_another_reads_less(monkeypatch: pytest.MonkeyPatch) ->
     def counted(database: MemoryDatabase, sql: str, *given: object) -> object:
         if database is ann.connection and sql.startswith("SELECT"):
             read.append(sql)
-        return execute(database, sql, *given)  # type: ignore[arg-type]
+        return execute(database, sql, *given)  # type: ignore[arg-type]  # as it was called
 
     monkeypatch.setattr(MemoryDatabase, "execute", counted)
     counts = []
