@@ -7,7 +7,8 @@ import msgspec
 from mesh.commands.contacts import ContactAnswer, NoteAnswer
 from mesh.commands.conversations import ConversationAnswer
 from mesh.commands.files import FileAnswer
-from mesh.commands.groups import GroupAnswer, KnockAnswer, MembershipAnswer
+from mesh.commands.group_links import KnockAnswer
+from mesh.commands.groups import GroupAnswer, MembershipAnswer
 from mesh.commands.identity import IdentityAnswer
 from mesh.commands.introductions import IntroductionAnswer
 from mesh.commands.invites import InviteAnswer

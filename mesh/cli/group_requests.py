@@ -6,7 +6,8 @@ from mesh.cli.group_lines import line_of
 from mesh.cli.names import Names, marked
 from mesh.cli.sanitise import clean_line
 from mesh.client import Client
-from mesh.commands.groups import AskGroups, AskKnocks, GroupAnswer, GroupsAnswer, KnocksAnswer
+from mesh.commands.group_links import AskKnocks, KnocksAnswer
+from mesh.commands.groups import AskGroups, GroupAnswer, GroupsAnswer
 from mesh.commands.member_letters import (
     AskMemberLetters,
     MemberLetterAnswer,

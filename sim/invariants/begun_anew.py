@@ -27,15 +27,8 @@ from mesh.commands.conversations import (
     ConversationsAnswer,
 )
 from mesh.commands.files import AskFile, AskFileBlock, AskFilePreview
-from mesh.commands.groups import (
-    AskGroup,
-    AskGroupLinks,
-    AskGroupLog,
-    AskGroups,
-    AskKnocks,
-    AskMembers,
-    GroupsAnswer,
-)
+from mesh.commands.group_links import AskGroupLinks, AskKnocks
+from mesh.commands.groups import AskGroup, AskGroupLog, AskGroups, AskMembers, GroupsAnswer
 from mesh.commands.identity import AskIdentity
 from mesh.commands.introductions import AskIntroductions
 from mesh.commands.invites import AskInvites

@@ -6,32 +6,34 @@ from typing import Final
 
 from mesh.commands.answer import Answer
 from mesh.commands.conversations import ReadItems
-from mesh.commands.groups import (
+from mesh.commands.group_links import (
     AnswerKnock,
-    AskGroup,
     AskGroupLinks,
+    AskKnocks,
+    CreateGroupLink,
+    GroupLinkAnswer,
+    JoinGroup,
+    KnocksAnswer,
+    RevokeGroupLink,
+)
+from mesh.commands.groups import (
+    AskGroup,
     AskGroupLog,
     AskGroups,
-    AskKnocks,
     AskMembers,
     BeKnownInGroup,
     ChangeGroup,
     CopyGroup,
-    CreateGroupLink,
     ForgetGroup,
     GroupAnswer,
-    GroupLinkAnswer,
     GroupsAnswer,
-    JoinGroup,
     KeepInGroup,
-    KnocksAnswer,
     LeaveGroup,
     MakeGroup,
     MembersAnswer,
     MembershipsAnswer,
     RemoveMember,
     RepeatInGroup,
-    RevokeGroupLink,
     SetGroupReceipts,
     TellsReceipts,
 )

@@ -14,6 +14,7 @@ from mesh.commands.answer import Answer
 from mesh.commands.command import Command
 from mesh.commands.contacts import AskContacts, ContactAnswer, ContactsAnswer
 from mesh.commands.conversations import AskConversation, ConversationAnswer
+from mesh.commands.group_links import CreateGroupLink, GroupLinkAnswer, JoinGroup
 from mesh.commands.groups import (
     AcceptGroup,
     AskGroup,
@@ -21,14 +22,11 @@ from mesh.commands.groups import (
     AskGroups,
     AskMembers,
     ChangeGroup,
-    CreateGroupLink,
     DeclineGroup,
     ForgetGroup,
     GroupAnswer,
-    GroupLinkAnswer,
     GroupsAnswer,
     InviteToGroup,
-    JoinGroup,
     LeaveGroup,
     MakeGroup,
     MemberAnswer,

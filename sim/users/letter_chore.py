@@ -4,13 +4,7 @@ from functools import partial
 from typing import Final
 
 from mesh.commands.answer import Answer
-from mesh.commands.groups import (
-    AskGroups,
-    AskMembers,
-    GroupAnswer,
-    GroupsAnswer,
-    MembersAnswer,
-)
+from mesh.commands.groups import AskGroups, AskMembers, GroupAnswer, GroupsAnswer, MembersAnswer
 from mesh.commands.member_letters import (
     AnswerMemberLetter,
     AskMemberLetters,

@@ -9,13 +9,11 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from mesh.commands.group_links import CreateGroupLink, GroupLinkAnswer, JoinGroup
 from mesh.commands.groups import (
     AskGroup,
     ChangeGroup,
-    CreateGroupLink,
     GroupAnswer,
-    GroupLinkAnswer,
-    JoinGroup,
     MakeGroup,
     RemoveMember,
     SetMemberRole,

@@ -3,7 +3,8 @@
 import msgspec
 
 from mesh.commands.contacts import ContactAnswer
-from mesh.commands.groups import GroupAnswer, KnockAnswer
+from mesh.commands.group_links import KnockAnswer
+from mesh.commands.groups import GroupAnswer
 from mesh.commands.items import ItemAnswer
 from mesh.commands.member_letters import MemberLetterAnswer
 from mesh.commands.messages import AuthorAnswer, MessageAnswer

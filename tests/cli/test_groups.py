@@ -8,22 +8,24 @@ import msgspec
 import pytest
 
 from mesh.commands.answer import Done
-from mesh.commands.groups import (
-    ActionName,
+from mesh.commands.group_links import (
     AnswerKnock,
-    AskGroup,
     AskGroupLinks,
-    AskGroupLog,
-    AskGroups,
     AskKnocks,
-    AskMembers,
     CreateGroupLink,
-    ForgetGroup,
     GroupLinkAnswer,
     GroupLinksAnswer,
+    KnocksAnswer,
+)
+from mesh.commands.groups import (
+    ActionName,
+    AskGroup,
+    AskGroupLog,
+    AskGroups,
+    AskMembers,
+    ForgetGroup,
     GroupsAnswer,
     KeepInGroup,
-    KnocksAnswer,
     LeaveGroup,
     MemberAnswer,
     MembersAnswer,

@@ -7,7 +7,8 @@ import pytest
 
 from mesh.cli.commands.people import RequestsAnswer
 from mesh.commands.contacts import ContactAnswer, NoteAnswer
-from mesh.commands.groups import AskGroups, AskKnocks, GroupsAnswer, KnocksAnswer
+from mesh.commands.group_links import AskKnocks, KnocksAnswer
+from mesh.commands.groups import AskGroups, GroupsAnswer
 from mesh.commands.introductions import IntroductionAnswer
 from mesh.commands.member_letters import AskMemberLetters, MemberLettersAnswer
 from mesh.commands.nearby import NearbyPersonAnswer

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mesh.commands.groups import GroupLinkAnswer
+from mesh.commands.group_links import GroupLinkAnswer
 from tests.integration.networks import Desk
 from tests.integration.nodes import Node, befriend, eventually, start_all
 from tests.integration.row import NodeMaker, wait_for_links

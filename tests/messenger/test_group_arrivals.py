@@ -2,7 +2,7 @@
 
 import pytest
 
-from mesh.commands.groups import JoinGroup
+from mesh.commands.group_links import JoinGroup
 from mesh.commands.item_commands import WriteItem
 from mesh.group import making, writing
 from mesh.group.entrance import entrance_of, entrance_tags

@@ -2,16 +2,14 @@
 
 import pytest
 
+from mesh.commands.group_links import CreateGroupLink, JoinGroup, RevokeGroupLink
 from mesh.commands.groups import (
     AcceptGroup,
     ChangeGroup,
-    CreateGroupLink,
     ForgetGroup,
     InviteToGroup,
-    JoinGroup,
     LeaveGroup,
     MakeGroup,
-    RevokeGroupLink,
 )
 from mesh.content.entry import OperationId
 from mesh.errors import PeerError

@@ -2,24 +2,26 @@
 
 import pytest
 
-from mesh.commands.groups import (
-    AcceptGroup,
+from mesh.commands.group_links import (
     AnswerKnock,
     AskGroupLinks,
     AskKnocks,
     CreateGroupLink,
-    DeclineGroup,
-    ForgetGroup,
     GroupLinkAnswer,
     GroupLinksAnswer,
-    InviteToGroup,
     JoinGroup,
     KnockAnswer,
     KnocksAnswer,
+    RevokeGroupLink,
+)
+from mesh.commands.groups import (
+    AcceptGroup,
+    DeclineGroup,
+    ForgetGroup,
+    InviteToGroup,
     LeaveGroup,
     MakeGroup,
     RemoveMember,
-    RevokeGroupLink,
     SetMemberRole,
 )
 from mesh.commands.item_commands import WriteItem
@@ -478,23 +480,3 @@ def test_who_waits_at_one_link_in_great_number_closes_no_other(monkeypatch: Patc
     people[4].ask(JoinGroup(link_of(ann).link))
     pass_by(*people)
     assert told(people[4]).state == "in"
-
-
-def test_whom_another_admin_admits_is_a_use_of_the_link() -> None:
-    people = crew("Ann", "Bob")
-    ann, bob = people
-    ann.ask(SetMemberRole("Crew", member(ann, "Bob").member, "admin"))
-    settle(*people)
-    link = link_of(ann, needs_approval=True, uses_max=1)
-    for seed, name in enumerate(("Cem", "Dan"), 9):
-        one = Person(name, ann.clock, seed=seed)
-        people.append(one)
-        one.ask(JoinGroup(link.link))
-    pass_by(*people)
-    bob.ask(AnswerKnock("Crew", knocks_of(bob)[0].knock, is_admitted=True))
-    pass_by(*people)
-    (used,) = links_of(ann)
-    assert (used.uses, used.state) == (1, "used up")
-    # Nobody is asked any more about who came too late.
-    assert knocks_of(ann) == knocks_of(bob) == []
-    assert sorted(told(one).state for one in people[2:]) == ["in", "joining"]

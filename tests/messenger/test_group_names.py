@@ -17,6 +17,7 @@ from mesh.commands.conversations import (
     AskConversations,
     ConversationsAnswer,
 )
+from mesh.commands.group_links import JoinGroup
 from mesh.commands.groups import (
     AcceptGroup,
     AskGroup,
@@ -26,7 +27,6 @@ from mesh.commands.groups import (
     ForgetGroup,
     GroupAnswer,
     GroupsAnswer,
-    JoinGroup,
     LeaveGroup,
     MakeGroup,
     MembershipsAnswer,

@@ -2,12 +2,7 @@
 
 import pytest
 
-from mesh.commands.groups import (
-    AcceptGroup,
-    ChangeGroup,
-    InviteToGroup,
-    RemoveMember,
-)
+from mesh.commands.groups import AcceptGroup, ChangeGroup, InviteToGroup, RemoveMember
 from mesh.commands.item_commands import RetractItem, WriteItem
 from mesh.commands.items import ItemAnswer
 from mesh.group.placed_posts import Need, PostPlace

@@ -2,13 +2,7 @@
 
 import pytest
 
-from mesh.commands.groups import (
-    AcceptGroup,
-    InviteToGroup,
-    LeaveGroup,
-    RemoveMember,
-    RotateGroup,
-)
+from mesh.commands.groups import AcceptGroup, InviteToGroup, LeaveGroup, RemoveMember, RotateGroup
 from mesh.group.epochs import EpochId, prefix_of
 from mesh.group.posts import SignedPost
 from mesh.ids import Instant, VerifyKey

@@ -2,12 +2,7 @@
 
 import pytest
 
-from mesh.commands.groups import (
-    AcceptGroup,
-    InviteToGroup,
-    RemoveMember,
-    SetMemberRole,
-)
+from mesh.commands.groups import AcceptGroup, InviteToGroup, RemoveMember, SetMemberRole
 from mesh.messenger.groups.group import Group
 from tests.messenger.in_groups import crew, inside, member, settle
 

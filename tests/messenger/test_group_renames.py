@@ -5,13 +5,7 @@ import pytest
 from msgspec.structs import replace
 
 from mesh.commands.conversations import AskConversation, DeleteItems
-from mesh.commands.groups import (
-    AcceptGroup,
-    ChangeGroup,
-    InviteToGroup,
-    LeaveGroup,
-    RemoveMember,
-)
+from mesh.commands.groups import AcceptGroup, ChangeGroup, InviteToGroup, LeaveGroup, RemoveMember
 from mesh.commands.identity import ChangeIdentity
 from mesh.commands.item_commands import PinItem
 from mesh.content.entry import Entry, EntryId, Kind, Scope, entry_id

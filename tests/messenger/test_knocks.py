@@ -4,14 +4,14 @@ import msgspec
 import pytest
 
 from mesh.commands.conversations import AskConversations, ConversationsAnswer
-from mesh.commands.groups import (
+from mesh.commands.group_links import (
     AnswerKnock,
     CreateGroupLink,
     GroupLinkAnswer,
     JoinGroup,
     RevokeGroupLink,
-    SetMemberRole,
 )
+from mesh.commands.groups import SetMemberRole
 from mesh.group import writing
 from mesh.group.operations import Add, Record, encode_operation
 from mesh.group.payload import KNOCKS_OVER
@@ -196,3 +196,23 @@ def test_an_add_that_does_not_count_keeps_nobody_out() -> None:
     assert told(cem).state == "in"
     assert names_of(bob) == ["Ann", "Bob", "Mal", "Cem"]
     assert links_of(ann)[0].uses == 1
+
+
+def test_whom_another_admin_admits_is_a_use_of_the_link() -> None:
+    people = crew("Ann", "Bob")
+    ann, bob = people
+    ann.ask(SetMemberRole("Crew", member(ann, "Bob").member, "admin"))
+    settle(*people)
+    link = link_of(ann, needs_approval=True, uses_max=1)
+    for seed, name in enumerate(("Cem", "Dan"), 9):
+        one = Person(name, ann.clock, seed=seed)
+        people.append(one)
+        one.ask(JoinGroup(link.link))
+    pass_by(*people)
+    bob.ask(AnswerKnock("Crew", knocks_of(bob)[0].knock, is_admitted=True))
+    pass_by(*people)
+    (used,) = links_of(ann)
+    assert (used.uses, used.state) == (1, "used up")
+    # Nobody is asked any more about who came too late.
+    assert knocks_of(ann) == knocks_of(bob) == []
+    assert sorted(told(one).state for one in people[2:]) == ["in", "joining"]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mesh.commands.groups import AcceptGroup, JoinGroup, MakeGroup, RemoveMember
+from mesh.commands.group_links import JoinGroup
+from mesh.commands.groups import AcceptGroup, MakeGroup, RemoveMember
 from mesh.group.entrance import entrance_of, entrance_tags
 from mesh.group.inviting import VERSION, GroupWelcome, encode_step
 from mesh.group.knocking import WELCOME

@@ -28,10 +28,10 @@ from mesh.cli.moments import PAST_FORMS, past_moment_of
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
+from mesh.commands.group_links import AskGroupLinks, GroupLinksAnswer
 from mesh.commands.groups import (
     AcceptGroup,
     AskGroup,
-    AskGroupLinks,
     AskGroupLog,
     AskGroups,
     AskMembers,
@@ -39,7 +39,6 @@ from mesh.commands.groups import (
     DeclineGroup,
     ForgetGroup,
     GroupAnswer,
-    GroupLinksAnswer,
     GroupsAnswer,
     InviteToGroup,
     LeaveGroup,

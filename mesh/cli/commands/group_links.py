@@ -13,7 +13,7 @@ from mesh.cli.layout import DAY, columns, when
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
-from mesh.commands.groups import (
+from mesh.commands.group_links import (
     AnswerKnock,
     AskGroupLinks,
     AskKnocks,

@@ -14,7 +14,7 @@ from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
 from mesh.client import Client
-from mesh.commands.groups import GroupLinkAnswer
+from mesh.commands.group_links import GroupLinkAnswer
 from mesh.commands.invites import (
     AskInvites,
     CreateInvite,

@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from mesh.commands.groups import (
+from mesh.commands.group_links import (
     AskGroupLinks,
     CreateGroupLink,
     GroupLinkAnswer,

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from mesh.commands.groups import GroupAnswer, JoinGroup
+from mesh.commands.group_links import JoinGroup
+from mesh.commands.groups import GroupAnswer
 from mesh.crypto.entropy import uniform_below
 from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError, UserError

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from mesh.commands.groups import AnswerKnock, AskKnocks, KnockAnswer, KnocksAnswer
+from mesh.commands.group_links import AnswerKnock, AskKnocks, KnockAnswer, KnocksAnswer
 from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError, UserError
 from mesh.group.inviting import GroupWelcome, encode_step

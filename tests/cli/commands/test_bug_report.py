@@ -3,13 +3,7 @@
 import stat
 from pathlib import Path
 
-from mesh.commands.groups import (
-    AskGroups,
-    AskMembers,
-    GroupsAnswer,
-    MemberAnswer,
-    MembersAnswer,
-)
+from mesh.commands.groups import AskGroups, AskMembers, GroupsAnswer, MemberAnswer, MembersAnswer
 from mesh.node.logs import LOG_FILE
 from tests.api.small_node import Running
 from tests.cli.answers import group
