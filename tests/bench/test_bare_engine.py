@@ -1,4 +1,4 @@
-"""What engines without a messenger, or without a store as well, still do: a text arrives once."""
+"""Engines without a messenger, or without a store as well: a text still arrives, and once."""
 
 from collections.abc import Iterator
 
