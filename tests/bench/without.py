@@ -15,6 +15,7 @@ from nacl import bindings
 from mesh.storage import connection
 from mesh.storage.connection import SqlcipherConnection
 from sim.patching import Patch, patched
+from tests.bench.bare_engine import WITHOUT_ENGINE, WITHOUT_MESSENGER
 
 VARIABLE: Final = "MESH_BENCH_WITHOUT"
 _SIGNATURE_BYTES: Final = 64
@@ -45,6 +46,8 @@ PARTS: Final[Mapping[str, tuple[Patch, ...]]] = {
         Patch(bindings, "crypto_sign", _not_signed),
         Patch(bindings, "crypto_sign_open", _believed),
     ),
+    "messenger": WITHOUT_MESSENGER,
+    "engine": WITHOUT_ENGINE,
 }
 
 
