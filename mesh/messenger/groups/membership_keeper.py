@@ -145,6 +145,7 @@ class MembershipKeeper:
         if here != group.here:
             group.here = here
             self._people.put(here)
+            self._rows.changed()
 
     def begin_anew(self, row: GroupRow, here: GroupHereRow) -> Group:
         """Be somebody new in a group in which we were: of what was there, operations and words
