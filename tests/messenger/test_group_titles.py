@@ -47,12 +47,31 @@ def test_who_is_in_groups_pays_nothing_for_a_message_to_a_contact() -> None:
     assert statements_of_message(ann, "Ben") == in_none
 
 
+def test_who_names_a_number_reads_no_group() -> None:
+    """Also behind a change after which their names are found anew."""
+    ann = crew("Ann", "Ben")[0]
+    number = meant(ann, "Ben")
+    counting = Counting(ann.connection)
+    ann.connection = counting
+    ann.restart()
+    meant(ann, str(number))
+    ann.ask(ChangeGroup("Crew", name="Team"))
+    counts = []
+    for _ in range(2):
+        counting.statements_count = 0
+        meant(ann, str(number))
+        counts.append(counting.statements_count)
+    assert counts[0] == counts[1]
+
+
 def test_a_group_is_meant_by_the_name_that_it_has_now() -> None:
     ann, ben = crew("Ann", "Ben")
     for person in (ann, ben):
         assert is_meant(person, "crew")
         assert not is_meant(person, "team")
     ann.ask(ChangeGroup("Crew", name="Team"))
+    assert is_meant(ann, "team")
+    assert not is_meant(ann, "crew")
     settle(ann, ben)
     for person in (ann, ben):
         assert is_meant(person, "team")

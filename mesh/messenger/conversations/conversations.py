@@ -91,7 +91,8 @@ class Conversations:
         row = None if number is None else self._rows.find(ConversationId(number))
         if row is not None and row.kind == "group":
             return row
-        called = groups_called(named, self._titled())
+        # Whoever names a number reads none of them.
+        called = [] if number is not None else groups_called(named, self._titled())
         try:
             contact = self.addressee(named)
         except UserError as error:

@@ -91,8 +91,6 @@ class RulesBook:
 
     def of(self, conversation: ConversationId) -> Rules:
         """Return the rules of a conversation."""
-        if self._work == self._vault.work and (found := self._of_two.get(conversation)):
-            return found
         return self._find_of_two(conversation) or self.of_group(conversation)
 
     def is_of_two(self, conversation: ConversationId) -> bool:
@@ -102,8 +100,6 @@ class RulesBook:
 
     def find_group(self, conversation: ConversationId) -> GroupRules | None:
         """Return the rules of a group, if a conversation is one and its beginning is here."""
-        if self._work == self._vault.work and conversation in self._of_two:
-            return None
         if self._find_of_two(conversation) is not None:
             return None
         try:

@@ -143,9 +143,10 @@ class MembershipKeeper:
     def put(self, group: Group, here: GroupHereRow) -> None:
         """Keep what is known of a group now."""
         if here != group.here:
+            if here.name != group.here.name:
+                self._rows.changed()
             group.here = here
             self._people.put(here)
-            self._rows.changed()
 
     def begin_anew(self, row: GroupRow, here: GroupHereRow) -> Group:
         """Be somebody new in a group in which we were: of what was there, operations and words

@@ -150,19 +150,16 @@ class GroupRows:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._kept: dict[ConversationId, _Kept] = {}
-        # All of them, as long as none changes.
-        self._all: list[GroupRow] | None = None
         self.changes_count = 0
-        """Rises with whatever may change a group: its state, what it is called, who is in it."""
+        """Rises with whatever may change which groups there are, their states and their names."""
 
     # --- Groups -------------------------------------------------------------------------------
 
     def changed(self) -> None:
-        """A group may be another one from now on: also by what is kept of it elsewhere, or because
-        what was written since a savepoint is gone.
+        """There may be another group, or one of another state or name: also by what is kept of it
+        elsewhere, or because what was written since a savepoint is gone.
         """
         self.changes_count += 1
-        self._all = None
 
     def add(self, row: GroupRow) -> None:
         """Add a group whose conversation is there; its operations come by `take`."""
@@ -181,10 +178,7 @@ class GroupRows:
 
     def all(self) -> list[GroupRow]:
         """All groups, by the numbers of their conversations."""
-        if self._all is None:
-            cursor = self._connection.execute(f"{_GROUP} ORDER BY conversation")
-            self._all = all_of(cursor, GroupRow)
-        return list(self._all)
+        return all_of(self._connection.execute(f"{_GROUP} ORDER BY conversation"), GroupRow)
 
     def set_state(
         self, conversation: ConversationId, state: GroupState, *, joined: UnixSeconds
@@ -198,7 +192,6 @@ class GroupRows:
 
     def set_tells_contacts(self, conversation: ConversationId, *, is_known: bool) -> None:
         """Say whether contacts in a group are to recognise us."""
-        self.changed()
         self._connection.execute(
             "UPDATE groups SET tells_contacts = ? WHERE conversation = ?", (is_known, conversation)
         )
