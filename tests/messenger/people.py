@@ -196,6 +196,7 @@ class Person:
         with transaction(self.connection):
             self.messenger.parts.transit.posted([envelope.id for envelope in posted])
             self.messenger.write_posted()
+        self.written_count = changes_count(self.connection)
         return posted
 
     def receive(self, envelopes: Iterable[Envelope]) -> None:

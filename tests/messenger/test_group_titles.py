@@ -67,8 +67,8 @@ def test_who_names_a_number_reads_no_group() -> None:
 def test_a_group_is_meant_by_the_name_that_it_has_now() -> None:
     ann, ben = crew("Ann", "Ben")
     for person in (ann, ben):
-        assert is_meant(person, "crew")
         assert not is_meant(person, "team")
+        assert is_meant(person, "crew")
     ann.ask(ChangeGroup("Crew", name="Team"))
     assert is_meant(ann, "team")
     assert not is_meant(ann, "crew")
