@@ -4,7 +4,7 @@ Every id is a `NewType`, so that an envelope id can never be passed where a mess
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NewType
 
 EnvelopeId = NewType("EnvelopeId", bytes)
@@ -68,6 +68,8 @@ class Instant:
     wall: int
     mesh: UnixSeconds
     expiry: UnixSeconds
+    unix_seconds: UnixSeconds = field(init=False, repr=False, compare=False)
+    """The own calendar in whole seconds."""
 
     def __init__(
         self,
@@ -78,13 +80,10 @@ class Instant:
     ) -> None:
         object.__setattr__(self, "monotonic", monotonic)
         object.__setattr__(self, "wall", wall)
-        object.__setattr__(self, "mesh", wall // 1_000_000 if mesh is None else mesh)
-        object.__setattr__(self, "expiry", wall // 1_000_000 if expiry is None else expiry)
-
-    @property
-    def unix_seconds(self) -> UnixSeconds:
-        """The own calendar in whole seconds."""
-        return UnixSeconds(self.wall // 1_000_000)
+        seconds = wall // 1_000_000
+        object.__setattr__(self, "unix_seconds", seconds)
+        object.__setattr__(self, "mesh", seconds if mesh is None else mesh)
+        object.__setattr__(self, "expiry", seconds if expiry is None else expiry)
 
     @property
     def mesh_ms(self) -> int:

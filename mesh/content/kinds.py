@@ -99,7 +99,13 @@ KINDS: Final[Mapping[Kind, KindRules]] = {
     Kind.NAME: KindRules(Name, _NONE, Right.MEMBER, frozenset({Place.GROUP})),
 }
 
-_decoders: Final = {kind: msgspec.msgpack.Decoder(rules.content) for kind, rules in KINDS.items()}
+_BY_NUMBER: Final = {
+    int(kind): (rules, msgspec.msgpack.Decoder(rules.content)) for kind, rules in KINDS.items()
+}
+"""By the bare numbers: each entry that is read or judged is looked up here, several times."""
+
+_TIMED: Final = (int(Kind.TEXT), int(Kind.POLL))
+"""Kinds that disappear."""
 
 
 class Field(Enum):
@@ -132,7 +138,7 @@ class Register:
 
 def is_known(kind: int) -> bool:
     """Say whether this version knows a kind; others are kept and judged after an upgrade."""
-    return kind in _decoders
+    return kind in _BY_NUMBER
 
 
 def content_of(entry: Entry, place: Place) -> Content:
@@ -140,16 +146,16 @@ def content_of(entry: Entry, place: Place) -> Content:
 
     All that an entry says by itself is held here; `check_about` holds it to its target.
     """
-    kind = Kind(entry.kind)
-    rules = KINDS[kind]
+    kind = entry.kind
+    rules, decoder = _BY_NUMBER[kind]
     if place not in rules.places:
         raise InvalidContentError("not allowed here")
     if bool(entry.target) != bool(rules.targets):
         raise InvalidContentError("about nothing, or about something")
-    if entry.timer and kind not in (Kind.TEXT, Kind.POLL):
+    if entry.timer and kind not in _TIMED:
         raise InvalidContentError("only texts and polls disappear")
     try:
-        content: Content = _decoders[kind].decode(entry.content)
+        content: Content = decoder.decode(entry.content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidContentError("not the content of its kind") from error
     content.check()

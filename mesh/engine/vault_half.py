@@ -105,6 +105,8 @@ class VaultHalf(Part):
         self._words = CarrierWords()
         self._asked: list[Asked] = []
         self._minted: list[StampMinted] = []
+        # When the messenger wants to be called; None: it did something since that was asked.
+        self._messenger_at: tuple[Monotonic | None] | None = None
 
     def find_summary(self) -> Summary | None:
         """Return what `mesh status` says of our person; None while the vault is closed."""
@@ -163,6 +165,7 @@ class VaultHalf(Part):
                 cover_interval_ms=self.settings.cover_interval_ms,
             )
             self.messenger = Messenger(connection, environment, now=now)
+            self._messenger_at = None
             self._clock.expiry.opened(self.messenger.newest_opened)
             transit = self.messenger.parts.transit
             # Tokens that came while the vault was closed, or just before a crash.
@@ -250,7 +253,7 @@ class VaultHalf(Part):
         sweep_at = self._checkpoints.deadline() if self._checkpoints is not None else None
         return earliest(
             (
-                messenger.deadline(),
+                self._find_messenger_at(messenger),
                 messenger.cover_deadline(),
                 parts.transit.deadline(),
                 parts.retirements.deadline(),
@@ -259,6 +262,12 @@ class VaultHalf(Part):
                 sweep_at,
             )
         )
+
+    def _find_messenger_at(self, messenger: Messenger) -> Monotonic | None:
+        """Return when the messenger wants to be called: that changes in its transactions alone."""
+        if self._messenger_at is None:
+            self._messenger_at = (messenger.deadline(),)
+        return self._messenger_at[0]
 
     def is_other_time(self, now: Instant) -> bool:
         """Say whether the vault may be wanted before its deadline: the clock has changed."""
@@ -306,7 +315,7 @@ class VaultHalf(Part):
             self._words.take()
             refusal = _refusal(is_relay=self.settings.is_relay)
             return [Reply(question.request, refusal) for question in asked]
-        deadline = messenger.deadline()
+        deadline = self._find_messenger_at(messenger)
         if self._forwarder.buffer.room.is_full:
             # There is room for them in the vault once there is room for anything.
             self._minted = minted
@@ -346,6 +355,7 @@ class VaultHalf(Part):
         self, work: _Work, messenger: Messenger, vault: Connection, now: Instant
     ) -> list[Effect]:
         replies: list[Effect] = []
+        self._messenger_at = None
         messenger.write_posted()
         for stamp in work.minted:
             messenger.parts.posting_keys.stamped(stamp)

@@ -207,7 +207,7 @@ class Messenger:
 
     def taken_back(self) -> None:
         """Keep nothing that was read since a savepoint: what was written there is gone."""
-        self._vault.begin()
+        self._vault.taken_back()
 
     def take_effects(self) -> list[Effect]:
         """Return what is to be done and told after the commit: with the rows that were read for

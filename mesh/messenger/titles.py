@@ -26,6 +26,13 @@ class Titled(NamedTuple):
     number: ConversationId
     title: str
     state: GroupState
+    plain: str
+    """The title as it is compared."""
+
+    @classmethod
+    def of(cls, number: ConversationId, title: str, state: GroupState) -> "Titled":
+        """A group that is called so."""
+        return cls(number, title, state, _plain(title))
 
     @property
     def is_held(self) -> bool:
@@ -48,7 +55,7 @@ def groups_called(named: str | int, groups: Iterable[Titled]) -> list[Titled]:
     all_of_them = list(groups)
     # Most people who are written to by name have no group.
     wanted = _plain(named) if all_of_them else ""
-    return [one for one in all_of_them if _plain(one.title) == wanted]
+    return [one for one in all_of_them if one.plain == wanted]
 
 
 def one_group(called: Sequence[Titled], *, is_held_first: bool = True) -> Titled | None:

@@ -160,7 +160,8 @@ class EagerLinks:
     def deadline(self) -> Monotonic | None:
         """Return when `deadline_passed` wants to be called: a link may be grafted then."""
         faster_at = self._link_races.deadline()
-        if not self._is_below_floor:
+        # Where no link is lazy there is none to graft.
+        if self._links.keys() <= self._eager.keys() or not self._is_below_floor:
             return faster_at
         free_at = [_free_at(self._links[link]) for link in self._trusted_lazy()]
         if faster_at is not None:

@@ -234,7 +234,12 @@ class Fetching:
     @property
     def is_idle(self) -> bool:
         """Say whether nothing comes, and nothing is to be had over any link."""
-        return not (self._coming or any(one.wanted for one in self._links.values()))
+        if self._coming:
+            return False
+        for one in self._links.values():  # noqa: SIM110 (asked often: a generator costs more)
+            if one.wanted:
+                return False
+        return True
 
     def take_frames(self) -> list[tuple[LinkId, FileAsk]]:
         """Frames to send, in order."""
@@ -249,12 +254,16 @@ class Fetching:
     @property
     def has_unnoted(self) -> bool:
         """Say whether blocks are here that are not written down."""
-        return bool(self._unnoted) or any(one.is_unnoted for one in self._coming.values())
+        if self._unnoted or not self._coming:
+            return bool(self._unnoted)
+        return any(one.is_unnoted for one in self._coming.values())
 
     @property
     def has_whole(self) -> bool:
         """Say whether a file is all here and it is not written down, or was given up."""
-        return bool(self._given_up) or any(one.is_whole for one in self._coming.values())
+        if self._given_up or not self._coming:
+            return bool(self._given_up)
+        return any(one.is_whole for one in self._coming.values())
 
     def take_unnoted(self) -> list[tuple[int, Known]]:
         """Files of which more is here; whole ones are done."""

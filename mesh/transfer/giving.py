@@ -137,9 +137,14 @@ class Giving:
         Nothing is looked up for a link whose reads of another file are not over: so one that goes
         from file to file costs a tree for each turn of the disk, and not for each ask.
         """
-        busy = {link: None for link, _ in self._let_go.values()}
-        asked = (one.number for link, one in self._links.items() if one.asks and link not in busy)
-        return [number for number in dict.fromkeys(asked) if number not in self._sources]
+        unknown: dict[int, None] = {}
+        for link, one in self._links.items():
+            if one.asks and one.number not in self._sources and not self._is_read_for(link):
+                unknown[one.number] = None
+        return list(unknown)
+
+    def _is_read_for(self, link: LinkId) -> bool:
+        return any(link == busy for busy, _ in self._let_go.values())
 
     def found(self, number: int, source: Source | None) -> None:
         """The bytes of a file lie there; None: it cannot be given."""

@@ -77,7 +77,8 @@ class Header:
     @property
     def stamped_key(self) -> StampedKey:
         """Return under what the envelope counts."""
-        return StampedKey(self.posting_key, self.day, self.stamp[:STAMP_NONCE_BYTES])
+        day = self.created // SECONDS_PER_DAY
+        return StampedKey(self.posting_key, day, self.stamp[:STAMP_NONCE_BYTES])
 
     @property
     def lapses(self) -> UnixSeconds:

@@ -88,7 +88,7 @@ class EntriesPayload(msgspec.Struct, frozen=True, array_like=True):
     @property
     def hlc(self) -> int:
         """The highest clock of its entries, which orders what its author wrote; 0 without any."""
-        return max((_clock_of(entry) for entry in self.entries), default=0)
+        return max(map(_clock_of, self.entries), default=0)
 
     @property
     def reads(self) -> int:

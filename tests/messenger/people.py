@@ -196,6 +196,7 @@ class Person:
         with transaction(self.connection):
             self.messenger.parts.transit.posted([envelope.id for envelope in posted])
             self.messenger.write_posted()
+        self.written_count = changes_count(self.connection)
         return posted
 
     def receive(self, envelopes: Iterable[Envelope]) -> None:
@@ -216,6 +217,7 @@ class Person:
         with transaction(self.connection):
             self.messenger.deadline_passed(is_clock_steady=self.is_clock_steady, now=self.now)
         self._carry_out(self.messenger.take_effects())
+        self.written_count = changes_count(self.connection)
 
     def mint_all(self) -> None:
         """Every stamp asked for so far is made; nobody here checks stamps."""
@@ -227,6 +229,7 @@ class Person:
                 self.messenger.parts.posting_keys.stamped(minted_stamp)
             self.messenger.deadline_passed(is_clock_steady=self.is_clock_steady, now=self.now)
         self._carry_out(self.messenger.take_effects())
+        self.written_count = changes_count(self.connection)
 
     def carried_by(self, peer: bytes, envelopes: Sequence[Envelope]) -> None:
         """A peer says that it holds these."""

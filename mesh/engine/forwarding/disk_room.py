@@ -19,13 +19,15 @@ class DiskRoom:
     def __init__(self, depth_of: DepthOf) -> None:
         self._depth_of = depth_of
         self.disk: Disk = "room"
+        self.is_full = False
+        """Nothing may be written."""
+
         # What was not taken for want of room: it is asked for when there is some again.
         self._spared: dict[EnvelopeId, None] = {}
 
-    @property
-    def is_full(self) -> bool:
-        """Say whether nothing may be written."""
-        return self.disk == "full"
+    def become(self, disk: Disk) -> None:
+        """There is so much room from now on."""
+        self.disk, self.is_full = disk, disk == "full"
 
     def require(self) -> None:
         """Raise UserError `no-room` where nothing may be written."""

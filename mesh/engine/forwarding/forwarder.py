@@ -174,7 +174,8 @@ class Forwarder:
     def set_disk(self, disk: Disk, now: Instant) -> None:
         """Begin a batch with so much room, or so little."""
         room = self.buffer.room
-        was_full, room.disk = room.is_full, disk
+        was_full = room.is_full
+        room.become(disk)
         if disk == "room" and (spared := room.take_spared()):
             lacked = [
                 id_

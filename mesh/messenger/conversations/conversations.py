@@ -4,8 +4,6 @@ A conversation is with a contact or with oneself. The latter is kept in the vaul
 it is sealed, posted or told to anybody. Settings and drafts never leave the profile.
 """
 
-from collections.abc import Iterator
-
 from msgspec.structs import replace
 
 from mesh.commands.conversations import (
@@ -68,6 +66,8 @@ class Conversations:
         self.groups = groups
         """Those of members."""
 
+        # After how many changes of groups they were found.
+        self._titles: tuple[int, list[Titled]] = -1, []
         self._pending_events = account.pending_events
         contacts.titles = lambda: [one.title for one in self._titled() if one.is_held]
 
@@ -91,7 +91,8 @@ class Conversations:
         row = None if number is None else self._rows.find(ConversationId(number))
         if row is not None and row.kind == "group":
             return row
-        called = groups_called(named, self._titled())
+        # Whoever names a number reads none of them.
+        called = [] if number is not None else groups_called(named, self._titled())
         try:
             contact = self.addressee(named)
         except UserError as error:
@@ -126,10 +127,18 @@ class Conversations:
                 return None
         return self._contacts.contact(named)
 
-    def _titled(self) -> Iterator[Titled]:
-        """All groups with what they are called; whoever names a number reads none of them."""
-        for row in self._groups.all():
-            yield Titled(row.conversation, self._entries.rules.title(row.conversation), row.state)
+    def _titled(self) -> list[Titled]:
+        """All groups with what they are called, as it was found when one changed last."""
+        count, title = self._groups.changes_count, self._entries.rules.title
+        if self._titles[0] != count:
+            self._titles = (
+                count,
+                [
+                    Titled.of(row.conversation, title(row.conversation), row.state)
+                    for row in self._groups.all()
+                ],
+            )
+        return self._titles[1]
 
     def ask(self, asked: AskConversation, now: Instant) -> ConversationAnswer:
         """Return what a list shows of one."""

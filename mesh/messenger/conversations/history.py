@@ -245,7 +245,9 @@ def split_ids(ids: bytes) -> list[bytes]:
 
 def split_parents(parents: bytes) -> list[MessageId]:
     """The ids that stand one behind the other."""
-    return [MessageId(id_) for id_ in split_ids(parents)]
+    return [
+        MessageId(parents[start : start + ID_BYTES]) for start in range(0, len(parents), ID_BYTES)
+    ]
 
 
 def unix_seconds_of(clock: int) -> UnixSeconds:

@@ -56,13 +56,13 @@ from mesh.storage.vault.rows import OURSELVES, EntryRow
 from mesh.storage.vault.shown import ShownRow
 
 KIND_NAMES: Final = {
-    Kind.TEXT: "text",
-    Kind.POLL: "poll",
-    Kind.CHECK_IN: "check-in",
-    Kind.TASK: "task",
-    Kind.NOTICE: "notice",
-    Kind.TIMER: "timer",
-    Kind.NAME: "name",
+    int(Kind.TEXT): "text",
+    int(Kind.POLL): "poll",
+    int(Kind.CHECK_IN): "check-in",
+    int(Kind.TASK): "task",
+    int(Kind.NOTICE): "notice",
+    int(Kind.TIMER): "timer",
+    int(Kind.NAME): "name",
 }
 STYLE_NAMES: Final[dict[Style, MarkKind]] = {
     Style.BOLD: "bold",
@@ -157,7 +157,7 @@ class ItemAnswers:
             number=row.number,
             conversation=row.conversation,
             id=row.id.hex(),
-            kind=_kind(row),
+            kind=KIND_NAMES.get(row.kind, "newer"),
             author=self.labels.author(row),
             sent=sent,
             received=row.received,
@@ -374,13 +374,6 @@ def marks_of(words: Edit) -> list[Mark]:
         Mark(kind=STYLE_NAMES[Style(mark.style)], start=mark.start, length=mark.length)
         for mark in shown_marks(words)
     ]
-
-
-def _kind(row: EntryRow) -> str:
-    try:
-        return KIND_NAMES[Kind(row.kind)]
-    except (KeyError, ValueError):
-        return "newer"
 
 
 def _gone(row: EntryRow) -> Gone:

@@ -5,7 +5,6 @@ a posting key are ready, else as soon as they are. What becomes of it then is in
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace as replace_in
 from typing import Final
 
 from msgspec.structs import replace
@@ -116,7 +115,7 @@ class Outbox:
             was_sealed=sealed is not None,
             send_key=send_key,
         )
-        row = self._entries.add(replace_in(new, row=said), now)
+        row = self._entries.add(NewEntry(said, new.form, new.data, new.entry), now)
         self._keep(contact, row.number, payload, sealed, keeping, pause=Pause.AT_ONCE, now=now)
         return row
 

@@ -143,6 +143,8 @@ class MembershipKeeper:
     def put(self, group: Group, here: GroupHereRow) -> None:
         """Keep what is known of a group now."""
         if here != group.here:
+            if here.name != group.here.name:
+                self._rows.changed()
             group.here = here
             self._people.put(here)
 

@@ -83,4 +83,4 @@ def shown_besides(group: Group, others: Sequence[OtherInviteRow]) -> OtherInvite
 
 
 def _titled(group: Group) -> Titled:
-    return Titled(group.conversation, name_of(group), group.row.state)
+    return Titled.of(group.conversation, name_of(group), group.row.state)

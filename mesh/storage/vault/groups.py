@@ -150,16 +150,20 @@ class GroupRows:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._kept: dict[ConversationId, _Kept] = {}
-        # There is no group, and none was added since that was read. Once one was removed nobody
-        # knows: that may be taken back.
-        self._has_none = False
-        self._was_removed = False
+        self.changes_count = 0
+        """Rises with whatever may change which groups there are, their states and their names."""
 
     # --- Groups -------------------------------------------------------------------------------
 
+    def changed(self) -> None:
+        """There may be another group, or one of another state or name: also by what is kept of it
+        elsewhere, or because what was written since a savepoint is gone.
+        """
+        self.changes_count += 1
+
     def add(self, row: GroupRow) -> None:
         """Add a group whose conversation is there; its operations come by `take`."""
-        self._has_none = False
+        self.changed()
         insert(self._connection, "groups", row)
 
     def find(self, conversation: ConversationId) -> GroupRow | None:
@@ -174,16 +178,13 @@ class GroupRows:
 
     def all(self) -> list[GroupRow]:
         """All groups, by the numbers of their conversations."""
-        if self._has_none:
-            return []
-        rows = all_of(self._connection.execute(f"{_GROUP} ORDER BY conversation"), GroupRow)
-        self._has_none = not rows and not self._was_removed
-        return rows
+        return all_of(self._connection.execute(f"{_GROUP} ORDER BY conversation"), GroupRow)
 
     def set_state(
         self, conversation: ConversationId, state: GroupState, *, joined: UnixSeconds
     ) -> None:
         """Say what we are to a group, and since when we are in it."""
+        self.changed()
         self._connection.execute(
             "UPDATE groups SET state = ?, joined = ? WHERE conversation = ?",
             (state, joined, conversation),
@@ -197,6 +198,7 @@ class GroupRows:
 
     def begin_anew(self, row: GroupRow) -> None:
         """Be somebody else in a group; its operations stay."""
+        self.changed()
         self._connection.execute(
             "UPDATE groups SET seed = ?, state = ?, joined = ?, tells_contacts = ? "
             "WHERE conversation = ?",
@@ -205,7 +207,7 @@ class GroupRows:
 
     def forget(self, conversation: ConversationId) -> None:
         """Erase a group with all its operations. Its conversation stays."""
-        self._was_removed = True
+        self.changed()
         for table in ("group_waiting", "group_operations", "groups"):
             self._connection.execute(
                 f"DELETE FROM {table} WHERE conversation = ?",  # noqa: S608 (ours)
@@ -274,6 +276,7 @@ class GroupRows:
             return Change()
         # What is kept is changed now, and the rows after it: if that fails, it is made anew.
         self._kept.pop(conversation, None)
+        self.changed()
         first, *others = (operation for _, operation in here.values())
         if membership is None:
             membership = Membership(first)

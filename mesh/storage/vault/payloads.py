@@ -3,7 +3,7 @@
 from mesh.database import Connection
 from mesh.ids import ContactId, UnixSeconds
 from mesh.limits.messages import MOMENT_MAX
-from mesh.storage.vault.rows import PayloadRow, all_of, find_one
+from mesh.storage.vault.rows import PayloadRow, all_of, find_one, new_number
 
 _PAYLOAD = (
     "SELECT number, contact, message, payload, lifetime_class, kept_until, posts_count, "
@@ -46,7 +46,7 @@ class PayloadRows:
         """Keep a payload; return its number. One that was not sealed yet waits for it."""
         cursor = self._connection.execute(
             "INSERT INTO payloads (contact, message, payload, lifetime_class, kept_until, "
-            "posts_count, is_waiting, is_hello) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
+            "posts_count, is_waiting, is_hello) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 contact,
                 message,
@@ -58,10 +58,7 @@ class PayloadRows:
                 is_hello,
             ),
         )
-        columns = cursor.fetchone()
-        assert columns is not None
-        assert isinstance(columns[0], int)
-        return columns[0]
+        return new_number(cursor)
 
     def find(self, number: int) -> PayloadRow | None:
         """One that is perhaps still kept."""

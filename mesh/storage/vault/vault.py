@@ -132,6 +132,11 @@ class Vault:
             rows.kept.clear()
         self.known_keys.kept.clear()
 
+    def taken_back(self) -> None:
+        """Keep nothing that was read since a savepoint: what was written there is gone."""
+        self.groups.changed()
+        self.begin()
+
     def end_batch(self) -> None:
         """The transaction is complete: nothing but what is told of it goes on with its rows."""
         self._is_after_mail = False
