@@ -2,7 +2,7 @@
 
 import pytest
 
-from mesh.commands.groups import RemoveMember, RotateGroup, SetMemberRole
+from mesh.commands.groups import ChangeGroup, RemoveMember, RotateGroup, SetMemberRole
 from mesh.storage.connection import transaction
 from mesh.storage.vault.vault import Vault
 from tests.messenger.in_groups import crew, epoch_of, inside, member, settle, told
@@ -59,6 +59,55 @@ def test_who_cannot_open_keys_says_so_and_gets_others() -> None:
     say(cem, "Back")
     exchange(*people)
     assert texts_of(ann)[-1] == texts_of(bob)[-1] == "Back"
+
+
+def lose_what_is_shared(person: Person, other: Person) -> None:
+    """What the other wraps for somebody rests on what that one has no more."""
+    group = inside(person)
+    with transaction(person.connection):
+        Vault(person.connection).group_keys.forget_leaf(group.conversation, inside(other).me)
+
+
+def test_what_was_said_under_keys_that_did_not_open_is_read_though_nobody_says_more() -> None:
+    ann, bob, cem = people = crew("Ann", "Bob", "Cem")
+    ann.ask(RotateGroup("Crew"))
+    settle(*people)
+    for person in people:
+        say(person, "Here")
+        exchange(*people)
+    lose_what_is_shared(cem, ann)
+    ann.ask(RotateGroup("Crew"))
+    say(ann, "Under keys that Cem cannot open")
+    settle(*people)
+    assert epoch_of(cem) != epoch_of(ann)
+    pass_by(*people, seconds=HOUR_S, step=30)
+    assert epoch_of(cem) == epoch_of(ann)
+    assert texts_of(cem)[-1] == texts_of(bob)[-1] == "Under keys that Cem cannot open"
+
+
+def test_keys_that_do_not_open_are_told_also_where_others_came_into_use() -> None:
+    """Two were apart, and each made keys: what the one said under its own the other cannot read."""
+    ann, bob = people = crew("Ann", "Bob")
+    ann.ask(SetMemberRole("Crew", member(ann, "Bob").member, "admin"))
+    ann.ask(RotateGroup("Crew"))
+    settle(*people)
+    for person in people:
+        say(person, "Here")
+        exchange(*people)
+    lose_what_is_shared(bob, ann)
+    ann.ask(RotateGroup("Crew"))
+    say(ann, "While we were apart")
+    lost = epoch_of(ann)
+    ann.clock.pass_by(MINUTE_S)
+    # What he makes is newer in both ways, so he would never write under hers.
+    bob.ask(ChangeGroup("Crew", about="In two places"))
+    bob.ask(RotateGroup("Crew"))
+    bob.clock.pass_by(MINUTE_S)
+    settle(*people)
+    pass_by(*people, seconds=HOUR_S, step=30)
+    assert epoch_of(bob) == epoch_of(ann) != lost
+    assert lost not in [each.id for each in inside(bob).epochs]
+    assert texts_of(bob)[-1] == "While we were apart"
 
 
 def test_keys_are_made_anew_where_who_made_them_is_away() -> None:

@@ -111,6 +111,8 @@ class Hands:
             # He may have lost by what others wrap for him: they begin anew.
             self._leaves.forget_secret_for(group, member)
         if chosen is None or prefix_of(chosen.id) != cannot.epoch_prefix:
+            # What was written under it he asks for as an entry, once he knows that there is any.
+            self._hellos.unread(group)
             return
         place = group.conversation, member
         # Its maker has the wrap, and hands it on before anybody makes another epoch.
@@ -247,6 +249,8 @@ class Hands:
             if chosen is None or behind.epoch != chosen.id or member not in group.members:
                 if behind.due <= now.mesh or behind.said:
                     self._served[place] = now.mesh
+                if behind.said:
+                    self._hellos.unread(group)
                 del self._behind[place]
             elif behind.said or chosen.maker != group.me:
                 continue

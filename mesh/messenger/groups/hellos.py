@@ -43,6 +43,13 @@ class Hellos:
         """Say hello soon: a contact came after our last one, and does not know who we are."""
         self._due[group.conversation] = group.here.said, UnixSeconds(0)
 
+    def unread(self, group: Group) -> None:
+        """Say hello soon, if what we wrote stands last: somebody could not open an epoch under
+        which it may have been written, and nothing that follows tells him of it.
+        """
+        if any(head.is_mine for head in self._history.heads(group.conversation)):
+            self.want(group)
+
     def due(self, group: Group) -> UnixSeconds:
         """Return when a hello is due, in mesh time."""
         said = group.here.said

@@ -240,7 +240,9 @@ class Needs:
         return posted[0] + _HOUR_SECONDS - now.mesh
 
     def _is_needed(self, group: Group, row: NeedRow, now: Instant) -> bool:
-        """Say whether an epoch that does not open is one under which we would write."""
+        """Say whether an epoch that does not open is one under which we would write, or whether
+        nobody was told yet that there are words in it for us which we cannot read.
+        """
         if row.announcement is None:
             return True
         signed, membership = decode_signed_post(row.announcement), group.membership
@@ -261,11 +263,9 @@ class Needs:
         )
         is_fit = epoch.is_consistent and epoch.members == frozenset(roles)
         used = next((each for each in group.known if chosen and each.id == chosen.id), None)
-        if (
-            is_fit
-            and group.me in epoch.recipients
-            and (used is None or order_of(used, roles) < order_of(epoch, roles))
-        ):
+        is_ours = group.me in epoch.recipients
+        is_better = is_fit and (used is None or order_of(used, roles) < order_of(epoch, roles))
+        if is_ours and (is_better or not (row.asked or row.trouble == Trouble.NO_WRAP)):
             return True
         self._rows.drop_need(row.number)
         return False
