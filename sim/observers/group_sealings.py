@@ -12,6 +12,7 @@ from typing import Final
 from mesh.content.entry import Kind, OperationId, Scope, decode_entry, entry_id
 from mesh.database import Connection
 from mesh.group.making import MadeEpoch, MadePages, Recipient, make_pages
+from mesh.group.membership import Membership
 from mesh.group.placed_posts import Hello, KeyPage, Supply, decode_placed, removed_by
 from mesh.group.wraps import EpochMaker
 from mesh.ids import VerifyKey
@@ -215,14 +216,27 @@ class GroupSealings:
         is_briefing = not supply.need_prefix and (settings.board == "on" or settings.history > 0)
         for each in supply.entries:
             entry = decode_entry(each.entry)
-            named = membership.named([OperationId(one) for one in entry.ops])
             readers = self._sealed_to.get(epoch.id, {})
-            # What takes words back holds none, and is for all; a name is for all members.
+            # What takes words back holds none, and is for all; a name is for all members. These go
+            # on also from who lacks the operations that they name, and cannot judge them.
             is_for_all = entry.kind in (Kind.RETRACT, Kind.HIDE, Kind.NAME)
-            is_for_them = is_for_all or all(named.is_in(key) for key in readers)
-            if not is_briefing and not is_for_them:
+            is_free = is_briefing or is_for_all
+            if not is_free and not _were_members(membership, entry.ops, readers):
                 detail = "an entry of a group is passed on to somebody for whom it was not"
                 raise BrokenInvariant(S23, detail, self._nodes.get(group.me))
             nodes = [self._nodes[key] for key in readers if key in self._nodes]
             id_ = entry_id(Scope(group.gid), VerifyKey(each.author), each.entry)
             self._log.may_read((entry.target or id_).hex(), nodes)
+
+
+def _were_members(
+    membership: Membership, operations: Sequence[bytes], readers: Collection[VerifyKey]
+) -> bool:
+    """Say whether some people all were members at operations; of such as are not here nobody knows
+    it.
+    """
+    named = [OperationId(each) for each in operations]
+    if membership.graph.missing(named):
+        return False
+    view = membership.named(named)
+    return all(view.is_in(key) for key in readers)
