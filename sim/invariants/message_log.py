@@ -295,6 +295,19 @@ class MessageLog:
             raise BrokenInvariant(S3, f"nobody wrote what is shown: {text[:40]!r}", node)
         return message
 
+    def told_of(self, node: int, number: int, text: str) -> LoggedMessage:
+        """The message that its author's node says something of, under its number there.
+
+        Who deleted one everywhere has its words no more, so that nothing but the number says which
+        it is: who takes it back as well is answered without them.
+        """
+        if not text:
+            for message in self.messages:
+                is_theirs = (message.sender, message.number_there) == (node, number)
+                if is_theirs and message.is_retracted:
+                    return message
+        return self.message_of(node, text)
+
     def gone_of(self, node: int, number: int) -> LoggedMessage | None:
         """Return which of the messages that disappear bears a number at its author's node."""
         for message in self.messages:

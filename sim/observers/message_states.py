@@ -69,7 +69,8 @@ class MessageStates:
             if gone is not None and not user.is_clone:
                 self._told(user, gone, message)
             return
-        self._told(user, self.message_log.message_of(user.index, message.text), message)
+        logged = self.message_log.told_of(user.index, message.number, message.text)
+        self._told(user, logged, message)
 
     def _told(self, user: User, logged: LoggedMessage, message: MessageAnswer | ItemAnswer) -> None:
         self.looked_count += 1

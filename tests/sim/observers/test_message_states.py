@@ -7,7 +7,7 @@ import pytest
 from mesh.commands.messages import AuthorAnswer, MessageAnswer, MessageState
 from mesh.storage.connection import transaction
 from sim.hosts.host import Host
-from sim.invariants.invariants import L9, BrokenInvariant
+from sim.invariants.invariants import L9, S3, BrokenInvariant
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.loop import Loop
 from sim.observers.message_states import MessageStates
@@ -42,16 +42,18 @@ class Post:
             0, self.scene.nodes[0], Loop(), lambda command, error: None, lambda goal: None
         )
 
-    def tell(self, state: MessageState, carriers: int = 0) -> None:
+    def tell(
+        self, state: MessageState, carriers: int = 0, *, number: int = 1, text: str | None = None
+    ) -> None:
         message = MessageAnswer(
-            number=1,
+            number=number,
             id="",
             conversation=1,
             contact=1,
             label="you",
             author=AuthorAnswer(key="", label="me", is_mine=True),
             is_mine=True,
-            text=self.written.text,
+            text=self.written.text if text is None else text,
             sent=0,
             received=0,
             state=state,
@@ -164,3 +166,21 @@ def test_what_claims_nothing_of_the_world_is_never_a_lie() -> None:
     for state in ("queued", "awaiting-key", "withdrawn"):
         post.tell(state)
     assert post.states.looked_count == 3
+
+
+def test_of_what_its_author_deleted_the_number_alone_says_which_it_is() -> None:
+    post = Post()
+    post.written.number_there = 7
+    post.written.is_retracted = True
+    post.tell("withdrawn", number=7, text="")
+    assert post.written.state == "withdrawn"
+
+
+@pytest.mark.parametrize("number, is_retracted", [(7, False), (8, True)])
+def test_no_other_message_is_without_words(number: int, is_retracted: bool) -> None:
+    post = Post()
+    post.written.number_there = 7
+    post.written.is_retracted = is_retracted
+    with pytest.raises(BrokenInvariant) as caught:
+        post.tell("withdrawn", number=number, text="")
+    assert caught.value.invariant is S3
