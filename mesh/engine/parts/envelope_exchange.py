@@ -105,6 +105,9 @@ class EnvelopeExchange(Part):
         """A frame about envelopes came; PeerError if no correct node could have sent it."""
         match frame:
             case Push() | Stem():
+                resumed_at = self._links.ready[link].link.resumed_at
+                if resumed_at is not None:
+                    self._forwarder.replicator.resumed_links.resumed(link, resumed_at)
                 self._forwarder.intake.pushed(link, frame, now)
             case Stubs():
                 self._forwarder.intake.stubs_came(link, frame, now)
