@@ -37,6 +37,10 @@ once ask for nothing."""
 LINK_DEAD_MS = 40_000
 """A link that heard nothing for so long is dead: two pings and a half were lost."""
 
+LINK_SILENT_MS = 20_000
+"""A link that was silent for so long was cut, or one of its sides slept or stalled: a living side
+is heard every 16 s, since it pings or answers ours."""
+
 LINK_CHECK_MS = 2_000
 """A link in doubt, as after sleep, is pinged, and so long may pass without a byte of it until the
 answer is there."""

@@ -96,6 +96,10 @@ ASKED_IN_VAIN_MS = 10_000
 """What was asked for so long ago and comes now is announced, and not pushed: a cut has ended, and
 all who heard of it get it at the same moment."""
 
+RESUMED_MS = 2_000
+"""What a link brings so soon after a long silence is from before it ended: the megabyte that may
+stand in its buffers, at 4 Mbit/s."""
+
 SERVED_PER_MINUTE_MAX = 3
 """How often one link is given the same envelope in a minute: an id of 32 bytes draws 64 KiB. An
 honest node asks again when its own tables were full, and then some seconds later."""

@@ -30,6 +30,7 @@ from mesh.limits.link import (
     LINK_PING_STEP_MS,
     LINK_RECEIVE_FRAMES_BURST,
     LINK_RECEIVE_FRAMES_PER_SECOND,
+    LINK_SILENT_MS,
 )
 from mesh.link.first_messages import FirstMessages
 from mesh.link.noise import HandshakeState
@@ -206,6 +207,8 @@ class Link:
         self.local_key: Final = LinkKey(x25519_public(link_private))
         self.opened_at: Monotonic | None = None
         self.round_trip_ms = 0
+        self.resumed_at: Monotonic | None = None
+        """When it was last heard again after a long silence, if it was."""
         self.unknown_frames_count = 0
         self._first_messages = setup.first_messages
         self._is_meant = is_meant
@@ -352,6 +355,8 @@ class Link:
         return dead_at if self._check_ends_at is None else min(dead_at, self._check_ends_at)
 
     def _receive(self, received: bytes, now: Instant) -> list[Frame]:
+        if now.monotonic - self._heard_at >= LINK_SILENT_MS * 1000:
+            self.resumed_at = now.monotonic
         self._heard_at = now.monotonic
         if self._check_ends_at is not None:
             self._check_ends_at = now.after(LINK_CHECK_MS)

@@ -68,11 +68,14 @@ class EagerPush:
         came_by: LinkId | None,
         holders: Iterable[LinkId],
         stem_links: Container[LinkId] = (),
+        stood_in_link: bool = False,
         now: Instant,
     ) -> None:
         """An element is new here: push it, or announce it.
 
         `stem_links`: who is at their other ends has it as a stem, and is told that it spreads.
+        `stood_in_link`: live mail that many get out of a cut at once is announced as backlog, but
+        to a link that is spared backlog, which would never get it.
         """
         size_bytes = self._sets.element(id_).size_bytes
         self._eager_links.arrived(id_, now)
@@ -81,17 +84,18 @@ class EagerPush:
             if link == came_by or link in skipped:
                 continue
             is_eager = self._eager_links.is_eager(link)
+            is_live_here = is_live and (not stood_in_link or self._outgoing.is_sparing(link))
             # What waits here, or there for us, is overtaken by word of it; what leaves at once is
             # its own word, unless it is long.
             is_long = size_bytes >= DO_NOT_WANT_AT_ONCE_BYTES_MIN
             says_soon = is_long or self._outgoing.has_bodies(link)
             if id_ in state.unwanted:
                 says_soon = True
-            elif is_live and is_eager and link not in stem_links:
+            elif is_live_here and is_eager and link not in stem_links:
                 self._outgoing.push(link, id_)
             else:
-                self._outgoing.announce(link, (id_,), is_live=is_live)
-            is_pusher = is_live and came_by is not None and is_eager
+                self._outgoing.announce(link, (id_,), is_live=is_live_here)
+            is_pusher = is_live_here and came_by is not None and is_eager
             if is_pusher and size_bytes >= DO_NOT_WANT_BYTES_MIN and says_soon:
                 self._frames.append((link, DoNotWant(ids=id_)))
 

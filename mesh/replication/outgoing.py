@@ -182,6 +182,10 @@ class Outgoing:
 
     # --- What leaves --------------------------------------------------------------------------
 
+    def is_sparing(self, link: LinkId) -> bool:
+        """Say whether a link is spared anything."""
+        return self._links[link].sparing is not Sparing.NOTHING
+
     def is_full(self, link: LinkId) -> bool:
         """Say whether as many bodies wait on a link as may."""
         return len(self._links[link].sending) >= SENDING_IDS_PER_LINK_MAX

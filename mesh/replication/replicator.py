@@ -26,6 +26,7 @@ from mesh.replication.eager_push import EagerPush
 from mesh.replication.fair_queue import ANY_FLOW
 from mesh.replication.missing_bodies import MissingBodies
 from mesh.replication.outgoing import NOHAVE_BUSY, NOHAVE_SPARING, NOHAVE_UNKNOWN, FlowOf, Outgoing
+from mesh.replication.resumed_links import ResumedLinks
 from mesh.replication.scores import Scores
 from mesh.replication.seen_sets import Element, SeenSets
 from mesh.replication.want_list import WantList
@@ -56,7 +57,7 @@ class Replicator:
 
     `sets`: all that is known. `outgoing`: what waits for room. `scores`: what links brought.
     `want_list`: what is missing; `declined`: what is not asked for; `missing_bodies`: what is known
-    without the body that would be kept.
+    without the body that would be kept; `resumed_links`: which links bring what is not new.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Replicator:
         self.declined = Declined()
         self.missing_bodies = MissingBodies(self.sets)
         self.want_list = WantList(self.sets, self.scores, self.declined, self.missing_bodies)
+        self.resumed_links = ResumedLinks()
         self._anti_entropy = AntiEntropy(self.sets, entropy)
         self._links: dict[LinkId, None] = {}
 
@@ -122,6 +124,7 @@ class Replicator:
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link is gone."""
         self.scores.link_down(link)
+        self.resumed_links.link_down(link)
         if self._links.pop(link, False) is None:
             self._eager_links.link_down(link, now)
             self.outgoing.link_down(link)
@@ -190,7 +193,8 @@ class Replicator:
     ) -> None:
         """An envelope entered the store, brought by `link` or made here: pass it on.
 
-        `is_new`: it was created lately; mail that was asked for as backlog is not live even so.
+        `is_new`: it was created lately; mail that was asked for as backlog is not live even so, nor
+        what a link brings as it is heard again, but for links that are spared backlog.
         `stem_links`: it spreads from now on, and went over these before; `is_announced`: the link
         has brought no body, but word that it spreads.
         """
@@ -201,8 +205,15 @@ class Replicator:
             if not was_asked:
                 self._eager_links.was_first(link, now)
                 self._eager_links.pushed_live(id_, self.want_list.round_trip_ms, now)
-        is_live = is_new and self.want_list.is_live(id_, now)
-        self._spread(id_, link, now, is_live=is_live, stem_links=stem_links)
+        self._eager_push.spread(
+            id_,
+            is_live=is_new and self.want_list.is_live(id_, now),
+            came_by=link,
+            holders=self.want_list.announcers(id_),
+            stem_links=stem_links,
+            stood_in_link=self.resumed_links.brings_old(link, now),
+            now=now,
+        )
         self.want_list.settled(id_, now)
 
     def accepted_without_body(
@@ -210,7 +221,7 @@ class Replicator:
     ) -> None:
         """A stub entered the store: announce it, and ask others for the body."""
         self.sets.add(id_, element)
-        self._spread(id_, link, now, is_live=False)
+        self._announce(id_, link, now)
         self.missing_bodies.add(id_, link)
         self.want_list.no_have(link, [id_], now)
 
@@ -239,7 +250,7 @@ class Replicator:
     def retired(self, id_: EnvelopeId, element: Element, now: Instant) -> None:
         """A retirement may be known from now on: announce it to who is not known to have it."""
         self.sets.add(id_, element)
-        self._spread(id_, None, now, is_live=False)
+        self._announce(id_, None, now)
         self.declined.forget(id_)
         self.want_list.settled(id_, now)
 
@@ -327,23 +338,9 @@ class Replicator:
                 self._anti_entropy.stop(learned.link, now)
             self.outgoing.announce(learned.link, learned.have)
 
-    def _spread(
-        self,
-        id_: EnvelopeId,
-        link: LinkId | None,
-        now: Instant,
-        *,
-        is_live: bool,
-        stem_links: Container[LinkId] = (),
-    ) -> None:
-        self._eager_push.spread(
-            id_,
-            is_live=is_live,
-            came_by=link,
-            holders=self.want_list.announcers(id_),
-            stem_links=stem_links,
-            now=now,
-        )
+    def _announce(self, id_: EnvelopeId, link: LinkId | None, now: Instant) -> None:
+        holders = self.want_list.announcers(id_)
+        self._eager_push.spread(id_, is_live=False, came_by=link, holders=holders, now=now)
 
 
 def _bytes_of(size_class: int) -> int:

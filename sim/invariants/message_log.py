@@ -176,9 +176,10 @@ class MessageLog:
                 message.is_shown = False
             if message.sender == node and (message.confirmed_at or 0) >= since:
                 message.is_held = False
+                # Others bear the number that they had: it stands with them in what is left.
+                message.number_there = -1
             if message.sender == node:
                 message.is_taken_back_here = False
-                message.number_there = -1
                 if (message.called_off_at or 0) >= since:
                     message.called_off_at = None
         self.choices.forget(node, since)
@@ -294,6 +295,14 @@ class MessageLog:
         if message is None or text not in (message.text, *message.edits):
             raise BrokenInvariant(S3, f"nobody wrote what is shown: {text[:40]!r}", node)
         return message
+
+    def retracted_of(self, node: int, number: int) -> LoggedMessage:
+        """The message that bears a number at its author's node and was to be deleted everywhere."""
+        for message in self.messages:
+            is_theirs = (message.sender, message.number_there) == (node, number)
+            if is_theirs and message.is_retracted:
+                return message
+        raise BrokenInvariant(S3, f"nobody deleted what has no words there: {number}", node)
 
     def gone_of(self, node: int, number: int) -> LoggedMessage | None:
         """Return which of the messages that disappear bears a number at its author's node."""

@@ -69,7 +69,12 @@ class MessageStates:
             if gone is not None and not user.is_clone:
                 self._told(user, gone, message)
             return
-        self._told(user, self.message_log.message_of(user.index, message.text), message)
+        if message.text or not self._is_deleted(user.node.index, message.number):
+            logged = self.message_log.message_of(user.index, message.text)
+            self._told(user, logged, message)
+        elif not user.is_clone:
+            logged = self.message_log.retracted_of(user.index, message.number)
+            self._told(user, logged, message)
 
     def _told(self, user: User, logged: LoggedMessage, message: MessageAnswer | ItemAnswer) -> None:
         self.looked_count += 1
@@ -101,6 +106,14 @@ class MessageStates:
         if message.state == "carried" and message.carriers > self._carriers.get(logged.number, 0):
             self._carriers[logged.number] = message.carriers
             self._check_carriers(logged, message, node)
+
+    def _is_deleted(self, node: int, number: int) -> bool:
+        """Say whether a node has written that its person deleted a message everywhere.
+
+        It has no words of it then, and answers without them who takes it back as well.
+        """
+        query = "SELECT 1 FROM entries WHERE number = ? AND gone = 'retracted'"
+        return self.hosts[node].vault.execute(query, (number,)).fetchone() is not None
 
     def _is_opened(self, logged: LoggedMessage) -> bool:
         if logged.delivered_at is not None or logged.is_seen_by_clone:

@@ -14,8 +14,10 @@ from mesh.limits.link import (
     HANDSHAKE_TIMEOUT_MS,
     LINK_CHECK_MS,
     LINK_DEAD_MS,
+    LINK_PING_GRACE_MS,
     LINK_PING_IDLE_MS,
     LINK_PING_STEP_MS,
+    LINK_SILENT_MS,
 )
 from mesh.link.first_messages import FirstMessages
 from mesh.link.link import HandshakeSetup, Link, own_hello
@@ -144,6 +146,19 @@ def test_an_idle_link_pings_and_a_silent_one_dies() -> None:
     assert right.take_bytes(idle), "a Ping is answered"
     with pytest.raises(PeerError, match="silent"):
         left.deadline_passed(at(1 + LINK_DEAD_MS))
+
+
+def test_a_link_tells_when_it_was_heard_again_after_a_long_silence() -> None:
+    """A living side is heard every 16 s, however idle both are."""
+    left, right = joined()
+    for ms in (1 + LINK_PING_IDLE_MS + LINK_PING_GRACE_MS, 1 + LINK_SILENT_MS):
+        right.send(IHave(b"", 0))
+        left.receive(right.take_bytes(at(ms)), at(ms))
+    assert left.resumed_at is None
+    heard_ms = 1 + 2 * LINK_SILENT_MS
+    right.send(IHave(b"", 0))
+    left.receive(right.take_bytes(at(heard_ms)), at(heard_ms))
+    assert left.resumed_at == at(heard_ms).monotonic
 
 
 def test_what_was_sent_before_a_question_does_not_answer_it() -> None:

@@ -25,6 +25,10 @@ FOUND = [
     ),
     # What many had asked for through a cut came to all of them at once, and each pushed it on.
     Request(name="one-way", seed=1, is_crypto_real=False),
+    # What was written in the last seconds counted as not arrived, and had no time to.
+    Request(name="city-grid", seed=101, is_crypto_real=False),
+    # Who had deleted a message everywhere took it back, and was answered without its words.
+    Request(name="falling-out", seed=201, is_crypto_real=False),
 ]
 
 _BEFORE_EXTRAS = ("workload.groups.extras_share=0",)

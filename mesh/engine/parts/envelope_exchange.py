@@ -103,6 +103,10 @@ class EnvelopeExchange(Part):
 
     def received(self, link: LinkId, frame: Frame, now: Instant) -> None:
         """A frame about envelopes came; PeerError if no correct node could have sent it."""
+        # An announcement makes spread what is here as a stem, and brings no less than a body.
+        resumed_at = self._links.ready[link].link.resumed_at
+        if resumed_at is not None:
+            self._forwarder.replicator.resumed_links.resumed(link, resumed_at)
         match frame:
             case Push() | Stem():
                 self._forwarder.intake.pushed(link, frame, now)

@@ -3,8 +3,11 @@
 That L8 breaks where sets are compared badly, the corpus shows: `all-ids-listed`.
 """
 
+from collections.abc import Mapping
+
 import pytest
 
+from mesh.engine.engine import Engine
 from sim.invariants.invariants import BrokenInvariant
 from sim.invariants.repair_cost import (
     BODIES_FREE_BYTES,
@@ -12,8 +15,11 @@ from sim.invariants.repair_cost import (
     BODY_COPIES_MAX,
     DIFFERENCE_BYTES,
     LINK_BYTES,
+    RepairCost,
+    _Wound,
     require_little,
 )
+from sim.patching import Patch, patched
 from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
@@ -39,6 +45,31 @@ messages_per_second = 1.5
 long_text_share = 0.0
 text_letters = [5, 60]
 doings_share = 1
+"""
+
+LONG_TEXTS_APART = """
+schema = 1
+name = "long-texts-apart"
+summary = "Two halves write long texts while a cut lies between them, and all is pushed into it."
+nodes = 16
+settle_s = 60
+[topology]
+network_nodes = 16
+[wire]
+noise = false
+[workload]
+boot_within_s = 2
+befriend_between_s = [3, 6]
+contacts = 2
+write_between_s = [20, 45]
+messages_per_second = 0.6
+long_text_share = 1
+long_text_letters = [20_000, 40_000]
+[[faults]]
+kind = "halves"
+at_s = 15
+for_s = 33
+by = "node"
 """
 
 
@@ -94,3 +125,20 @@ def test_what_lay_in_stems_and_differs_once_it_spreads_is_no_cost_of_the_cut() -
     )
     run_to_verdict(world, lambda world: None)
     assert world.observers.repair_cost.repaired_count == 1
+
+
+@pytest.mark.world
+def test_what_was_pushed_into_a_cut_is_not_pushed_on_to_those_who_get_it_there_too() -> None:
+    """It came 2.4 times where it was."""
+    found: list[float] = []
+
+    def note(self: RepairCost, wound: _Wound, running: Mapping[int, Engine]) -> None:
+        found.append(wound.bodies_bytes / wound.missing_bytes)
+        judge(self, wound, running)
+
+    judge = RepairCost._judge
+    world = World(parse_scenario(LONG_TEXTS_APART), Options(seed=1, is_crypto_real=False))
+    with patched(Patch(RepairCost, "_judge", note)):
+        run_to_verdict(world, lambda world: None)
+    assert len(found) == 1
+    assert found[0] < 1.5

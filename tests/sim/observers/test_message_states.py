@@ -7,7 +7,7 @@ import pytest
 from mesh.commands.messages import AuthorAnswer, MessageAnswer, MessageState
 from mesh.storage.connection import transaction
 from sim.hosts.host import Host
-from sim.invariants.invariants import L9, BrokenInvariant
+from sim.invariants.invariants import L9, S3, BrokenInvariant
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.loop import Loop
 from sim.observers.message_states import MessageStates
@@ -42,16 +42,18 @@ class Post:
             0, self.scene.nodes[0], Loop(), lambda command, error: None, lambda goal: None
         )
 
-    def tell(self, state: MessageState, carriers: int = 0) -> None:
+    def tell(
+        self, state: MessageState, carriers: int = 0, *, number: int = 1, text: str | None = None
+    ) -> None:
         message = MessageAnswer(
-            number=1,
+            number=number,
             id="",
             conversation=1,
             contact=1,
             label="you",
             author=AuthorAnswer(key="", label="me", is_mine=True),
             is_mine=True,
-            text=self.written.text,
+            text=self.written.text if text is None else text,
             sent=0,
             received=0,
             state=state,
@@ -69,6 +71,17 @@ class Post:
             database.execute("INSERT INTO outbox VALUES (?, 1)", (bytes(32),))
         if is_carried:
             self.bodies.append((1, bytes(32)))
+
+    def note_deleted(self, number: int) -> None:
+        """The author's node has written that the message with this number there is deleted."""
+        self.written.number_there = number
+        self.written.is_retracted = True
+        database = self.hosts[0].vault
+        database.execute("PRAGMA foreign_keys = OFF")
+        with transaction(database):
+            database.execute("DROP TABLE entries")
+            database.execute("CREATE TABLE entries (number INTEGER, gone TEXT)")
+            database.execute("INSERT INTO entries VALUES (?, 'retracted')", (number,))
 
 
 def lie(act: Callable[[], None]) -> None:
@@ -164,3 +177,49 @@ def test_what_claims_nothing_of_the_world_is_never_a_lie() -> None:
     for state in ("queued", "awaiting-key", "withdrawn"):
         post.tell(state)
     assert post.states.looked_count == 3
+
+
+def test_of_what_its_author_deleted_the_number_alone_says_which_it_is() -> None:
+    post = Post()
+    post.note_deleted(7)
+    post.tell("withdrawn", number=7, text="")
+    assert post.written.state == "withdrawn"
+
+
+@pytest.mark.parametrize("number, is_wished", [(7, False), (8, True)])
+def test_no_other_message_is_without_words(number: int, is_wished: bool) -> None:
+    post = Post()
+    post.note_deleted(7)
+    post.written.is_retracted = is_wished
+    with pytest.raises(BrokenInvariant) as caught:
+        post.tell("withdrawn", number=number, text="")
+    assert caught.value.invariant is S3
+
+
+def test_what_is_to_be_deleted_and_is_not_yet_has_its_words() -> None:
+    post = Post()
+    post.written.number_there = 7
+    post.written.is_retracted = True
+    with pytest.raises(BrokenInvariant) as caught:
+        post.tell("withdrawn", number=7, text="")
+    assert caught.value.invariant is S3
+
+
+def test_of_what_a_copy_deleted_its_numbers_say_nothing() -> None:
+    """Its vault has gone its own way, and another message may bear the number there."""
+    post = Post()
+    post.note_deleted(7)
+    post.author.index = 1
+    assert post.author.is_clone
+    post.tell("withdrawn", number=7, text="")
+    assert post.states.looked_count == 0
+
+
+def test_after_a_vault_was_put_back_what_stands_in_it_has_its_number() -> None:
+    post = Post()
+    later = post.message_log.ask(0, 1, "lost", 5)
+    for message, number, confirmed_at in ((post.written, 7, 3), (later, 8, 6)):
+        post.message_log.confirm(message, confirmed_at)
+        message.number_there = number
+    post.message_log.forget(0, 5)
+    assert (post.written.number_there, later.number_there) == (7, -1)
