@@ -12,7 +12,7 @@ from tests.replication.meshes import LINK, announced, at, bring, element, frames
 
 
 def passed_on(replicator: Replicator, number: int, ms: int) -> tuple[list[EnvelopeId], bool]:
-    """Return what goes to link 2 of mail that link 1 brings: bodies, and whether it is told of it."""
+    """Return which bodies of mail that link 1 brings go to link 2, and whether it is told of it."""
     bring(replicator, 1, number, ms)
     bodies = replicator.outgoing.take_bodies(LinkId(2), 9)
     return bodies, announced(replicator, 2) == [id_of(number)]
