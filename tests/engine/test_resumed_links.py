@@ -1,4 +1,4 @@
-"""What a link brings that an engine hears again after a long silence is passed on as backlog."""
+"""An engine passes on as backlog what a link brings as it is heard again after a long silence."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from tests.engine.test_hostile import HOSTILE_MESH, envelope
 WRITTEN = envelope(1)
 ID = decode_envelope(WRITTEN).id
 PassedOn = tuple[set[bytes], dict[EnvelopeId, int]]
-"""Whose bodies went on, and which were announced, under which flags."""
+"""The ids of bodies that went on, and those that were announced, with the flags."""
 
 AS_LIVE: PassedOn = ({ID}, {})
 AS_BACKLOG: PassedOn = (set(), {ID: FLAG_BACKLOG})

@@ -1,4 +1,4 @@
-"""What a link brings as it is heard again after a long silence is announced, and not pushed."""
+"""Mail that a link brings as it is heard again after a silence is announced, and not pushed."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.replication.meshes import LINK, announced, at, bring, element, frames
 
 
 def passed_on(replicator: Replicator, number: int, ms: int) -> tuple[list[EnvelopeId], bool]:
-    """What goes to link 2 of new mail that link 1 brings: bodies, and whether it is told of it."""
+    """Return which bodies of mail that link 1 brings go to link 2, and whether it is told of it."""
     bring(replicator, 1, number, ms)
     bodies = replicator.outgoing.take_bodies(LinkId(2), 9)
     return bodies, announced(replicator, 2) == [id_of(number)]
