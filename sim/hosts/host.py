@@ -283,8 +283,13 @@ class Host:
         self._keep_nothing()
 
     def mint(self, effect: MintStamp) -> tuple[int, Input]:
-        """The real proof of work, after the time of one of six bits at least."""
-        stamp = mint(effect.posting_key, effect.day, effect.bits, self._entropy.draw(8))
+        """The real proof of work, after the time of one of six bits at least.
+
+        Its search begins where the computer draws it, as a daemon's does: what is drawn of the
+        engine's entropy beside the engine its double does not draw.
+        """
+        start = b"".join(self._chance.below(256).to_bytes(1, "big") for _ in range(8))
+        stamp = mint(effect.posting_key, effect.day, effect.bits, start)
         bits = max(effect.bits, STAMP_BITS_DEFAULT)
         delay = self._chance.exponential(STAMP_TRY_MS * 1_000 << bits)
         return delay, StampMinted(effect.posting_key, effect.day, effect.bits, stamp)

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from mesh.commands.identity import CreateIdentity
+from mesh.commands.invites import CreateInvite, InviteAnswer
 from mesh.commands.messages import SendMessage
-from mesh.effects import Effect, Reply
+from mesh.effects import Effect, MintStamp, Reply
 from mesh.engine.engine import Engine
 from mesh.errors import UserError
-from mesh.ids import Instant, Monotonic, RequestId
+from mesh.ids import Instant, Monotonic, PostingKey, RequestId
 from mesh.inputs import Asked
 from sim.bugs.injection import ChangedEffects
 from sim.hosts.driver_protocol import AnyEngine
@@ -50,6 +52,17 @@ def test_a_twin_wants_the_same() -> None:
     assert effects
     later = Instant(Monotonic(1_000_000), EPOCH_US + 1_000_000)
     driven.handle([], later)
+
+
+def test_a_twin_draws_the_same_after_a_stamp_was_minted() -> None:
+    """An engine does not draw where the search for a stamp begins; whoever drives it does."""
+    host = host_of(1, observed=(4, AlwaysDoubles()))
+    driven, first = host.boot(START)
+    driven.handle([*first, Asked(RequestId(1), CreateIdentity("ada"))], START)
+    _, minted = host.mint(MintStamp(PostingKey(bytes(32)), 1, 1))
+    # What an invite holds is drawn.
+    effects = driven.handle([minted, Asked(RequestId(2), CreateInvite())], START)
+    assert [type(each.answer) for each in effects if isinstance(each, Reply)] == [InviteAnswer]
 
 
 def _saying(engine: Engine, words: str) -> AnyEngine:
