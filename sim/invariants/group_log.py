@@ -87,6 +87,12 @@ class GroupLog:
             if written.author == node:
                 written.is_held = written.is_called_off = False
 
+    def held(self, node: int) -> list[str]:
+        """Return which entries of its person a node has confirmed until now."""
+        return [
+            written.entry for written in self.texts if written.author == node and written.is_held
+        ]
+
     def text_of(self, node: int, text: str) -> GroupText:
         """The text with these words; somebody must have written it."""
         found = TEXT.match(text)
@@ -108,10 +114,16 @@ class GroupLog:
             raise BrokenInvariant(S6, detail, node)
 
     def require_shown(
-        self, node: int, group: str, me: str | None, items: Sequence[ItemAnswer]
+        self,
+        node: int,
+        group: str,
+        me: str | None,
+        items: Sequence[ItemAnswer],
+        held: Sequence[str],
     ) -> None:
         """Hold what a node shows of a group against what was written: S2, S3, S4, S13. `me`: the
-        key of its person there; None of who is out.
+        key of its person there; None of who is out. `held`: what the node had confirmed when it
+        was asked.
         """
         shown: dict[int, None] = {}
         for item in items:
@@ -134,7 +146,8 @@ class GroupLog:
         ids = {item.id for item in items}
         for written in self.texts:
             # Who is out, or is back, may have deleted the group meanwhile.
-            is_due = written.is_held and (written.group, written.key) == (group, me)
+            is_held = written.is_held and written.entry in held
+            is_due = is_held and (written.group, written.key) == (group, me)
             may_go = written.is_retracted or written.disappears
             if is_due and not may_go and written.entry not in ids:
                 detail = f"the text {written.number} in a group is no longer in its history"

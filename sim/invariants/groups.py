@@ -41,6 +41,9 @@ class GroupView:
     timer: int = 0
     """Seconds after which what is written now disappears; 0: it stays."""
 
+    held: Sequence[str] = ()
+    """The entries of its person that the node had confirmed when it was asked for `items`."""
+
 
 Views = Mapping[tuple[int, str], GroupView]
 """By node and group."""

@@ -367,7 +367,7 @@ class Observers:
         vaults = {node: host.vault for node, host in self._hosts.items()}
         for (node, gid), view in views.items():
             me = next((member.key for member in view.members if member.is_me), None)
-            self.group_log.require_shown(node, gid, me, view.items)
+            self.group_log.require_shown(node, gid, me, view.items, view.held)
             require_true_devices(node, gid, view.items, vaults, self._may_lack(gid))
         texts = {text.entry: text for text in self.group_log.texts if text.entry}
         for node, engine in self._sound().items():

@@ -420,6 +420,7 @@ class GroupDoings:
         assert isinstance(answer, MembersAnswer)
         members = answer.members
         require_labels(user.node.index, members, contacts)
+        held: list[str] = []
 
         def whole_log(log: list[MembershipAnswer], answer: Answer) -> None:
             assert isinstance(answer, MembershipsAnswer)
@@ -429,6 +430,7 @@ class GroupDoings:
                 user.ask(more, partial(whole_log, log))
             else:
                 first = AskItems(group.conversation, limit=PAGE)
+                held.extend(self._log.held(user.index))
                 user.ask(first, partial(all_items, log, []))
 
         def all_items(log: list[MembershipAnswer], newer: list[ItemAnswer], answer: Answer) -> None:
@@ -442,7 +444,7 @@ class GroupDoings:
 
         def timer(log: list[MembershipAnswer], items: list[ItemAnswer], answer: Answer) -> None:
             assert isinstance(answer, ConversationAnswer)
-            view = GroupView(group, members, log, items, answer.timer)
+            view = GroupView(group, members, log, items, answer.timer, held)
             self.views[user.index, group.gid] = view
 
         user.ask(AskGroupLog(group.conversation, limit=PAGE), partial(whole_log, []))

@@ -42,14 +42,14 @@ def written(log: GroupLog, author: int) -> GroupText:
 
 def require_broken(invariant: Invariant, log: GroupLog, *items: ItemAnswer) -> None:
     with pytest.raises(BrokenInvariant) as broken:
-        log.require_shown(ANN, CREW, KEYS[ANN], items)
+        log.require_shown(ANN, CREW, KEYS[ANN], items, log.held(ANN))
     assert broken.value.invariant is invariant
 
 
 def test_what_is_shown_as_it_was_written_breaks_nothing() -> None:
     log = GroupLog()
     own, theirs = written(log, ANN), written(log, BOB)
-    log.require_shown(ANN, CREW, KEYS[ANN], [item(own), item(theirs)])
+    log.require_shown(ANN, CREW, KEYS[ANN], [item(own), item(theirs)], log.held(ANN))
 
 
 def test_what_is_shown_twice_or_was_never_written_is_found() -> None:
@@ -72,15 +72,25 @@ def test_what_is_gone_from_its_authors_history_is_found() -> None:
     own = written(log, ANN)
     require_broken(S13, log)
     own.is_retracted = True
-    log.require_shown(ANN, CREW, KEYS[ANN], [])
+    log.require_shown(ANN, CREW, KEYS[ANN], [], log.held(ANN))
+
+
+def test_what_is_written_after_its_author_was_asked_need_not_be_shown() -> None:
+    log = GroupLog()
+    before = written(log, ANN)
+    held = log.held(ANN)
+    written(log, ANN)
+    log.require_shown(ANN, CREW, KEYS[ANN], [item(before)], held)
+    with pytest.raises(BrokenInvariant):
+        log.require_shown(ANN, CREW, KEYS[ANN], [item(before)], log.held(ANN))
 
 
 def test_a_disk_that_was_put_back_and_another_key_excuse_what_is_gone() -> None:
     log = GroupLog()
     written(log, ANN)
-    log.require_shown(ANN, CREW, "another key of hers", [])
+    log.require_shown(ANN, CREW, "another key of hers", [], log.held(ANN))
     log.forget(ANN)
-    log.require_shown(ANN, CREW, KEYS[ANN], [])
+    log.require_shown(ANN, CREW, KEYS[ANN], [], log.held(ANN))
 
 
 def test_a_text_in_the_vault_of_one_to_whom_it_was_not_sealed_is_found() -> None:
@@ -97,12 +107,12 @@ def test_a_text_in_the_vault_of_one_to_whom_it_was_not_sealed_is_found() -> None
 def test_what_was_for_later_and_was_called_off_is_shown_to_nobody() -> None:
     log = GroupLog()
     later = log.ask(BOB, CREW, "later", 0)
-    log.require_shown(ANN, CREW, KEYS[ANN], [item(later)])
+    log.require_shown(ANN, CREW, KEYS[ANN], [item(later)], log.held(ANN))
     later.is_called_off = True
     require_broken(S13, log, item(later))
     # A vault that was put back may not know it any more.
     log.forget(BOB)
-    log.require_shown(ANN, CREW, KEYS[ANN], [item(later)])
+    log.require_shown(ANN, CREW, KEYS[ANN], [item(later)], log.held(ANN))
 
 
 def test_what_disappears_need_not_be_there_any_more() -> None:
@@ -110,7 +120,7 @@ def test_what_disappears_need_not_be_there_any_more() -> None:
     own = written(log, ANN)
     require_broken(S13, log)
     own.disappears = True
-    log.require_shown(ANN, CREW, KEYS[ANN], [])
+    log.require_shown(ANN, CREW, KEYS[ANN], [], log.held(ANN))
 
 
 def test_a_reminder_has_names_behind_it_and_may_stand_twice() -> None:
@@ -119,5 +129,5 @@ def test_a_reminder_has_names_behind_it_and_may_stand_twice() -> None:
     named = replace(item(asked), text=f"{asked.text} @Bob")
     require_broken(S3, log, named)
     asked.is_reminder = True
-    log.require_shown(ANN, CREW, KEYS[ANN], [named, named])
+    log.require_shown(ANN, CREW, KEYS[ANN], [named, named], log.held(ANN))
     require_broken(S3, log, replace(named, text=f"{asked.text} and more"))
