@@ -22,6 +22,7 @@ def three(desk: Desk, make_node: NodeMaker) -> tuple[Node, Node, Node]:
     wait_for_links(ada, 2)
     for guest, label in ((bob, "Bob"), (cem, "Cem")):
         befriend(ada, guest, inviter_label="Ada")
+        wait_until_shown(ada, guest.name, "contacts")
         ada.run("contact", "rename", guest.name, label)
     return ada, bob, cem
 

@@ -26,6 +26,9 @@ def pair(desk: Desk, make_node: NodeMaker) -> tuple[Node, Node]:
     start_all(ada, bob)
     wait_for_links(ada, 1)
     befriend(ada, bob, inviter_label="Ada")
+    eventually(
+        lambda: ada.run("contacts"), lambda shown: bob.name in shown, within_s=60, what=bob.name
+    )
     ada.run("contact", "rename", bob.name, "Bob")
     ada.run("group", "create", "Crew", "--with", "Bob")
     shown(bob, "you were asked in by Ada", "group")
