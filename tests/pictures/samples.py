@@ -1,5 +1,6 @@
 """Pictures as cameras, programs and attackers make them."""
 
+import functools
 import io
 import os
 import struct
@@ -40,7 +41,9 @@ def exif(orientation: int = 1) -> Image.Exif:
     return told
 
 
+@functools.cache
 def profile() -> bytes:
+    """The profile of the screen. Made once, since it tells the second in which it was made."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
