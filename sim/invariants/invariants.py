@@ -88,8 +88,8 @@ S30: Final = Invariant(
 )
 S31: Final = Invariant(
     "S31",
-    "A letter to a member is shown to him, of whom it is; nobody writes two to one within a week; "
-    "and nothing of what it said stays once it is answered.",
+    "A letter that is shown was written by that member to who sees it; nobody writes two to one "
+    "within a week; and its words go once it is answered.",
 )
 L1: Final = Invariant("L1", "Everything that was written arrives after the mesh has healed.")
 L2: Final = Invariant("L2", "At rest all nodes know the same envelopes and retirements.")
