@@ -36,7 +36,7 @@ def older(*without: Kind) -> Iterator[None]:
     """A release that does not know some kinds."""
     with pytest.MonkeyPatch.context() as patch:
         for kind in without:
-            patch.delitem(kinds._decoders, kind)
+            patch.delitem(kinds._BY_NUMBER, kind)
             patch.delitem(kinds.KINDS, kind)
         yield
 
