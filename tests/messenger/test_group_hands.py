@@ -62,7 +62,7 @@ def test_who_cannot_open_keys_says_so_and_gets_others() -> None:
 
 
 def lose_what_is_shared(person: Person, other: Person) -> None:
-    """What the other wraps for somebody rests on what that one has no more."""
+    """Let what the other wraps for somebody rest on what that one has no more."""
     group = inside(person)
     with transaction(person.connection):
         Vault(person.connection).group_keys.forget_leaf(group.conversation, inside(other).me)

@@ -1,4 +1,4 @@
-"""What is passed on in groups is held against who was a member when it was written (S23)."""
+"""Entries that groups pass on are held against who was a member when it was written (S23)."""
 
 import pytest
 
