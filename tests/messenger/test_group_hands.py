@@ -20,6 +20,22 @@ from tests.messenger.test_group_needs import (
 Patch = pytest.MonkeyPatch
 
 
+def write_under_new_keys(*people: Person) -> None:
+    """Let the first make keys, and all write under them: so each shares secrets with the others."""
+    people[0].ask(RotateGroup("Crew"))
+    settle(*people)
+    for person in people:
+        say(person, "Here")
+        exchange(*people)
+
+
+def lose_what_is_shared(person: Person, other: Person) -> None:
+    """Let what the other wraps for somebody rest on what that one has no more."""
+    group = inside(person)
+    with transaction(person.connection):
+        Vault(person.connection).group_keys.forget_leaf(group.conversation, inside(other).me)
+
+
 def test_who_writes_under_older_keys_is_handed_those_in_use() -> None:
     ann, bob, cem = people = crew("Ann", "Bob", "Cem")
     pass_by(*people, seconds=60)
@@ -42,15 +58,8 @@ def test_who_writes_under_older_keys_is_handed_those_in_use() -> None:
 
 def test_who_cannot_open_keys_says_so_and_gets_others() -> None:
     ann, bob, cem = people = crew("Ann", "Bob", "Cem")
-    ann.ask(RotateGroup("Crew"))
-    settle(*people)
-    for person in people:
-        say(person, "Here")
-        exchange(*people)
-    # What all others wrap for Cem rests on what he has lost.
-    group, maker = inside(cem), inside(ann).me
-    with transaction(cem.connection):
-        Vault(cem.connection).group_keys.forget_leaf(group.conversation, maker)
+    write_under_new_keys(*people)
+    lose_what_is_shared(cem, ann)
     ann.ask(RotateGroup("Crew"))
     settle(*people)
     assert epoch_of(cem) != epoch_of(ann)
@@ -61,20 +70,9 @@ def test_who_cannot_open_keys_says_so_and_gets_others() -> None:
     assert texts_of(ann)[-1] == texts_of(bob)[-1] == "Back"
 
 
-def lose_what_is_shared(person: Person, other: Person) -> None:
-    """Let what the other wraps for somebody rest on what that one has no more."""
-    group = inside(person)
-    with transaction(person.connection):
-        Vault(person.connection).group_keys.forget_leaf(group.conversation, inside(other).me)
-
-
 def test_what_was_said_under_keys_that_did_not_open_is_read_though_nobody_says_more() -> None:
     ann, bob, cem = people = crew("Ann", "Bob", "Cem")
-    ann.ask(RotateGroup("Crew"))
-    settle(*people)
-    for person in people:
-        say(person, "Here")
-        exchange(*people)
+    write_under_new_keys(*people)
     lose_what_is_shared(cem, ann)
     ann.ask(RotateGroup("Crew"))
     say(ann, "Under keys that Cem cannot open")
@@ -89,11 +87,7 @@ def test_keys_that_do_not_open_are_told_also_where_others_came_into_use() -> Non
     """Two were apart, and each made keys: what the one said under its own the other cannot read."""
     ann, bob = people = crew("Ann", "Bob")
     ann.ask(SetMemberRole("Crew", member(ann, "Bob").member, "admin"))
-    ann.ask(RotateGroup("Crew"))
-    settle(*people)
-    for person in people:
-        say(person, "Here")
-        exchange(*people)
+    write_under_new_keys(*people)
     lose_what_is_shared(bob, ann)
     ann.ask(RotateGroup("Crew"))
     say(ann, "While we were apart")
