@@ -173,9 +173,10 @@ class Faults:
                 case Clones():
                     self.disks.plan_clones(number, fault, self.is_injected)
                 case _:
+                    spared = self._spared(number, fault) if isinstance(fault, Clocks) else []
                     for node in self.targets.nodes:
                         chance = Chance(self.targets.seed, "faults", number, node.index)
-                        is_drawn = chance.is_true(fault.share)
+                        is_drawn = chance.is_true(fault.share) and node.index not in spared
                         when = chance.between(*map(_us, fault.between_s))
                         if is_drawn and self.is_injected(f"{number}/{node.index}", node.index):
                             self._plan_strike(fault, node, chance, when)
@@ -327,6 +328,15 @@ class Faults:
             blocks.block(user, key)
             self.targets.loop.at(middle, partial(blocks.look, user, key))
             self.targets.loop.at(end, partial(blocks.unblock, user, key, may_be_lost))
+
+    def _spared(self, number: int, fault: Clocks) -> list[int]:
+        """The nodes whose clocks stay right although they are drawn, since too many are."""
+        seed, nodes = self.targets.seed, [node.index for node in self.targets.nodes]
+        fates = [(Chance(seed, "faults", number, node), node) for node in nodes]
+        drawn = [node for chance, node in fates if chance.is_true(fault.share)]
+        # By a chance of their own: who is struck is struck as if there were no bound.
+        drawn.sort(key=lambda node: Chance(seed, "faults", number, node, "spared").fraction())
+        return drawn[int(fault.at_most * len(nodes)) :]
 
     def _plan_clock(self, fault: Clocks, node: VirtualNode, chance: Chance, when: int) -> None:
         is_frozen = chance.is_true(fault.frozen_share)

@@ -22,7 +22,7 @@ from sim.run.report import Report, make_report
 from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World, opened_world
 from sim.schema.fault_tables import Clones, Targeted
-from sim.schema.scenario import Scenario, load_scenario
+from sim.schema.scenario import Scenario, load_scenario, of_size
 from sim.schema.settings import parse_settings, with_settings
 
 REAL_CRYPTO_NODES_MAX: Final = 30
@@ -166,7 +166,7 @@ def _reported(
 def _adapted(scenario: Scenario, request: Request) -> Scenario:
     """The scenario with the request's nodes and duration."""
     if request.nodes is not None:
-        scenario = msgspec.structs.replace(scenario, nodes=request.nodes)
+        scenario = of_size(scenario, request.nodes)
     if request.duration_s is None:
         return scenario
     begins_s = scenario.workload.write_between_s[0]

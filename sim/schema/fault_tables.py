@@ -142,6 +142,9 @@ class Clocks(Targeted, frozen=True, kw_only=True, tag_field="kind", tag="clocks"
     wrong_h: tuple[Positive, Positive] = (1, 48)
     frozen_share: Share = 0
     for_s: tuple[Positive, Positive] | None = None
+    at_most: Share = 1
+    """However many are drawn, no more of all nodes than these: nobody can know the time where
+    hardly two clocks are right."""
 
     @property
     def ends_s(self) -> float:

@@ -6,7 +6,9 @@ import msgspec
 
 from sim.schema.fault_tables import Seconds, Share, Strict
 
-GroupSize = Annotated[int, msgspec.Meta(ge=2, le=1_000)]
+GROUP_SIZE_MAX: Final = 1_000
+
+GroupSize = Annotated[int, msgspec.Meta(ge=2, le=GROUP_SIZE_MAX)]
 
 RogueWay = Literal["numbers-backwards", "asks-at-once", "keys-when-out", "takes-numbers"]
 """The doings of a rogue, which no honest node does (`sim/adversaries/rogue_members.py`)."""

@@ -32,7 +32,7 @@ from sim.schema.fault_tables import (
     Strict,
     Wipes,
 )
-from sim.schema.group_table import GroupTable
+from sim.schema.group_table import GROUP_SIZE_MAX, GroupTable
 from sim.schema.installed_table import Installed
 from sim.schema.pair_table import OneChore, Pair
 from sim.schema.pairs import Drawn
@@ -333,6 +333,17 @@ def as_drawn(scenario: Scenario, seed: int) -> Scenario:
     return msgspec.structs.replace(scenario, swarm=None, faults=faults, hostile=hostile)
 
 
+def of_size(scenario: Scenario, nodes_count: int) -> Scenario:
+    """The scenario with so many nodes, also where their number would be drawn."""
+    workload = scenario.workload
+    groups = workload.groups
+    if groups is not None and groups.crowd is not None:
+        size = min(nodes_count, GROUP_SIZE_MAX)
+        groups = msgspec.structs.replace(groups, crowd=None, members=(size, size))
+        workload = msgspec.structs.replace(workload, groups=groups)
+    return msgspec.structs.replace(scenario, nodes=nodes_count, workload=workload)
+
+
 def _as_crowded(scenario: Scenario, seed: int) -> Scenario:
     """The scenario with as many people as its groups are to have, if that is drawn."""
     groups = scenario.workload.groups
@@ -341,9 +352,7 @@ def _as_crowded(scenario: Scenario, seed: int) -> Scenario:
     least, most = groups.crowd
     drawn = Chance(seed, "crowd").fraction()
     count = min(most, int(least * ((most + 1) / least) ** drawn))
-    groups = msgspec.structs.replace(groups, crowd=None, members=(count, count))
-    workload = msgspec.structs.replace(scenario.workload, groups=groups)
-    return msgspec.structs.replace(scenario, nodes=count, workload=workload)
+    return of_size(scenario, count)
 
 
 def _as_paired(scenario: Scenario, drawn: Drawn) -> Scenario:

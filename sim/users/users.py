@@ -271,12 +271,14 @@ class Users:
         command = AskMessages(after=user.seen_to, limit=MESSAGES_PER_PAGE_MAX)
         user.ask(command, partial(self._missed, user))
 
-    def _missed(self, user: User, answer: Answer) -> None:
+    def _missed(self, user: User, answer: Answer, *, is_lost: bool = True) -> None:
+        """Read what no event told, because it was lost (`is_lost`) or there was none."""
         assert isinstance(answer, MessagesAnswer)
         for message in answer.messages:
             is_known = self._message_log.message_of(user.index, message.text).is_shown
             if not (message.is_mine or is_known):
-                self._listeners.reach("caught-up")
+                if is_lost:
+                    self._listeners.reach("caught-up")
                 self._show(user, message)
             user.seen_to = max(user.seen_to, message.number)
         if answer.has_more:
@@ -299,12 +301,19 @@ class Users:
 
     def _welcome(self, user: User, contact: ContactAnswer) -> None:
         if contact.is_request:
-            user.ask(AcceptRequest(contact.key), _nobody)
+            user.ask(AcceptRequest(contact.key), partial(self._let_in, user))
         if user.is_reader:
             user.ask(SetReadReceipts(contact.key, is_on=True), _nobody)
             self._message_log.choices.speak(user.index, self._nodes_by_key.get(contact.key, -1))
         if self._workload.verify_share and self._habits.is_true(self._workload.verify_share):
             user.ask(VerifyContact(contact.key), _nobody)
+
+    def _let_in(self, user: User, answer: Answer) -> None:
+        """Somebody waits apart no more: no event told what they wrote meanwhile."""
+        assert isinstance(answer, ContactAnswer)
+        if answer.messages_count:
+            command = AskMessages(contact=answer.key, limit=MESSAGES_PER_PAGE_MAX)
+            user.ask(command, partial(self._missed, user, is_lost=False))
 
     # --- Identities and friendships ---------------------------------------------------------------
 

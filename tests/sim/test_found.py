@@ -29,6 +29,11 @@ FOUND = [
     Request(name="city-grid", seed=101, is_crypto_real=False),
     # Who had deleted a message everywhere took it back, and was answered without its words.
     Request(name="falling-out", seed=201, is_crypto_real=False),
+    # Who accepted a request did not read what waited in it: no event tells that.
+    Request(name="falling-out", seed=216, is_crypto_real=False),
+    # Three of four clocks were months wrong, so that nobody could know the time.
+    Request(name="four-clocks", seed=215, is_crypto_real=False),
+    Request(name="four-clocks", seed=218, is_crypto_real=False),
 ]
 
 _BEFORE_EXTRAS = ("workload.groups.extras_share=0",)

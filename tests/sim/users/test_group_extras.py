@@ -2,6 +2,7 @@
 
 import pytest
 
+from sim.run.runner import Request, scenario_of
 from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World, opened_world
 from sim.schema.scenario import as_drawn, load_scenario
@@ -23,6 +24,15 @@ def test_as_many_are_there_as_are_to_be_in_the_group_and_most_worlds_are_small()
         assert groups is not None
         assert groups.members == (scenario.nodes, scenario.nodes)
     assert as_drawn(drawn[0], 1) == drawn[0]
+
+
+def test_who_says_how_many_there_are_has_so_many_in_the_group_and_none_are_drawn() -> None:
+    for count in (3, 100, 2_000):
+        scenario = as_drawn(scenario_of(Request("crews", seed=1, nodes=count)), 1)
+        groups = scenario.workload.groups
+        assert groups is not None
+        assert scenario.nodes == count
+        assert groups.members == (min(count, 1_000),) * 2
 
 
 @pytest.mark.world
