@@ -6,9 +6,13 @@ but those of others can bring it. It is *due* if its recipient has been awake fo
 since. Its *depth* is how near its author is to the nearest of the *carriers*, who never sleep.
 *Insiders*, whose hosts were taken over, are no carriers, and their messages are not counted; how
 near the nearest of them is to the author is told besides.
+
+A message was *kept back* if somebody was given it, and nobody honest but its author had it when
+that fell asleep: it was still on its stem (`docs/protocol/stems.md`), and waited in no other's
+store.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +31,20 @@ Spans = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
+class Departure:
+    """The way of a message out of its author's node; virtual microseconds, None for never."""
+
+    given_at: int | None = None
+    """When a link was given it first, whoever was at its other end."""
+
+    stored_at: int | None = None
+    """When another honest node stored it first."""
+
+
+NEVER: Final = Departure()
+
+
+@dataclass(frozen=True, slots=True)
 class StoredMessage:
     """One such message, and what became of it."""
 
@@ -38,6 +56,9 @@ class StoredMessage:
 
     compromised: Depth = Depth.STRANGER
     """How near the nearest insider is to its author."""
+
+    was_kept_back: bool = False
+    """Whether nobody honest had it but its author, who had given it away, when that fell asleep."""
 
     @property
     def is_large(self) -> bool:
@@ -58,6 +79,7 @@ def stored_messages(
     *,
     begins_at_s: int,
     rests_at: int,
+    departure_of: Callable[[LoggedMessage], Departure] = lambda message: NEVER,
 ) -> list[StoredMessage]:
     """Those of the given messages that had to wait and were due.
 
@@ -96,6 +118,9 @@ def stored_messages(
                     node for node, depth in depths.items() if depth is not Depth.STRANGER
                 ),
                 compromised=min(to_compromised, default=Depth.STRANGER),
+                was_kept_back=_was_kept_back(
+                    naps[message.sender], written_at, departure_of(message)
+                ),
             )
         )
     return found
@@ -104,6 +129,14 @@ def stored_messages(
 def stored_ratio(waited: Sequence[StoredMessage]) -> float:
     """Return how many had arrived."""
     return sum(one.has_arrived for one in waited) / len(waited) if waited else 1
+
+
+def _was_kept_back(naps: Spans, written_at: int, departure: Departure) -> bool:
+    """`naps`: those of its author."""
+    sleeps_at = min((begins for begins, _ in naps if begins >= written_at), default=None)
+    if sleeps_at is None or departure.given_at is None or departure.given_at > sleeps_at:
+        return False
+    return departure.stored_at is None or departure.stored_at > sleeps_at
 
 
 def _depth(carrier: Distances, keys: Sequence[PostingKey], day: int) -> Depth:

@@ -4,30 +4,42 @@ An envelope has left when a link was given its body, by whichever node. Nothing 
 was taken back later: somebody may have it then.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from mesh.ids import EnvelopeId
 from mesh.wire.envelope import HEADER_BYTES, Envelope
 from mesh.wire.frames import Frame, Push, Stem
 
 
 @dataclass(slots=True)
 class TakenBack:
-    """The envelopes of each message of a world, and whether their bodies ever left."""
+    """The envelopes of each message of a world, and when their bodies left, if ever."""
 
-    _sealed: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)
+    now: Callable[[], int] = lambda: 0
+    _sealed: dict[tuple[int, int], dict[bytes, EnvelopeId]] = field(default_factory=dict)
     """(node, message) -> the headers of its envelopes, each of which no other one has."""
 
-    _left: dict[bytes, None] = field(default_factory=dict)
+    _left: dict[bytes, int] = field(default_factory=dict)
 
     def sealed(self, node: int, message: int, envelope: Envelope) -> None:
         """A node sealed a message, by the number that it gives it."""
-        self._sealed.setdefault((node, message), []).append(envelope.data[:HEADER_BYTES])
+        self._sealed.setdefault((node, message), {})[envelope.data[:HEADER_BYTES]] = envelope.id
 
     def sent(self, frame: Frame) -> None:
         """A link encodes this frame."""
         if isinstance(frame, Push | Stem):
-            self._left[frame.envelope[:HEADER_BYTES]] = None
+            self._left.setdefault(frame.envelope[:HEADER_BYTES], self.now())
 
     def may_have_left(self, node: int, message: int) -> bool:
         """Say whether somebody else may have a message."""
-        return any(one in self._left for one in self._sealed.get((node, message), []))
+        return self.left_at(node, message) is not None
+
+    def left_at(self, node: int, message: int) -> int | None:
+        """Return when a body of a message first left, if ever; microseconds."""
+        sealed = self._sealed.get((node, message), {})
+        return min((self._left[one] for one in sealed if one in self._left), default=None)
+
+    def envelopes(self, node: int, message: int) -> Sequence[EnvelopeId]:
+        """Return the envelopes in which a message was sealed."""
+        return list(self._sealed.get((node, message), {}).values())

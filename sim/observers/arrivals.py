@@ -49,6 +49,11 @@ class Arrivals:
         """Return when a node stored the body of an envelope first."""
         return self._bodies.get(envelope, {}).get(node)
 
+    def body_left_at(self, node: int, envelope: EnvelopeId) -> int | None:
+        """Return when another node than this one stored the body of an envelope first."""
+        came = self._bodies.get(envelope, {})
+        return min((at for other, at in came.items() if other != node), default=None)
+
     @property
     def by_envelope(self) -> Mapping[EnvelopeId, Mapping[int, int]]:
         """Return when each node first had each envelope; the first of them is its author's."""

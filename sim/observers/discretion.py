@@ -38,7 +38,7 @@ class Discretion:
         self._body_came_at = body_came_at
         self._came: dict[tuple[int, int], int | None] = {}
         self.blocking = Blocking(now, lambda node, number: self._came.get((node, number)))
-        self.taken_back = TakenBack()
+        self.taken_back = TakenBack(now)
         self.tokens = Tokens(now, working, token_delay_us)
 
     def forget(self, node: int) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sim.invariants.message_log import LoggedMessage
-from sim.invariants.stored_mail import StoredMessage, stored_messages
+from sim.invariants.stored_mail import Departure, StoredMessage, stored_messages
 from sim.kernel.calendar import EPOCH_US
 from sim.run.world import World
 from sim.schema.expectations import delivery_ratio, due_messages
@@ -46,4 +46,16 @@ class Deliveries:
             self.world.compromised,
             begins_at_s=EPOCH_US // 1_000_000 + round(self.world.scenario.begins_at_s),
             rests_at=self.world.rests_at,
+            departure_of=self._departure,
         )
+
+    def _departure(self, message: LoggedMessage) -> Departure:
+        observers, author = self.world.observers, message.sender
+        taken_back = observers.discretion.taken_back
+        stored = [
+            at
+            for envelope in taken_back.envelopes(author, message.number_there)
+            if (at := observers.arrivals.body_left_at(author, envelope)) is not None
+        ]
+        given_at = taken_back.left_at(author, message.number_there)
+        return Departure(given_at=given_at, stored_at=min(stored, default=None))

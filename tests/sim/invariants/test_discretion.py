@@ -149,6 +149,22 @@ def test_what_was_taken_back_before_it_left_is_shown_to_nobody(frame: type[Push 
     log.show(1, NODE, message.text, 0)
 
 
+def test_when_a_message_left_is_when_its_first_body_did() -> None:
+    clock = Clock(at=3 * SECOND)
+    taken_back = TakenBack(clock.now)
+    first, second = make_envelope(1), make_envelope(2)
+    for envelope in (first, second):
+        taken_back.sealed(NODE, 5, envelope)
+    assert taken_back.envelopes(NODE, 5) == [first.id, second.id]
+    assert taken_back.left_at(NODE, 5) is None
+    taken_back.sent(Stem(second.data))
+    clock.at = 4 * SECOND
+    taken_back.sent(Push(second.data))
+    taken_back.sent(Push(first.data))
+    assert taken_back.left_at(NODE, 5) == 3 * SECOND
+    assert taken_back.left_at(NODE, 6) is None
+
+
 def test_a_read_token_leaves_no_earlier_than_it_may() -> None:
     clock, token = Clock(at=10 * SECOND), bytes(range(16))
     tokens = Tokens(clock.now, lambda: NODE, 4 * SECOND)

@@ -1,9 +1,17 @@
 """The messages that had to wait in others' stores, and how near their authors were to these."""
 
+import pytest
+
 from mesh.ids import ContactId, PostingKey
 from mesh.trust.distance import Depth, Distances, vouch_hash
 from sim.invariants.message_log import LoggedMessage, MessageLog
-from sim.invariants.stored_mail import StoredMessage, stored_messages, stored_ratio
+from sim.invariants.stored_mail import (
+    NEVER,
+    Departure,
+    StoredMessage,
+    stored_messages,
+    stored_ratio,
+)
 
 S = 1_000_000
 DAY = 3
@@ -23,7 +31,9 @@ def message(written_s: float, *, sender: int = AUTHOR, recipient: int = READER) 
     return one
 
 
-def waited(*messages: LoggedMessage, carrier: Distances | None = None) -> list[StoredMessage]:
+def waited(
+    *messages: LoggedMessage, carrier: Distances | None = None, departure: Departure = NEVER
+) -> list[StoredMessage]:
     author = Distances()
     author.set_own([KEY])
     return stored_messages(
@@ -32,6 +42,7 @@ def waited(*messages: LoggedMessage, carrier: Distances | None = None) -> list[S
         {AUTHOR: author, READER: Distances(), CARRIER: carrier or Distances()},
         begins_at_s=DAY * 86_400,
         rests_at=120 * S,
+        departure_of=lambda message: departure,
     )
 
 
@@ -54,6 +65,34 @@ def test_two_who_are_awake_together_later_need_no_store() -> None:
     NAPS[AUTHOR] = [(10 * S, 60 * S), (70 * S, 95 * S)]
     try:
         assert waited(message(5)) == [], "they meet at 95 s"
+    finally:
+        NAPS[AUTHOR] = former
+
+
+@pytest.mark.parametrize(
+    "given_s, stored_s, was_kept_back",
+    [
+        (6, 7, False),
+        (6, 11, True),
+        (6, None, True),
+        # It was given to nobody before its author slept: nobody else is to blame.
+        (11, 12, False),
+        (None, None, False),
+    ],
+)
+def test_what_only_who_keeps_it_had_when_its_author_slept_was_kept_back(
+    given_s: int | None, stored_s: int | None, was_kept_back: bool
+) -> None:
+    given_at, stored_at = (None if one is None else one * S for one in (given_s, stored_s))
+    (one,) = waited(message(5), departure=Departure(given_at, stored_at))
+    assert one.was_kept_back is was_kept_back
+
+
+def test_who_sleeps_no_more_keeps_nothing_from_a_store() -> None:
+    former = NAPS[AUTHOR]
+    NAPS[AUTHOR] = [(0, 4 * S)]
+    try:
+        assert not any(one.was_kept_back for one in waited(message(5), departure=Departure(6 * S)))
     finally:
         NAPS[AUTHOR] = former
 

@@ -83,6 +83,19 @@ def test_of_what_had_to_wait_only_mail_of_the_near_is_held_to_the_bound() -> Non
     assert broken.value.invariant is E1
 
 
+def test_what_was_kept_back_waited_in_no_store_and_is_the_exception() -> None:
+    [message] = log_of([None]).messages
+    kept = StoredMessage(message, Depth.FAR, has_arrived=False, was_kept_back=True)
+    lost = StoredMessage(message, Depth.FAR, has_arrived=False)
+    came = StoredMessage(message, Depth.FAR, has_arrived=True)
+    require_stored_mail([kept, came, came, came], 0.99)
+    with pytest.raises(BrokenInvariant, match=r"0.7500 of 4 messages arrived that had to wait"):
+        require_stored_mail([kept, lost, came, came, came], 0.99)
+    with pytest.raises(BrokenInvariant, match="2 of 5 messages were kept back") as broken:
+        require_stored_mail([kept, kept, came, came, came], 0.99)
+    assert broken.value.invariant is E1
+
+
 def test_a_run_that_never_reaches_what_it_is_there_for_breaks_e1() -> None:
     expect = Expect(sometimes=("rolled-back", "refused"))
     require_sometimes(expect, {"rolled-back": 1, "refused": 2})
