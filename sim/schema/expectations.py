@@ -18,8 +18,9 @@ from sim.schema.fault_tables import Positive, Share, Strict
 
 Copies = Annotated[float, msgspec.Meta(ge=1)]
 
-KEPT_BACK_MAX: Final = 0.25
-"""So many of the messages that had to wait may be kept back by who was to pass them on."""
+KEPT_BACK_MAX: Final = 0.5
+"""So many of the messages that had to wait may be kept back by who was to pass them on: where
+half of the neighbours are hostile and laptops are open for ten seconds, .22 are in the mean."""
 
 
 class Expect(Strict, frozen=True, kw_only=True):
