@@ -5,8 +5,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from mesh.engine.parts.direct_files import DirectFileExchange
 from mesh.engine.quiet import QuietBatches
-from mesh.ids import Instant
+from mesh.ids import ContactId, Instant, LinkId
 from mesh.limits.engine import BACKLOG_QUIET_MS
 from mesh.wire.envelope import decode_envelope
 from mesh.wire.frames import IHave, Push, join_entries
@@ -104,3 +105,23 @@ def test_mail_of_ours_that_waits_for_its_order_makes_no_batch_a_whole_one() -> N
     assert ended == [True]
     table.pass_time(BACKLOG_QUIET_MS / 1000)
     assert len(received(table, "cy")) == COUNT
+
+
+def test_who_was_just_recognised_is_looked_at_in_a_whole_batch() -> None:
+    """Files that a contact may have are offered in a batch that sees which links lead to whom."""
+    table, _ = relay()
+    recognised: list[dict[LinkId, ContactId]] = [{}]
+    files = DirectFileExchange(
+        ready={},
+        contacts_by_link=lambda: recognised[-1],
+        has_mail=lambda link: False,
+        is_spared=lambda link: False,
+        is_disk_full=lambda: False,
+    )
+    files.tend(table.now_of("relay"))
+    idle = [files.is_idle]
+    recognised.append({LinkId(1): ContactId(1)})
+    idle.append(files.is_idle)
+    files.tend(table.now_of("relay"))
+    idle.append(files.is_idle)
+    assert idle == [True, False, True]

@@ -53,13 +53,15 @@ FOUND_AGAIN = [
     # The same as with the seed above.
     Request(name="meetings", seed=385, is_crypto_real=False),
     Request(name="meetings", seed=466, is_crypto_real=False),
+    # A contact had just been recognised, and batches were over before files were offered to them.
+    Request(name="meetings", seed=302, is_crypto_real=False),
     # Somebody looked at a chat in the last moment of the world, and had no time to be answered.
     Request(name="swarm", seed=107, is_crypto_real=False, settings=_BEFORE_EXTRAS),
     Request(name="swarm", seed=192, is_crypto_real=False, settings=_BEFORE_EXTRAS),
 ]
 """More seeds of the same worlds, which only a search runs. A small story holds what each taught:
-`tests/messenger/test_copies.py`, `test_crossing.py`, `test_session_life.py`, `test_sealed_again.py`
-and `tests/timekeeping/test_mesh_time.py`."""
+`tests/messenger/test_copies.py`, `test_crossing.py`, `test_session_life.py`,
+`test_sealed_again.py`, `tests/timekeeping/test_mesh_time.py` and `tests/engine/test_quiet.py`."""
 
 
 @pytest.mark.parametrize(

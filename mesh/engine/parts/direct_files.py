@@ -64,8 +64,11 @@ class DirectFileExchange(Part):
 
     @property
     def is_idle(self) -> bool:
-        """Say whether no large file is on its way, or to be had."""
-        return self._fetching.is_idle and not self._giving.is_busy
+        """Say whether no large file is on its way, or to be had, also from contacts whose links
+        were recognised since the last look at them.
+        """
+        is_seen = self._contacts is self._contacts_by_link()
+        return is_seen and self._fetching.is_idle and not self._giving.is_busy
 
     # --- Links and time -----------------------------------------------------------------------
 
