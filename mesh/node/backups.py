@@ -5,6 +5,7 @@ about a second and a quarter of a gigabyte. Callers run them in a thread.
 """
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import nullcontext
 from typing import Final
 
 import msgspec
@@ -29,6 +30,7 @@ from mesh.node.private_files import (
     sync_folder,
 )
 from mesh.node.whole_file import WholeFile
+from mesh.storage.connection import reading
 from mesh.storage.migrations import schema_version
 from mesh.storage.vault.portable import rows_count, rows_of
 from mesh.storage.vault.rows import integer
@@ -82,12 +84,9 @@ def content_of(
     folders: ProfileFolders, vault: Connection | None, peers: list[str], now: UnixSeconds
 ) -> Generator[bytes, None, None]:
     """Yield the content of a backup. `vault` reads what is committed now; None for a relay."""
-    schema, rows_max = 0, 0
-    if vault is not None:
-        # What is read until the end is of this instant, whatever the node writes meanwhile.
-        vault.execute("BEGIN")
-        schema, rows_max = schema_version(vault), rows_count(vault)
-    try:
+    # What is read until the end is of one instant, whatever the node writes meanwhile.
+    with nullcontext() if vault is None else reading(vault):
+        schema, rows_max = (0, 0) if vault is None else (schema_version(vault), rows_count(vault))
         manifest = Manifest(
             CONTENT_VERSION, now, folders.name, vault is None, schema, rows_max=rows_max
         )
@@ -99,10 +98,8 @@ def content_of(
             for rows in rows_of(vault):
                 written_count += len(rows.rows)
                 yield encode_record(rows)
-        yield encode_record(EndRecord(written_count))
-    finally:
-        if vault is not None:
-            vault.execute("ROLLBACK")
+    # Without it a backup is none, so one of a damaged vault never is.
+    yield encode_record(EndRecord(written_count))
 
 
 def sealed_content(lock: BackupLock, content: Iterator[bytes], entropy: Entropy) -> Iterator[bytes]:

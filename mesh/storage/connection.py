@@ -26,6 +26,10 @@ KEY_BYTES: Final = 32
 
 _WRITES: Final = ("INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER")
 
+_COMMIT: Final = "COMMIT"
+_STATUS: Final = "PRAGMA cipher_status"
+_HAS_FAILED: Final = ("0",)
+
 # SQLite's primary result codes.
 _PERM, _BUSY, _LOCKED, _NOMEM, _READONLY, _IOERR, _CORRUPT = 3, 5, 6, 7, 8, 10, 11
 _FULL, _CANTOPEN, _PROTOCOL, _NOLFS, _NOTADB = 13, 14, 15, 22, 26
@@ -49,11 +53,11 @@ class _RawConnection(Protocol):
 class _Rows:
     """A cursor whose errors are ours too: a damaged page may be met at any row."""
 
-    __slots__ = ("_cursor", "_name")
+    __slots__ = ("_connection", "_cursor")
 
-    def __init__(self, cursor: Cursor, name: str) -> None:
+    def __init__(self, cursor: Cursor, connection: "SqlcipherConnection") -> None:
         self._cursor = cursor
-        self._name = name
+        self._connection = connection
 
     @property
     def rowcount(self) -> int:
@@ -65,37 +69,52 @@ class _Rows:
 
     def fetchone(self) -> tuple[object, ...] | None:
         try:
-            return self._cursor.fetchone()
+            found = self._cursor.fetchone()
         except dbapi2.Error as error:
-            _raise_ours(error, self._name)
+            _raise_ours(error, self._connection._name)
+        self._connection._was_read()
+        return found
 
     def fetchall(self) -> list[tuple[object, ...]]:
         try:
-            return self._cursor.fetchall()
+            found = self._cursor.fetchall()
         except dbapi2.Error as error:
-            _raise_ours(error, self._name)
+            _raise_ours(error, self._connection._name)
+        self._connection._was_read()
+        return found
 
     def fetchmany(self, size: int) -> list[tuple[object, ...]]:
         try:
-            return self._cursor.fetchmany(size)
+            found = self._cursor.fetchmany(size)
         except dbapi2.Error as error:
-            _raise_ours(error, self._name)
+            _raise_ours(error, self._connection._name)
+        self._connection._was_read()
+        return found
 
 
 class SqlcipherConnection:
-    """One open database; nothing is written through it outside a transaction."""
+    """One open database; nothing is written through it outside a transaction.
 
-    __slots__ = ("_name", "_raw")
+    In the place of a page whose seal does not fit the library hands out zeros, and fails at the
+    next page that it fetches (`sqlite3Codec` in its `sqlcipher.c`). A long value that ends on such
+    a page would be returned as if it had been written so. So the state of its cipher is asked for
+    after each read, and before what was done with several reads is committed.
+    """
 
-    def __init__(self, raw: _RawConnection, name: str) -> None:
+    __slots__ = ("_is_sealed", "_name", "_raw")
+
+    def __init__(self, raw: _RawConnection, name: str, *, is_sealed: bool = False) -> None:
         self._raw = raw
         self._name = name
+        self._is_sealed = is_sealed
 
     def execute(self, sql: str, parameters: Sequence[object] = (), /) -> Cursor:
         """Run one statement."""
         assert self._raw.in_transaction or not sql.lstrip().startswith(_WRITES), sql
+        if sql == _COMMIT:
+            self._require_seals()
         try:
-            return _Rows(self._raw.execute(sql, parameters), self._name)
+            return _Rows(self._raw.execute(sql, parameters), self)
         except (dbapi2.Error, dbapi2.Warning) as error:
             _raise_ours(error, self._name)
 
@@ -103,9 +122,19 @@ class SqlcipherConnection:
         """Run one writing statement for each row."""
         assert self._raw.in_transaction, sql
         try:
-            return _Rows(self._raw.executemany(sql, rows), self._name)
+            return _Rows(self._raw.executemany(sql, rows), self)
         except (dbapi2.Error, dbapi2.Warning) as error:
             _raise_ours(error, self._name)
+
+    def _was_read(self) -> None:
+        """Raise DamagedError if a page that was just read is not what was written."""
+        # In a transaction its end asks, and nothing of it counts before.
+        if not self._raw.in_transaction:
+            self._require_seals()
+
+    def _require_seals(self) -> None:
+        if self._is_sealed and self._raw.execute(_STATUS).fetchone() == _HAS_FAILED:
+            raise damaged(self._name)
 
     def close(self) -> None:
         """Let go of the file; what was not committed is rolled back."""
@@ -136,7 +165,7 @@ def connect(
         )
     except dbapi2.Error as error:
         _raise_ours(error, name)
-    connection = SqlcipherConnection(raw, name)
+    connection = SqlcipherConnection(raw, name, is_sealed=key is not None)
     try:
         if key is not None:
             if is_alone:
@@ -173,7 +202,7 @@ def connect_to_read(path: Path, key: bytes | bytearray) -> Connection:
         )
     except dbapi2.Error as error:
         _raise_ours(error, str(path))
-    connection = SqlcipherConnection(raw, str(path))
+    connection = SqlcipherConnection(raw, str(path), is_sealed=True)
     try:
         _unlock(connection, key)
     except BaseException:
@@ -209,10 +238,25 @@ def check_pages(connection: Connection) -> None:
 @contextlib.contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
     """All that is written inside is committed together, durably, or not at all."""
-    connection.execute("BEGIN IMMEDIATE")
+    with _from_beginning(connection, "BEGIN IMMEDIATE"):
+        yield
+
+
+@contextlib.contextmanager
+def reading(connection: Connection) -> Iterator[None]:
+    """All that is read inside is of one instant. Raises DamagedError at the end if a page of it
+    was not what was written.
+    """
+    with _from_beginning(connection, "BEGIN"):
+        yield
+
+
+@contextlib.contextmanager
+def _from_beginning(connection: Connection, begin: str) -> Iterator[None]:
+    connection.execute(begin)
     try:
         yield
-        connection.execute("COMMIT")
+        connection.execute(_COMMIT)
     except BaseException:
         # SQLite may have given the transaction up by itself; the first error is the one to tell.
         with contextlib.suppress(StorageError):
