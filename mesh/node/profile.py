@@ -68,6 +68,7 @@ from mesh.storage.connection import (
 )
 from mesh.storage.migrations import migrate_store, migrate_vault, schema_version
 from mesh.storage.store.schema import STORE_MIGRATIONS
+from mesh.storage.vault_saving import vault_damage
 
 USUAL_COST: Final = PassphraseCost(memory_bytes=PASSPHRASE_MEMORY_BYTES, passes=PASSPHRASE_PASSES)
 
@@ -367,16 +368,6 @@ class Profile:
         cost = self._cost if passphrase else EMPTY_COST
         wrapped = WrappedKey.wrap(key, passphrase, cost, self._entropy)
         replace_private_bytes(self.folders.vault_key_file, wrapped.encode(), is_key=True)
-
-
-def vault_damage(error: DamagedError) -> DamagedError:
-    """Return what is raised where a vault is damaged: nobody else has what it holds."""
-    return DamagedError(
-        f"{error} It holds your keys, contacts and messages. `mesh vault check` says what of it "
-        "can be read, and `mesh vault salvage` saves that; or restore a backup with "
-        "`mesh restore FILE`.",
-        error.path,
-    )
 
 
 def remove_with_key(file: Path, key_file: Path) -> None:

@@ -1,32 +1,31 @@
 """The store of a node that runs: opened, and replaced by a new one where it is damaged.
 
 Implements `docs/protocol/storage.md`, section "Damage". What a store carries neighbours have too,
-so a damaged one is moved aside and filled again by them. What a person typed (addresses) is copied,
-as far as it can be read.
+so a damaged one is moved aside and filled again by them; what the new one takes over is said by
+`mesh.storage.store.replacement`.
 """
 
 import logging
 import time
-from contextlib import closing, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from mesh.database import Connection
 from mesh.errors import DamagedError, MeshError
+from mesh.ids import UnixSeconds
 from mesh.node.database_files import aside_of
 from mesh.node.folders import ProfileFolders
 from mesh.node.key_files import decode_store_key
 from mesh.node.node import OpenStore
 from mesh.node.private_files import find_private_bytes
-from mesh.node.profile import Profile, vault_damage
+from mesh.node.profile import Profile
 from mesh.node.store_mark import settle_store
-from mesh.storage.connection import transaction
-from mesh.storage.salvage import DamagedDatabase, Row
+from mesh.storage.salvage import DamagedDatabase
+from mesh.storage.store.replacement import begin_after, told_of
+from mesh.storage.vault_saving import vault_damage
 from mesh.wire.parameters import MeshParameters
 
 _log = logging.getLogger("mesh.node")
-
-_ARRIVALS_PER_SECOND = 1 << 20
-"""More than any node takes in: so a number made of the time is beyond all that were given."""
 
 
 class StoreKeeper:
@@ -62,10 +61,7 @@ class StoreKeeper:
         aside = self._profile.move_store_aside()
         store = self._store = self._profile.open_store(self._fill)
         settle_store(folders, store, self._mesh)
-        sentence = (
-            f"The store was damaged. It was moved to {aside}, and a new one is filled by the "
-            "neighbours; nothing of yours is lost: what was not delivered is given to them again."
-        )
+        sentence = told_of(str(aside))
         _log.warning("%s (%s)", sentence, error)
         return store, sentence
 
@@ -85,23 +81,20 @@ class StoreKeeper:
         aside = aside_of(folders.store_file)
         if not (aside.exists() or folders.vault_file.exists()):
             return
-        kept, last_arrival = self._readable(aside)
-        with transaction(store):
-            store.execute("UPDATE totals SET last_arrival = ?", (last_arrival,))
-            store.executemany("INSERT OR IGNORE INTO configured_peers VALUES (?, ?)", kept)
+        now = UnixSeconds(int(time.time()))
+        with ExitStack() as open_files:
+            former = self._former(aside)
+            if former is not None:
+                open_files.callback(former.close)
+            begin_after(store, former, now)
 
-    def _readable(self, aside: Path) -> tuple[list[Row], int]:
-        """Return the addresses that a person typed, and an arrival number beyond all given ones."""
-        kept: list[Row] = []
-        last_arrival = int(time.time()) * _ARRIVALS_PER_SECOND
+    def _former(self, aside: Path) -> DamagedDatabase | None:
+        """Return the store that was moved aside, if it and its key are there."""
         folders = self._folders
         with suppress(MeshError):
             content = find_private_bytes(folders.store_key_file, bytes_max=4096)
             if content is not None and aside.exists():
-                key = decode_store_key(content, str(folders.store_key_file))
-                with closing(DamagedDatabase(aside, key)) as damaged:
-                    for row in damaged.rows("totals", ["last_arrival"]):
-                        assert isinstance(row[0], int)
-                        last_arrival = max(last_arrival, row[0])
-                    kept += damaged.rows("configured_peers", ["number", "address"])
-        return kept, last_arrival
+                return DamagedDatabase(
+                    aside, decode_store_key(content, str(folders.store_key_file))
+                )
+        return None

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from mesh.database import Connection
 from mesh.errors import DamagedError, StorageError
@@ -25,61 +24,24 @@ from mesh.node.database_files import (
 from mesh.node.folders import ProfileFolders
 from mesh.node.private_files import make_private_file, storage_error, sync_folder
 from mesh.node.profile import Profile
-from mesh.storage.connection import check_pages, checkpoint, connect, connect_to_read, transaction
-from mesh.storage.migrations import migrate, schema_version
-from mesh.storage.salvage import OWN_TABLES, DamagedDatabase, TableRead, copy_readable
-from mesh.storage.vault.groups import MEMBERSHIP_KIND
-from mesh.storage.vault.schema import VAULT_MIGRATIONS
-from mesh.storage.vault.vault import BEGIN_ANEW_MARK
-
-NOTHING_LEFT: Final = (
-    "Restore a backup with `mesh restore FILE`, or remove what is left with `mesh wipe` and start "
-    "anew as somebody else."
-)
-
-_UNSETTLED: Final = """
-    UPDATE entries SET state = 'expired', lapses = NULL
-        WHERE is_mine AND state IN ('queued', 'carried', 'awaiting-key', 'waiting-for-keys')
-        AND number NOT IN (SELECT entry FROM group_unsealed WHERE entry IS NOT NULL)
-        AND number NOT IN (SELECT message FROM outbox WHERE message IS NOT NULL)
-        AND number NOT IN (SELECT message FROM payloads WHERE message IS NOT NULL)
-"""
-_REMADE: Final = (
-    "INSERT OR IGNORE INTO exchanges (contact) SELECT id FROM contacts",
-    """
-    INSERT OR IGNORE INTO conversations (number, kind, contact, read_position,
-            sends_read_receipts, muted_until, is_pinned, is_archived, is_marked_unread)
-        SELECT id, 'direct', id, 0, 0, 0, 0, 0, 0 FROM contacts
-        WHERE id NOT IN (SELECT number FROM conversations)
-    """,
-    """
-    INSERT INTO conversations (number, kind, contact, read_position, sends_read_receipts,
-            muted_until, is_pinned, is_archived, is_marked_unread) SELECT 1 + max(
-            coalesce((SELECT max(seq) FROM sqlite_sequence
-                WHERE name IN ('contacts', 'conversations')), 0),
-            coalesce((SELECT max(conversation) FROM entries), 0)),
-        'self', NULL, 0, 0, 0, 0, 0, 0
-        WHERE NOT EXISTS (SELECT 1 FROM conversations WHERE kind = 'self')
-    """,
-)
-"""What every contact has, and every person: made anew where it is lost."""
-_LAST_MESSAGES: Final = """
-    INSERT OR IGNORE INTO heads (conversation, position, id, author)
-        SELECT conversation, max(position), id, author FROM entries WHERE kind <> ?
-        AND conversation NOT IN (SELECT conversation FROM heads) GROUP BY conversation
-"""
+from mesh.storage.connection import check_pages, checkpoint, connect, connect_to_read
+from mesh.storage.migrations import schema_version
+from mesh.storage.salvage import DamagedDatabase, TableRead, copy_readable
+from mesh.storage.vault_saving import NOTHING_LEFT, prepare, save_readable
 
 
 @dataclass(frozen=True, slots=True)
 class VaultReport:
     """The findings of a vault. `kept_as`: where the damaged file stands, if another took its
     place. `dropped`: rows that could be read and were about others that could not.
+    `is_out_of_groups`: the person has to be asked into each anew.
     """
 
     is_whole: bool
     tables: tuple[TableRead, ...] = ()
     dropped: tuple[tuple[str, int], ...] = ()
     kept_as: Path | None = None
+    is_out_of_groups: bool = False
 
 
 def without_vault(file: Path) -> str:
@@ -103,7 +65,7 @@ def check_vault(folders: ProfileFolders, key: bytes | bytearray) -> VaultReport:
         closing(DamagedDatabase(_source(folders), key)) as source,
         closing(connect(None, None)) as scratch,
     ):
-        _prepare(source, scratch)
+        prepare(source, scratch)
         return VaultReport(is_whole=False, tables=tuple(copy_readable(source, scratch)))
 
 
@@ -119,23 +81,10 @@ def salvage_vault(profile: Profile, key: bytes | bytearray) -> VaultReport:
     remove_database(ready)
     with _fresh(unfinished(ready), key) as fresh:
         with closing(DamagedDatabase(_source(folders), key)) as source:
-            _prepare(source, fresh)
-            tables = copy_readable(source, fresh)
-            _remember_contacts(source, fresh)
-        if fresh.execute("SELECT count(*) FROM identity").fetchone() == (0,):
-            raise DamagedError(
-                f"Who you are cannot be read in {folders.vault_file} any more, and without that "
-                f"nobody would know you. {NOTHING_LEFT}",
-                str(folders.vault_file),
-            )
-        # What is made anew, and what refers to what, is said of the tables of this release.
-        migrate(fresh, VAULT_MIGRATIONS, name="vault")
-        fresh.execute("PRAGMA foreign_keys = OFF")
-        with transaction(fresh):
-            dropped = tuple(_make_whole(fresh))
+            saved = save_readable(source, fresh)
         require_emptied(checkpoint(fresh), unfinished(ready))
     kept_as = _swap(folders, unfinished(ready), ready)
-    return VaultReport(is_whole=False, tables=tuple(tables), dropped=dropped, kept_as=kept_as)
+    return VaultReport(False, saved.tables, saved.dropped, kept_as, saved.is_out_of_groups)
 
 
 def _is_whole(folders: ProfileFolders, key: bytes | bytearray) -> bool:
@@ -145,21 +94,6 @@ def _is_whole(folders: ProfileFolders, key: bytes | bytearray) -> bool:
             return schema_version(vault) > 0
     except DamagedError:
         return False
-
-
-def _prepare(source: DamagedDatabase, target: Connection) -> None:
-    """Make the tables that the source has, whatever release wrote it."""
-    try:
-        version = source.version()
-    except DamagedError as error:
-        # The first pages say which tables there are, and where each begins.
-        raise DamagedError(
-            f"Nothing can be read in {source.path}: the pages that say where everything stands are "
-            f"damaged. {NOTHING_LEFT}",
-            error.path,
-        ) from error
-    migrate(target, VAULT_MIGRATIONS[:version], name="vault")
-    target.execute("PRAGMA foreign_keys = OFF")
 
 
 @contextmanager
@@ -174,67 +108,6 @@ def _fresh(path: Path, key: bytes | bytearray) -> Iterator[Connection]:
         remove_database(path)
         raise
     connection.close()
-
-
-def _remember_contacts(source: DamagedDatabase, vault: Connection) -> None:
-    """Of a contact whose row is lost the indexes may still tell the label and the key.
-
-    What else was decided about them is lost, so they wait apart until the person lets them in.
-    """
-    labels = source.column("contacts", "label")
-    keys = source.column("contacts", "verify_key")
-    with transaction(vault):
-        for number in sorted(labels.keys() & keys.keys()):
-            vault.execute(
-                "INSERT OR IGNORE INTO contacts (id, label, name, verify_key, trust, state, "
-                "first_trust, is_request) VALUES (?1, ?2, ?2, ?3, 'first seen', 'answered', "
-                "'first seen', 1)",
-                (number, labels[number], keys[number]),
-            )
-
-
-def _make_whole(vault: Connection) -> Iterator[tuple[str, int]]:
-    """Let every row find what it refers to; yield what had to go for that, by table."""
-    # Keys may be lost with everybody: from the next start on they begin anew.
-    vault.execute("INSERT OR REPLACE INTO marks VALUES (?, 1)", (BEGIN_ANEW_MARK,))
-    for statement in _REMADE:
-        vault.execute(statement)
-    dropped: dict[str, int] = {}
-    tables = vault.execute(OWN_TABLES).fetchall()
-    while sum([_let_go(vault, str(name), dropped) for (name,) in tables]):
-        pass
-    for table in ("heads", "gaps"):
-        vault.execute(
-            # Names that the schema of this release gives, and no values.
-            f"DELETE FROM {table} WHERE conversation NOT IN (SELECT number FROM conversations)"  # noqa: S608 (ours)
-        )
-    vault.execute("DELETE FROM gaps WHERE child NOT IN (SELECT number FROM entries)")
-    vault.execute(_LAST_MESSAGES, (MEMBERSHIP_KIND,))
-    vault.execute(_UNSETTLED)
-    yield from sorted(dropped.items())
-
-
-def _let_go(vault: Connection, table: str, dropped: dict[str, int]) -> int:
-    """Remove the rows of a table that refer to one that is lost; return how many were changed."""
-    must_be = {
-        str(name): bool(not_null or place)
-        for _, name, _, not_null, _, place in vault.execute(
-            f"PRAGMA table_info({table})"
-        ).fetchall()
-    }
-    changed = 0
-    for row in vault.execute(f"PRAGMA foreign_key_list({table})").fetchall():
-        parent, column, of_parent = str(row[2]), str(row[3]), str(row[4])
-        # The names are those that the schema of this release tells; as below.
-        lost = f"{column} IS NOT NULL AND {column} NOT IN (SELECT {of_parent} FROM {parent})"  # noqa: S608 (ours)
-        if must_be[column] or table == "conversations":
-            count = vault.execute(f"DELETE FROM {table} WHERE {lost}").rowcount  # noqa: S608 (ours)
-            if count:
-                dropped[table] = dropped.get(table, 0) + count
-        else:
-            count = vault.execute(f"UPDATE {table} SET {column} = NULL WHERE {lost}").rowcount  # noqa: S608 (ours)
-        changed += count
-    return changed
 
 
 # --- Which file takes whose place -------------------------------------------------------------

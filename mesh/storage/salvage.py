@@ -1,9 +1,8 @@
 """Reads around damaged pages: every row that can still be read, table by table.
 
-Implements `docs/protocol/storage.md`, section "Salvage". Each page has a seal, which a connection
-asks for after each read, so a row that is read is the one that was written; one whose page is
-damaged is not read at all. After the first damaged page the library refuses all else on a
-connection, so each trial has one of its own then.
+Implements `docs/protocol/storage.md`, section "Salvage". Each page has a seal, so a row that is
+read is the one that was written; one whose page is damaged is not read at all. After the first
+damaged page the library refuses all else on a connection, so each trial has one of its own then.
 
 Rows stand in the order of their numbers. Where one cannot be read, the next number that can is
 searched: in steps that double, then between the last two. A table without numbers is read from both

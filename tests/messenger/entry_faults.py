@@ -401,8 +401,8 @@ FAULTS = [
     Noticed(
         "an entry waits for the operations that it names",
         group_rules,
-        "        if missing:\n            return missing[0]\n",
-        "        if missing:\n            return None\n",
+        "        if missing is not None:\n            return missing\n",
+        "        if missing is not None:\n            return None\n",
         stories.test_what_waits_for_an_operation_gets_its_number_when_it_comes,
     ),
     Noticed(

@@ -22,11 +22,11 @@ from mesh.node.database_files import aside_of
 from mesh.node.folders import ProfileFolders, profile_folders
 from mesh.node.profile import Profile, close_vault
 from mesh.node.vault_salvage import check_vault, salvage_vault
+from sim.hosts.damaging import DAMAGES
 from sim.hosts.host_factory import SIMULATED_MESH
 from sim.kernel.entropy import Chance, SeededEntropy
 from tests.node.killing import left_by
 from tests.node.profiles import CHEAP, made_quickly, needs_rights
-from tests.storage.damaging import DAMAGES
 from tests.storage.test_damage import KEY, NOW, lived, read_all
 
 pytestmark = pytest.mark.xdist_group("damage")

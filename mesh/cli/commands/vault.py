@@ -44,13 +44,14 @@ class VaultFound(msgspec.Struct, kw_only=True):
     """The answer of `mesh vault check --json` and `mesh vault salvage --json`.
 
     `dropped`: by table, rows that could be read and belonged to others that could not. `kept_as`:
-    where the damaged file stands.
+    where the damaged file stands. `is_out_of_groups`: the person has to be asked into each anew.
     """
 
     is_whole: bool
     tables: list[TableFound] = []
     dropped: dict[str, int] = {}
     kept_as: str = ""
+    is_out_of_groups: bool = False
 
 
 class VaultBack(msgspec.Struct, kw_only=True):
@@ -127,7 +128,9 @@ Save what can be read of a damaged vault: into a new one, which takes its place.
 
 The damaged file is kept beside it. What cannot be read is told by table and number. From the next
 start on new keys begin with all contacts; with whom that cannot be done, a note of the contact says
-so. If you have a backup that is not much older, `mesh restore FILE` brings back more.
+so. Where something of groups is lost, you are out of all: what was written stays, and members have
+to remove you and ask you in anew. If you have a backup that is not much older, `mesh restore FILE`
+brings back more.
 
 If it is interrupted, say it again. The node must not run.
 
@@ -158,6 +161,7 @@ def salvage(choices: Choices) -> None:
         tables=[TableFound(table=t.name, readable=t.copied, lost=t.lost) for t in report.tables],
         dropped=dict(report.dropped),
         kept_as="" if report.kept_as is None else str(report.kept_as),
+        is_out_of_groups=report.is_out_of_groups,
     )
     if terminal.is_json:
         terminal.json(found)
@@ -168,6 +172,10 @@ def salvage(choices: Choices) -> None:
     tell_lost(terminal, found)
     terminal.result(f"The damaged vault is kept as {found.kept_as}.")
     terminal.say("Start the node with `mesh up`; new keys then begin with all contacts.")
+    if found.is_out_of_groups:
+        terminal.say("You are in no group any more: it may be lost who was removed from them, so")
+        terminal.say("nothing may be written there. What was written stays. Let somebody in each")
+        terminal.say("remove you, and ask you in anew.")
 
 
 @vault.command(

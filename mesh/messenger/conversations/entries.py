@@ -184,6 +184,9 @@ class Entries(KeptEntries):
         placed: list[EntryRow] = []
         for id_ in operations:
             for row in self._changes.waiting_for(conversation, id_):
+                if row.verdict in ("valid", "unknown"):
+                    self._found_again(row, now)
+                    continue
                 woken = self.judge_waiting(row, now)
                 if woken.place:
                     placed.append(woken)
@@ -204,7 +207,8 @@ class Entries(KeptEntries):
         then.
         """
         row, kept = self._rows.message(number), self._contents.find(number)
-        if row.verdict != "unknown" or not is_known(row.kind) or kept is None:
+        is_judged = row.verdict != "unknown" or not is_known(row.kind) or row.waits is not None
+        if is_judged or kept is None:
             # Where its words are gone, there is nothing to be judged.
             return row
         new = NewEntry(row, kept.form, kept.data, decode_entry(kept.data))
@@ -262,9 +266,19 @@ class Entries(KeptEntries):
             self._wake(row, now)
         return self._rows.message(row.number) if row.kind == Kind.NAME else row
 
+    def _found_again(self, row: EntryRow, now: Instant) -> None:
+        """An operation is here again that a damaged disk had lost. An entry that names it has
+        counted meanwhile as it was judged before; once it names nothing else that is lost, it
+        counts as any.
+        """
+        lost = self.rules.of_group(row.conversation).find_missing(row)
+        self._changes.set_waits(row.number, lost)
+        if lost is None:
+            self._stand(self.judge_again(row.number, now), now)
+
     def _stand(self, row: EntryRow, now: Instant) -> None:
         """See anew whether an entry counts; it has its effect, or loses it."""
-        if row.verdict not in ("valid", "unknown"):
+        if row.verdict not in ("valid", "unknown") or row.waits is not None:
             return
         target = self._find_target(row, now)
         is_apart = self._judging.is_apart(row, target)

@@ -117,7 +117,8 @@ class GroupRules:
 
     def people(self, ops: Sequence[OperationId] = ()) -> list[VerifyKey]:
         """Return the members, oneself first; with `ops` those at operations that are here."""
-        members = self.membership.named(ops).members() if ops else self.membership.members
+        is_named = bool(ops) and not self.membership.graph.missing(ops)
+        members = self.membership.named(ops).members() if is_named else self.membership.members
         return sorted(members, key=lambda key: (key != self.me, members[key].order))
 
     def find_name(self, key: VerifyKey) -> str | None:
@@ -128,8 +129,12 @@ class GroupRules:
         return self.own_name(key) if key in self.membership.graph.people else None
 
     def readers(self, row: EntryRow) -> list[VerifyKey]:
-        """Return who was a member when an entry was written and still is, without its author."""
+        """Return who was a member when an entry was written and still is, without its author;
+        nobody where a damaged disk lost what it names.
+        """
         self._forget_old()
+        if self.find_missing(row) is not None:
+            return []
         readers = self._readers.get(row.ops)
         if readers is None:
             named = self.membership.named(ops_of(row))
@@ -186,14 +191,17 @@ class GroupRules:
         """Say whether we may do something now."""
         return may(self.membership.view, self.me, deed)
 
+    def find_missing(self, row: EntryRow) -> OperationId | None:
+        """Return the first operation that an entry names and that is not here; None: all are."""
+        return next(iter(self.membership.graph.missing(ops_of(row))), None)
+
     def waits_for(self, row: EntryRow, now: Instant) -> bytes | None:
         """Return the first operation that is not here; else time, where what counts among its
         operations is not known yet, and today's budget of its author is used up.
         """
-        ops = ops_of(row)
-        missing = self.membership.graph.missing(ops)
-        if missing:
-            return missing[0]
+        ops, missing = ops_of(row), self.find_missing(row)
+        if missing is not None:
+            return missing
         if self.membership.is_solved(ops):
             return None
         day = now.mesh // SECONDS_PER_DAY
@@ -211,8 +219,11 @@ class GroupRules:
         return rights.standing(row.run, row.seq, is_twin=is_twin)
 
     def solve(self, row: EntryRow) -> None:
-        """Find what counts among the operations of an entry that waits for time."""
-        self.membership.named(ops_of(row))
+        """Find what counts among the operations of an entry that waits for time, unless a damaged
+        disk lost one of them meanwhile.
+        """
+        if self.find_missing(row) is None:
+            self.membership.named(ops_of(row))
 
     def _forget_old(self) -> None:
         """Let go of what was found with fewer operations, or is too much."""

@@ -67,6 +67,12 @@ class ChangeRows:
             (verdict, waits, is_apart, number),
         )
 
+    def set_waits(self, number: int, id_: bytes | None) -> None:
+        """Say which operation of those that an entry names a damaged disk has lost; None: none. It
+        counts as it was judged.
+        """
+        self._connection.execute("UPDATE entries SET waits = ? WHERE number = ?", (id_, number))
+
     def set_apart(self, number: int, *, is_apart: bool) -> None:
         """A valid entry counts no more, or again."""
         self._connection.execute(
