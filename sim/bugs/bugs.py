@@ -39,6 +39,7 @@ from sim.bugs.group_mutants import GROUP_MUTANTS
 from sim.bugs.injection import Bug, ChangedEffects
 from sim.bugs.letter_mutants import LETTER_MUTANTS
 from sim.bugs.mutants import MUTANTS
+from sim.bugs.rotten import ROTTEN
 from sim.bugs.slow_group_mutants import SLOW_GROUP_MUTANTS
 from sim.patching import Patch
 
@@ -147,6 +148,7 @@ BUGS: Final[Mapping[str, Bug]] = {
     **FELT,
     **CHOICES,
     **REST,
+    **ROTTEN,
     "no-anti-entropy": Bug(
         "Nodes never compare what they hold.",
         patches=(Patch(Replicator, "received", _without_anti_entropy),),

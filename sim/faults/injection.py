@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from mesh.errors import StorageError
 from sim.faults.contact_changes import ContactChanges
 from sim.faults.cut_faults import CutFaults, cut_spans
 from sim.faults.disk_faults import DiskFaults
@@ -15,13 +16,14 @@ from sim.faults.laptops import Laptops
 from sim.faults.lease_faults import LeaseFaults
 from sim.faults.lost_disks import LostDisks
 from sim.faults.node_faults import NodeFaults
+from sim.faults.rotting import Rotting
 from sim.faults.stragglers import StragglerFaults
 from sim.faults.targets import Targets
 from sim.hosts.virtual_node import VirtualNode
 from sim.invariants.message_log import LoggedMessage
 from sim.kernel.entropy import Chance
 from sim.schema.cut_tables import Partitions, Swizzles
-from sim.schema.disk_tables import FailingDisks, FullDisks, LostFsyncs, SlowDisks
+from sim.schema.disk_tables import FailingDisks, FullDisks, LostFsyncs, Rots, SlowDisks
 from sim.schema.fault_tables import (
     Absences,
     Blocks,
@@ -82,6 +84,8 @@ class Faults:
     is_on_its_way: Callable[[LoggedMessage], bool]
     renewed: Callable[[int], None]
     """Told of nodes that go on under their names at other addresses."""
+    store_lost: Callable[[int], None]
+    """Told of nodes that may have lost what they carried, and nothing of their person's."""
     counters: FaultCounters = field(init=False, default_factory=FaultCounters)
     strikes: list[str] = field(init=False, default_factory=list)
     """The faults that were drawn, as `Only.strikes` names it."""
@@ -92,6 +96,7 @@ class Faults:
     failing_disks: DiskFaults = field(init=False)
     contact_changes: ContactChanges = field(init=False)
     laptops: Laptops = field(init=False)
+    rotting: Rotting = field(init=False)
 
     def __post_init__(self) -> None:
         self.cuts = CutFaults(
@@ -141,6 +146,7 @@ class Faults:
             is_on_its_way=self.is_on_its_way,
         )
         self.laptops = Laptops(self.targets, self.layout, self.before_crash, self._restart)
+        self.rotting = Rotting(self.targets, self.disks, self.store_lost)
 
     def plan(self) -> None:
         """Plan all of them."""
@@ -191,6 +197,11 @@ class Faults:
         self.strikes.append(strike)
         return True
 
+    def stopped(self, node: int, error: StorageError) -> None:
+        """A node has stopped since its disk failed."""
+        if not self.rotting.stopped(node, error):
+            self.failing_disks.stopped(node, error)
+
     def phase_of(self, message: LoggedMessage) -> str:
         """Return how the mesh was when a message was written: what its delay should be judged
         by.
@@ -212,6 +223,7 @@ class Faults:
         | Absences
         | Rollbacks
         | LostFsyncs
+        | Rots
         | Wipes
         | Clocks
         | Locks
@@ -234,6 +246,8 @@ class Faults:
                 self.disks.plan_rollback(fault, node, chance, when)
             case LostFsyncs():
                 self.disks.plan_lost_fsyncs(fault, node, chance, when)
+            case Rots():
+                self.rotting.plan(fault, node, chance, when)
             case Wipes():
                 self.disks.plan_wipe(fault, node, chance, when)
             case Clocks():

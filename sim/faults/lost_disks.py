@@ -135,11 +135,11 @@ class LostDisks:
         self.before_loss(node.index)
         node.crash(is_silent=True)
         self.hosts[node.index].put_back(snapshot, which)
-        self.targets.message_log.trouble(node.index, self._heals_at)
+        self.targets.message_log.trouble(node.index, self.heals_at)
         if which != "store":
             self.targets.message_log.forget(node.index, taken_at)
             self.targets.users.rolled_back(node.index)
-        self.targets.loop.after(down_us, partial(self._boot, node))
+        self.targets.loop.after(down_us, partial(self.boot, node))
 
     def _lie(self, node: VirtualNode, commits_count: int, until: int) -> None:
         disk = self.hosts[node.index].disk
@@ -162,11 +162,11 @@ class LostDisks:
         self.counters.stores_behind += of_store > of_vault == 0
         self.counters.vaults_behind += of_vault > of_store == 0
         since = self.hosts[node.index].lose_commits(*lost)
-        self.targets.message_log.trouble(node.index, self._heals_at)
+        self.targets.message_log.trouble(node.index, self.heals_at)
         if since is not None:
             self.targets.message_log.forget(node.index, since)
             self.targets.users.rolled_back(node.index)
-        self.targets.loop.after(down_us, partial(self._boot, node))
+        self.targets.loop.after(down_us, partial(self.boot, node))
 
     def _wipe(self, node: VirtualNode, down_us: int) -> None:
         if not node.is_up:
@@ -176,12 +176,13 @@ class LostDisks:
         node.crash(is_silent=True)
         self._lives[node.index] = self._lives.get(node.index, 0) + 1
         self.hosts[node.index].wipe()
-        self.targets.message_log.trouble(node.index, self._heals_at)
+        self.targets.message_log.trouble(node.index, self.heals_at)
         self.targets.message_log.forget(node.index, 0)
         self.targets.users.wiped(node.index)
-        self.targets.loop.after(down_us, partial(self._boot, node))
+        self.targets.loop.after(down_us, partial(self.boot, node))
 
-    def _boot(self, node: VirtualNode) -> None:
+    def boot(self, node: VirtualNode) -> None:
+        """Somebody starts a node again over what its disk has."""
         if not (node.is_up or node.is_gone):
             node.boot()
             self.targets.users.booted_again(node.index)
@@ -199,7 +200,7 @@ class LostDisks:
             return
         self.counters.clones += 1
         self.before_loss(node.index)
-        self.targets.message_log.trouble(node.index, self._heals_at)
+        self.targets.message_log.trouble(node.index, self.heals_at)
         self.hosts[spare.index].put_back(self.hosts[node.index].snapshot(), "both")
         spare.boot()
         self.targets.users.cloned(spare.index)
@@ -213,7 +214,8 @@ class LostDisks:
         self._stop(spare, partial(spare.crash, is_silent=True))
 
     @property
-    def _heals_at(self) -> int:
+    def heals_at(self) -> int:
+        """Return from when on everything must arrive that is written to or by who lost a disk."""
         heals_at_s = self.targets.scenario.heals_at_s
         return _us(heals_at_s) if self.targets.scenario.probe_s else NEVER
 

@@ -12,6 +12,7 @@ from mesh.link.link import BeginHandshake, begin_noise
 from mesh.messenger.pauses import Pauses
 from mesh.wire.envelope import STUB_BYTES
 from mesh.wire.parameters import MeshParameters
+from sim.hosts.disk_host import DiskHost
 from sim.hosts.driver_protocol import Injection
 from sim.hosts.host import Host
 from sim.hosts.kem import KyberPyKem
@@ -21,6 +22,7 @@ from sim.hosts.plain_links import begin_plainly
 from sim.kernel.entropy import Chance, SeededEntropy
 from sim.network.discovery import AnnouncementRules
 from sim.network.wires import StreamRules, bursts_of
+from sim.schema.disk_tables import Rots
 from sim.schema.scenario import Scenario, Wire
 
 SIMULATED_MESH: Final = MeshParameters(name="simulated", stamp_bits=0, key_quota=1_000_000)
@@ -73,6 +75,8 @@ class HostFactory:
         self.parameters = replace(
             SIMULATED_MESH, key_quota=scenario.key_quota, stamp_bits=scenario.stamp_bits
         )
+        may_rot = any(isinstance(one, Rots) for one in scenario.faults)
+        self._kind: type[Host] = DiskHost if may_rot else Host
         self.begin: BeginHandshake = begin_noise if scenario.wire.noise else begin_plainly
 
     def host(self, index: int, inject: Injection | None) -> Host:
@@ -92,7 +96,7 @@ class HostFactory:
     def _make(
         self, index: int, inject: Injection | None, settings: EngineSettings, *about: str | int
     ) -> Host:
-        return Host(
+        return self._kind(
             settings=settings,
             entropy=SeededEntropy(self.seed, *about, "node", index),
             chance=Chance(self.seed, *about, "minting", index),

@@ -91,6 +91,11 @@ S31: Final = Invariant(
     "A letter that is shown was written by that member to who sees it; nobody writes two to one "
     "within a week; and its words go once it is answered.",
 )
+S32: Final = Invariant(
+    "S32",
+    "What rots on a disk is said before it is used, what is saved of it was there, and what is "
+    "lost is counted.",
+)
 L1: Final = Invariant("L1", "Everything that was written arrives after the mesh has healed.")
 L2: Final = Invariant("L2", "At rest all nodes know the same envelopes and retirements.")
 L3: Final = Invariant(
@@ -150,6 +155,7 @@ INVARIANTS: Final = (
         S29,
         S30,
         S31,
+        S32,
     ),
     *(L1, L2, L3, L4, L5, L6, L7, L8, L9, L10, L11, L12, L13),
     E1,

@@ -70,7 +70,8 @@ class LoggedMessage:
     reader; 0: never."""
 
     is_cut_off: bool = False
-    """Whether it was on its way when one of the two removed the other."""
+    """Whether it was on its way when one of the two removed the other, or stood in a store that
+    was lost and in no other."""
 
     def edited(self) -> str:
         """Return other words that its author is about to give it."""

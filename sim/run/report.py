@@ -227,6 +227,7 @@ def injected_faults(world: World) -> dict[str, int]:
         **asdict(world.faults.counters),
         **asdict(world.faults.disks.counters),
         **asdict(world.faults.failing_disks.counters),
+        **asdict(world.faults.rotting.counters),
         **asdict(world.faults.cuts.counters),
         **asdict(world.faults.node_faults.counters),
         **asdict(world.faults.contact_changes.counters),

@@ -425,6 +425,7 @@ class World:
             healed=self._healed,
             is_on_its_way=InTransit(self.hosts).has,
             renewed=around.discovery.renewed,
+            store_lost=self.observers.together.lost,
         )
 
     # --- What is told -----------------------------------------------------------------------------
@@ -435,7 +436,7 @@ class World:
             self.users.happened(node, event)
 
     def _stopped(self, node: int, error: StorageError) -> None:
-        self.faults.failing_disks.stopped(node, error)
+        self.faults.stopped(node, error)
 
     def _shown(self, user: User, message: LoggedMessage) -> None:
         if user.node.index not in self.versions.of_release:

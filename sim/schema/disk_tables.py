@@ -1,6 +1,6 @@
 """The tables of a scenario that say how disks fail under a node that runs."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -70,5 +70,26 @@ class LostFsyncs(Stopping, frozen=True, kw_only=True, tag_field="kind", tag="los
     commits: tuple[Commits, Commits] = (1, 20)
 
 
+class Rots(Stopping, frozen=True, kw_only=True, tag_field="kind", tag="rots"):
+    """Some nodes stop, and what stands on their disks rots: it is files then, under a key.
+
+    A damaged store is replaced by one that the neighbours fill. A damaged vault stops the node;
+    `mends_s` later its person saves what can be read. Where that is not even who they are, they put
+    back a backup that was made `backup_s` before, or without it begin anew as somebody else.
+    """
+
+    which: Literal["store", "vault", "both", "any"] = "any"
+    damage: Literal["decayed", "torn", "misdirected", "emptied", "cut-short", "any"] = "any"
+    """Bits that flipped, a write that was torn, one that went over another page, a page of zeros,
+    or a file without its end."""
+    mends_s: tuple[Positive, Positive] = (1, 10)
+    backup_s: tuple[Positive, Positive] | None = None
+
+    @property
+    def ends_s(self) -> float:
+        """Return when the last of them runs again at the latest."""
+        return self.between_s[1] + self.down_s[1] + self.mends_s[1]
+
+
 DiskFault = FullDisks | FailingDisks | SlowDisks
-"""What a disk does while its node runs; lost fsyncs are seen when it starts again."""
+"""What a disk does while its node runs; lost fsyncs and rot are seen when it starts again."""

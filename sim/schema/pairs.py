@@ -302,6 +302,7 @@ WITHOUT: Final[Mapping[str, str]] = {
     "left-out": "It is nothing.",
     "mass-failure": "It is `crashes` of several at once, as `others-crash` has them.",
     "revocations": "It is a chore: `invite` takes one back.",
+    "rots": "It befalls a disk over which nobody runs, so nothing is in its middle.",
     "stragglers": "They never get well; `slow-cpu` and the cuts do, and then all must be mended.",
     "swizzles": "They are cuts, one after the other.",
 }

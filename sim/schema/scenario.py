@@ -19,7 +19,7 @@ from mesh.errors import UserError
 from sim.kernel.entropy import Chance
 from sim.schema.adversary_table import AdversaryTable
 from sim.schema.delay_laws import DelayLaw
-from sim.schema.disk_tables import FailingDisks, FullDisks, LostFsyncs, SlowDisks
+from sim.schema.disk_tables import FailingDisks, FullDisks, LostFsyncs, Rots, SlowDisks
 from sim.schema.errors import find_error
 from sim.schema.expectations import Expect
 from sim.schema.fault_tables import (
@@ -54,7 +54,16 @@ PROBES_COUNT: Final = 6
 SCENARIO_BYTES_MAX: Final = 1024 * 1024
 """Of a file: far more than anybody writes by hand, or a shrunk one needs."""
 
-_OF_DISKS: Final = (FullDisks, FailingDisks, SlowDisks, LostFsyncs, Rollbacks, Wipes, Clones)
+_OF_DISKS: Final = (
+    FullDisks,
+    FailingDisks,
+    SlowDisks,
+    LostFsyncs,
+    Rots,
+    Rollbacks,
+    Wipes,
+    Clones,
+)
 
 Letters = Annotated[int, msgspec.Meta(ge=1, le=60_000)]
 TimerSeconds = Annotated[int, msgspec.Meta(ge=1, le=100_000_000)]

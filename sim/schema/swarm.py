@@ -22,6 +22,7 @@ from sim.schema.disk_tables import (
     FailingDisks,
     FullDisks,
     LostFsyncs,
+    Rots,
     SlowDisks,
 )
 from sim.schema.fault_tables import (
@@ -65,7 +66,7 @@ from sim.schema.wire_tables import (
     WireFault,
 )
 
-AnyFault = Fault | CutFault | WireFault | NodeFault | DiskFault | LostFsyncs
+AnyFault = Fault | CutFault | WireFault | NodeFault | DiskFault | LostFsyncs | Rots
 
 Family = Literal[
     "absences",

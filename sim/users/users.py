@@ -108,11 +108,12 @@ class Users:
         self.met_before: list[tuple[int, int]] = []
         """Pairs that are contacts when the world begins, once all is planned."""
 
-        self.everybody = [User(node.index, node, loop, self._refused, reach) for node in nodes]
+        refused = partial(_refused, self.refusals)
+        self.everybody = [User(node.index, node, loop, refused, reach) for node in nodes]
         self._by_node = {user.index: user for user in self.everybody}
         self.present = [user for user in self.everybody if only.has_node(user.index)]
         for spare, index in spares:
-            self._by_node[spare.index] = User(index, spare, loop, self._refused, reach)
+            self._by_node[spare.index] = User(index, spare, loop, refused, reach)
         self.friendships = Friendships(
             loop=loop,
             everybody=self.everybody,
@@ -185,6 +186,14 @@ class Users:
         self.member_letters.forget(node)
         self._by_node[node].forget(is_identity_lost=False)
         self.exclusion.forget(node)
+
+    def saved(self, node: int) -> None:
+        """Those of whom too little is left in a vault that was saved wait apart, and its
+        user lets them in.
+        """
+        user = self._by_node[node]
+        if user.node.is_up and user.identity_key:
+            user.ask(AskContacts(), partial(self._meet_again, user))
 
     def wiped(self, node: int) -> None:
         """Everything is lost: the same user begins anew, and befriends again whom they knew."""
@@ -344,9 +353,11 @@ class Users:
             when = self._chance.between(1_000_000, 10_000_000)
             self._loop.after(when, partial(self.friendships.befriend, user, self.everybody[friend]))
 
-    def _refused(self, command: Command, error: UserError) -> None:
-        kind = f"{type(command).__name__}: {error.kind}"
-        self.refusals[kind] = self.refusals.get(kind, 0) + 1
+
+def _refused(refusals: dict[str, int], command: Command, error: UserError) -> None:
+    """Count it by its command and kind."""
+    kind = f"{type(command).__name__}: {error.kind}"
+    refusals[kind] = refusals.get(kind, 0) + 1
 
 
 def _us(seconds: float) -> int:

@@ -1,6 +1,6 @@
 """Damaged databases: what is read is right, or the node says in a sentence what to do.
 
-The files are those of a node that has lived; a disk does to them what `tests.storage.damaging`
+The files are those of a node that has lived; a disk does to them what `sim.hosts.damaging`
 draws. Each damage is met at both doors: by a node that starts over the files and answers, and by
 whoever reads every row.
 """
@@ -29,6 +29,7 @@ from mesh.ids import Instant, Monotonic, RequestId
 from mesh.inputs import Asked, VaultOpened
 from mesh.storage.connection import checkpoint, connect, transaction
 from mesh.storage.migrations import migrate_store, migrate_vault
+from sim.hosts.damaging import DAMAGES, lost_write
 from sim.hosts.host import Snapshot
 from sim.hosts.host_factory import SIMULATED_MESH
 from sim.kernel.calendar import EPOCH_US
@@ -36,7 +37,6 @@ from sim.kernel.entropy import Chance, SeededEntropy
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
 from tests.sim.test_hardships import USERS
-from tests.storage.damaging import DAMAGES, lost_write
 
 # One process runs them all, since a node lives once for them.
 pytestmark = pytest.mark.xdist_group("damage")

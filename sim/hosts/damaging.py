@@ -59,7 +59,7 @@ DAMAGES: Final[Mapping[str, Callable[[bytes, bytes, Chance], bytes]]] = {
     "torn": _torn,
     "misdirected": _misdirected,
     "emptied": _emptied,
-    "cut short": _cut_short,
+    "cut-short": _cut_short,
 }
 
 
