@@ -2,12 +2,18 @@
 
 An envelope has left when a link was given its body, by whichever node. Nothing is demanded of what
 was taken back later: somebody may have it then.
+
+Nor of what a node has noted as given to a link when it stops. It notes that before the link gets
+it, so its next life cannot know whether anybody has it, and lets it spread in its time, taken back
+or not: who keeps it to themselves would see by its absence who wrote it (`docs/protocol/stems.md`).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from mesh.database import Connection
 from mesh.ids import EnvelopeId
+from mesh.storage.store.stem_rows import StemRows
 from mesh.wire.envelope import HEADER_BYTES, Envelope
 from mesh.wire.frames import Frame, Push, Stem
 
@@ -21,6 +27,8 @@ class TakenBack:
     """(node, message) -> the headers of its envelopes, each of which no other one has."""
 
     _left: dict[bytes, int] = field(default_factory=dict)
+    _noted_as_given: dict[EnvelopeId, None] = field(default_factory=dict)
+    """By a node that stopped then."""
 
     def sealed(self, node: int, message: int, envelope: Envelope) -> None:
         """A node sealed a message, by the number that it gives it."""
@@ -31,9 +39,18 @@ class TakenBack:
         if isinstance(frame, Push | Stem):
             self._left.setdefault(frame.envelope[:HEADER_BYTES], self.now())
 
+    def stopped(self, store: Connection) -> None:
+        """A node has stopped, and this is committed in its store."""
+        for row, _ in StemRows(store).all():
+            # One with a token is a retirement.
+            if row.is_given and not row.token:
+                self._noted_as_given[row.envelope] = None
+
     def may_have_left(self, node: int, message: int) -> bool:
-        """Say whether somebody else may have a message."""
-        return self.left_at(node, message) is not None
+        """Say whether somebody else may have a message, as far as its author's node can know."""
+        return self.left_at(node, message) is not None or any(
+            envelope in self._noted_as_given for envelope in self.envelopes(node, message)
+        )
 
     def left_at(self, node: int, message: int) -> int | None:
         """Return when a body of a message first left, if ever; microseconds."""

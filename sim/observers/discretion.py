@@ -12,6 +12,7 @@ from mesh.messenger.sessions.opened import Opened
 from mesh.messenger.sessions.sealing import Sealed
 from mesh.messenger.sessions.transit import Transit
 from mesh.wire.frames import Frame
+from sim.hosts.host import Host
 from sim.invariants.blocking import Blocking
 from sim.invariants.taken_back import TakenBack
 from sim.invariants.tokens import Tokens
@@ -54,8 +55,13 @@ class Discretion:
 
     @contextlib.contextmanager
     def observing(self) -> Iterator[None]:
-        """While inside, what is sealed and opened is looked at."""
+        """While inside, what is sealed and opened is looked at, and what stays of who stops."""
         post, take, pay = Transit.post, Reception.accept, GroupSealer._payload
+        crash = Host.crash
+
+        def crashed(host: Host) -> None:
+            crash(host)
+            self.taken_back.stopped(host.store)
 
         def posted(
             transit: Transit,
@@ -90,6 +96,7 @@ class Discretion:
             Patch(Transit, "post", posted),
             Patch(Reception, "accept", accepted),
             Patch(GroupSealer, "_payload", paid),
+            Patch(Host, "crash", crashed),
         ):
             yield
 

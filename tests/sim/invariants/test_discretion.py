@@ -10,20 +10,29 @@ from msgspec.structs import replace
 from mesh.commands.contacts import ContactAnswer
 from mesh.commands.conversations import ConversationAnswer
 from mesh.commands.introductions import IntroductionAnswer
+from mesh.commands.messages import SendMessage
 from mesh.crypto.hashing import blake2b_128
 from mesh.group.payload import RECEIPT
 from mesh.group.receipts import Receipt, encode_receipts
-from mesh.wire.envelope import HEADER_BYTES
+from mesh.limits.stems import STEM_PAUSE_MAX_MS
+from mesh.storage.store.store import Store
+from mesh.wire.envelope import HEADER_BYTES, decode_envelope
 from mesh.wire.frames import Push, Retired, Stem
 from mesh.wire.retirement import Retirement, join_retirements
+from sim.hosts.databases import MemoryDatabase
+from sim.hosts.host_factory import HostFactory
 from sim.invariants.blocking import Blocking, Looked
 from sim.invariants.invariants import S26, S27, S28, BrokenInvariant
 from sim.invariants.message_log import MessageLog
 from sim.invariants.taken_back import TakenBack
 from sim.invariants.tokens import Tokens
+from sim.observers.discretion import Discretion
 from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.scenario import load_scenario
+from tests.engine.joined import Joined
+from tests.engine.stranger import Stranger
+from tests.engine.test_engine import befriend, introduce
 from tests.storage.envelopes import make_envelope
 
 NODE, BEN = 0, 7
@@ -149,6 +158,43 @@ def test_what_was_taken_back_before_it_left_is_shown_to_nobody(frame: type[Push 
     log.show(1, NODE, message.text, 0)
 
 
+def test_what_a_node_had_noted_as_given_when_it_stopped_may_have_left() -> None:
+    table, clock = Joined("ada", "bob"), Clock()
+    introduce(table, "ada", "bob")
+    table.join("ada", "bob")
+    befriend(table, "ada", "bob")
+    table.pass_time(STEM_PAUSE_MAX_MS / 1000)
+    table.cut("ada", "bob")
+    table.ask("ada", SendMessage("bob", "text"))
+    host = HostFactory(load_scenario("falling-out"), seed=1, is_crypto_real=False).host(NODE, None)
+    store = table.seats["ada"].store
+    assert isinstance(store, MemoryDatabase)
+    host.store = store
+    (_, data) = list(Store(store).scans.arrivals_after(0, 99))[-1]
+    discretion = Discretion(
+        marker="marker",
+        now=clock.now,
+        working=lambda: NODE,
+        body_came_at=lambda node, id_: None,
+        token_delay_us=0,
+    )
+    taken_back = discretion.taken_back
+    taken_back.sealed(NODE, 5, decode_envelope(data))
+    taken_back.sealed(NODE, 6, make_envelope(1))
+    with discretion.observing():
+        # It waits for a link, and stands in the store as given to nobody.
+        host.crash()
+        assert not taken_back.may_have_left(NODE, 5)
+        # A node that goes on knows what its links have got.
+        Stranger(table, "ada")
+        assert not taken_back.may_have_left(NODE, 5)
+        host.crash()
+    assert taken_back.may_have_left(NODE, 5)
+    assert taken_back.left_at(NODE, 5) is None
+    assert not taken_back.may_have_left(NODE, 6)
+    assert not taken_back.may_have_left(NODE, 7)
+
+
 def test_when_a_message_left_is_when_its_first_body_did() -> None:
     clock = Clock(at=3 * SECOND)
     taken_back = TakenBack(clock.now)
@@ -210,6 +256,14 @@ def test_a_group_is_told_what_its_member_chose(tells: str, read: int, is_broken:
             tokens.sealing(b"group", controls)
     else:
         tokens.sealing(b"group", controls)
+
+
+@pytest.mark.world
+def test_a_crash_after_a_stem_is_noted_and_before_it_leaves_breaks_nothing() -> None:
+    # Its author takes it back after the next start and before its time, and it is shown.
+    world = World(load_scenario("falling-out"), Options(seed=412, is_crypto_real=False))
+    run_to_verdict(world, lambda _: None)
+    assert any(one.is_withdrawn and one.is_shown for one in world.message_log.messages)
 
 
 @pytest.mark.world
