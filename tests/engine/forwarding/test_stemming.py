@@ -280,6 +280,39 @@ def test_what_is_taken_back_before_anybody_had_it_never_leaves() -> None:
     assert rows(table, "ada") == []
 
 
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_who_keeps_a_stem_back_cannot_see_that_it_was_taken_back(is_restarted: bool) -> None:
+    told = {}
+    for is_taken_back in (False, True):
+        table = Joined("ada", "bob")
+        acquaint(table)
+        table.cut("ada", "bob")
+        sent = table.ask("ada", SendMessage("bob", "no, wait"))
+        assert isinstance(sent, MessageAnswer)
+        ears = [Stranger(table, "ada")]
+        (stem,) = [frame for frame in ears[0].heard if isinstance(frame, Stem)]
+        if is_restarted:
+            # A node that crashed before it left knows no more than this one.
+            table.restart("ada")
+            table.run()
+            ears.clear()
+        ears.append(Stranger(table, "ada", number=2))
+        if is_taken_back:
+            table.ask("ada", WithdrawMessage(sent.number))
+        wait(table, ears)
+        told[is_taken_back] = [
+            [
+                type(frame)
+                for frame in one.heard
+                if isinstance(frame, Push | Stem) and frame.envelope == stem.envelope
+            ]
+            for one in ears
+        ]
+        assert envelope_id_of(stem.envelope) in spread_ids(ears[-1].heard)
+    assert told[True] == told[False]
+    assert told[True][-1] == [Push]
+
+
 def test_two_who_have_just_met_wait_for_nothing() -> None:
     table = Joined("ada", "bob")
     acquaint(table)
