@@ -4,8 +4,8 @@ From time to time another engine is made over copies of what a node has committe
 keeps in memory beside its databases must not show: both are asked all that only reads, at one
 instant, and answer alike. What is of this life alone is left out (`OF_THIS_LIFE`).
 
-A node whose vault is locked is held against one that begins locked, as far as it answers. Both know
-the same ids, and miss the same bodies.
+A node whose vault is locked is held against one that begins locked, as far as it answers. Both have
+the same ids, on their stems and beyond, and miss the same bodies.
 
 A second one is made of the rows that a backup holds of the vault: what somebody chose for
 themselves, a draft or a name that they gave, stands there as it stood.
@@ -50,11 +50,13 @@ from mesh.commands.scheduled import AskScheduled
 from mesh.commands.search import Search
 from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.engine.engine import Engine
+from mesh.engine.forwarding.envelope_buffer import EnvelopeBuffer
 from mesh.engine.parts.carry import Carry
 from mesh.engine.vault_half import VaultHalf
 from mesh.errors import UserError
 from mesh.ids import EnvelopeId, Instant
 from mesh.messenger.messenger import Messenger
+from mesh.storage.store.stem_rows import StemRow
 from sim.invariants.invariants import S29, BrokenInvariant
 
 ITEMS_ASKED_MAX: Final = 2
@@ -131,9 +133,13 @@ def require_same_answers(node: int, engine: Engine, anew: Engine, now: Instant) 
 
 
 def require_same_ids(node: int, engine: Engine, anew: Engine) -> None:
-    """S29: both know the same ids, and miss the same bodies."""
-    for what, of in (("knows", _known), ("misses the bodies of", _missed)):
-        theirs, ours = of(engine), of(anew)
+    """S29: both have the same ids, let the same of them spread, and miss the same bodies."""
+    unwritten = _spread_unwritten(engine)
+    for what, theirs, ours in (
+        ("knows", _known(engine), _known(anew)),
+        ("lets spread", _spread(engine) - unwritten, _spread(anew) - unwritten),
+        ("misses the bodies of", _missed(engine), _missed(anew)),
+    ):
         if theirs != ours:
             odd = min(theirs ^ ours).hex()
             detail = f"it {what} {len(theirs)} ids, and begun anew {len(ours)}; {odd} is among one"
@@ -142,7 +148,23 @@ def require_same_ids(node: int, engine: Engine, anew: Engine) -> None:
 
 def _known(engine: Engine) -> frozenset[EnvelopeId]:
     """All ids of which a node has something, also what it has not spread yet."""
+    return _spread(engine).union(vars(engine.stemming)["_elements"])
+
+
+def _spread(engine: Engine) -> frozenset[EnvelopeId]:
+    """All ids of which it tells whoever asks."""
     return frozenset(engine.replicator.sets.ids())
+
+
+def _spread_unwritten(engine: Engine) -> frozenset[EnvelopeId]:
+    """The envelopes that began to spread on a full disk: that their stems are over is written once
+    there is room, and a start before that has them on their stems again.
+    """
+    buffer: EnvelopeBuffer = vars(engine.stemming)["_buffer"]
+    if not buffer.room.is_full:
+        return frozenset()
+    rows: dict[tuple[EnvelopeId, bytes], StemRow | None] = vars(buffer.stems)["_rows"]
+    return frozenset(id_ for (id_, token), row in rows.items() if row is None and not token)
 
 
 def _missed(engine: Engine) -> frozenset[EnvelopeId]:

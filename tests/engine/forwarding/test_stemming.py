@@ -13,9 +13,10 @@ from mesh.commands.messages import (
 )
 from mesh.crypto.hashing import blake2b_128
 from mesh.ids import EnvelopeId
-from mesh.inputs import VaultClosing
+from mesh.inputs import DiskMeasured, VaultClosing
 from mesh.limits.replication import HELD_GATHERED_MS
 from mesh.limits.stems import STEM_PAUSE_MAX_MS
+from mesh.limits.storage import DISK_FULL_BYTES
 from mesh.storage.store.store import Store
 from mesh.wire.envelope import decode_envelope, envelope_id_of
 from mesh.wire.frames import (
@@ -227,6 +228,42 @@ def test_what_is_heard_of_elsewhere_spreads_at_once(is_next: bool) -> None:
     for number, stranger in enumerate(strangers):
         stranger.flush()
         assert (id_ in spread_ids(stranger.heard)) is (number != teller), number
+
+
+def test_what_is_heard_of_on_a_full_disk_spreads_and_is_a_stem_again_after_a_stop() -> None:
+    table, strangers = relay_with(4)
+    data, to = passed_on(table, strangers)
+    id_ = envelope_id_of(data)
+    relay = table.seats["relay"]
+    relay.inbox.append(DiskMeasured(DISK_FULL_BYTES - 1))
+    table.run()
+    strangers[to].send(IHave(id_ + b"\x00", 0))
+    for number, stranger in enumerate(strangers):
+        stranger.flush()
+        assert (id_ in spread_ids(stranger.heard)) is (number != to), number
+    (former,) = rows(table, "relay")
+    # One that stops now has it on its stem again, for the rest of its time.
+    table.restart("relay")
+    table.run()
+    assert id_ not in relay.engine.replicator.sets
+    assert rows(table, "relay") == [former]
+    wait(table, [ear := Stranger(table, "relay")])
+    assert id_ in spread_ids(ear.heard)
+    assert rows(table, "relay") == []
+
+
+def test_that_a_stem_is_over_is_written_as_soon_as_there_is_room() -> None:
+    table, strangers = relay_with(4)
+    data, to = passed_on(table, strangers)
+    relay = table.seats["relay"]
+    for free_bytes, count in ((DISK_FULL_BYTES - 1, 1), (1 << 40, 0)):
+        relay.inbox.append(DiskMeasured(free_bytes))
+        table.run()
+        strangers[to].send(IHave(envelope_id_of(data) + b"\x00", 0))
+        assert len(rows(table, "relay")) == count
+    table.restart("relay")
+    table.run()
+    assert envelope_id_of(data) in relay.engine.replicator.sets
 
 
 def test_a_node_that_has_a_stem_asks_for_it_like_one_that_has_not() -> None:

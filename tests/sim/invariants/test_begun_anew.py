@@ -7,11 +7,16 @@ import pytest
 from msgspec.structs import replace
 
 from mesh.engine.engine import Engine
-from mesh.ids import Address, EnvelopeId, Instant, Monotonic
+from mesh.engine.forwarding.envelope_buffer import EnvelopeBuffer
+from mesh.ids import Address, EnvelopeId, Instant, Monotonic, UnixSeconds
 from mesh.messenger.conversations.conversations import Conversations
 from mesh.messenger.sessions.transit import Transit
 from mesh.peering.dialer import Dialer
 from mesh.ratchet.comparison import Stage
+from mesh.replication.seen_sets import Element
+from mesh.storage.connection import transaction
+from mesh.storage.store.stem_rows import StemRow, StemRows
+from mesh.storage.store.store import Store
 from mesh.storage.vault.rows import ContactRow, OutboxRow
 from sim.bugs.bugs import BUGS
 from sim.bugs.injection import Bug
@@ -127,6 +132,85 @@ def test_bodies_that_memory_alone_misses_are_seen(resting: World, node: int) -> 
     with pytest.raises(BrokenInvariant, match="misses") as caught:
         looked(resting, node)
     assert caught.value.invariant is S29
+
+
+def test_a_stem_of_which_memory_alone_knows_is_seen(resting: World) -> None:
+    engine_of(resting, 2).stemming.load_element(
+        EnvelopeId(bytes(32)), Element(UnixSeconds(0), 0, 0)
+    )
+    with pytest.raises(BrokenInvariant, match="knows") as caught:
+        looked(resting, 2)
+    assert caught.value.invariant is S29
+
+
+def test_what_memory_lets_spread_and_the_store_has_on_its_stem_is_seen(resting: World) -> None:
+    store = resting.hosts[2].store
+    known = next(row.id for row in Store(store).index_rows() if row.has_body)
+    with transaction(store):
+        StemRows(store).put([StemRow(known, b"", is_given=True, due_ms=0)])
+    with pytest.raises(BrokenInvariant, match="lets spread") as caught:
+        looked(resting, 2)
+    assert caught.value.invariant is S29
+
+
+HEARD_ON_A_FULL_DISK: Final = """
+schema = 1
+name = "heard-on-a-full-disk"
+summary = "Disks are full for so short that nodes still take them for full when they are not."
+nodes = 5
+
+[topology]
+network_nodes = 5
+
+[workload]
+boot_within_s = 1
+befriend_between_s = [2, 4]
+contacts = 2
+write_between_s = [5, 40]
+messages_per_second = 6
+
+[[faults]]
+kind = "full-disks"
+between_s = [8, 20]
+for_s = [0.2, 1]
+share = 1
+"""
+
+
+@pytest.fixture
+def heard() -> Iterator[tuple[World, int]]:
+    """A world, and the node there which has heard of a stem since its disk was full."""
+    scenario = parse_scenario(HEARD_ON_A_FULL_DISK)
+    with opened_world(scenario, Options(1, is_crypto_real=False)) as world:
+        for now in range(8_000_000, 22_000_000, 20_000):
+            world.run_until(now)
+            for node, host in world.hosts.items():
+                buffer = host.engine and buffer_of(host.engine)
+                if buffer and buffer.room.is_full and buffer.stems and host.is_readable:
+                    yield world, node
+                    return
+    raise AssertionError("no node hears of any")
+
+
+def test_a_stem_that_was_heard_of_on_a_full_disk_may_be_one_again(
+    heard: tuple[World, int],
+) -> None:
+    world, node = heard
+    assert looked(world, node)
+    engine = engine_of(world, node)
+    ended: dict[tuple[EnvelopeId, bytes], None] = vars(buffer_of(engine).stems)["_rows"]
+    ((id_, _),) = ended
+    assert id_ in engine.replicator.sets
+    # It would not be written once there is room.
+    ended.clear()
+    with pytest.raises(BrokenInvariant, match="lets spread"):
+        looked(world, node)
+
+
+def buffer_of(engine: Engine) -> EnvelopeBuffer:
+    buffer = vars(engine.stemming)["_buffer"]
+    assert isinstance(buffer, EnvelopeBuffer)
+    return buffer
 
 
 def test_a_locked_node_with_an_address_that_memory_alone_has_is_seen(resting: World) -> None:
