@@ -145,7 +145,7 @@ class VaultHalf(Part):
     # --- Opening and closing ------------------------------------------------------------------
 
     def unlock(self, connection: Connection, now: Instant) -> list[Effect]:
-        """Our person is back."""
+        """Our person is back. On a disk that is full nothing is written."""
         self._connection = connection
         self._checkpoints = VaultCheckpoints(connection)
         authors_under = self._forwarder.store.posting_keys_under
@@ -160,6 +160,7 @@ class VaultHalf(Part):
                 sealed_under=lambda tag: self._forwarder.buffer.apart.sealed_under([tag]),
                 distances=self._distances,
                 is_stored=lambda id_: bool(self._forwarder.store.stubs([id_])),
+                is_disk_full=self._forwarder.buffer.room.is_full,
                 retire_delay_ms=self.settings.retire_delay_ms,
                 pauses=self.settings.pauses,
                 cover_interval_ms=self.settings.cover_interval_ms,
@@ -168,9 +169,13 @@ class VaultHalf(Part):
             self._messenger_at = None
             self._clock.expiry.opened(self.messenger.newest_opened)
             transit = self.messenger.parts.transit
-            # Tokens that came while the vault was closed, or just before a crash.
-            for retirement in self._forwarder.store.retirements_of(transit.on_its_way()):
-                transit.retired(retirement.envelope, retirement.token)
+            # Tokens that came while the vault was closed, or just before a crash. Nothing is
+            # written on a disk that is full: there they wait for the next batch that has room.
+            self._retired = self._forwarder.store.retirements_of(transit.on_its_way())
+            if not self._forwarder.buffer.room.is_full:
+                for retirement in self._retired:
+                    transit.retired(retirement.envelope, retirement.token)
+                self._retired = []
             for part in self._parts:
                 part.vault_opened(self.messenger, now)
             self.messenger.note_steps(now)

@@ -25,7 +25,7 @@ class Environment:
     which are there with their bodies, and `is_stored` whether it has an envelope. An opened
     envelope is retired after a time drawn between the two of `retire_delay_ms`, and what is written
     by itself waits as `pauses` say. Dummies are posted every `cover_interval_ms` in the mean; 0:
-    there are none.
+    there are none. If `is_disk_full` as the vault is opened, nothing is written by that.
     """
 
     parameters: MeshParameters
@@ -40,6 +40,7 @@ class Environment:
     pauses: Pauses = field(default_factory=Pauses)
     cover_interval_ms: int = 0
     is_stored: Callable[[EnvelopeId], bool] = lambda _: False
+    is_disk_full: bool = False
 
 
 @dataclass(frozen=True, slots=True)

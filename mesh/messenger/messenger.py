@@ -99,8 +99,9 @@ class Messenger:
             environment.entropy,
             interval_ms=environment.cover_interval_ms,
         )
-        # What was made with a newer Mesh than that of the last start is tried again.
-        if self._vault.mark(NEWER_MARK):
+        # What was made with a newer Mesh than that of the last start is tried again: on a full
+        # disk, when the vault is opened next.
+        if self._vault.mark(NEWER_MARK) and not environment.is_disk_full:
             self._vault.set_mark(NEWER_MARK, 0)
             self._vault.set_mark(_READ_MARK, 0)
         self._read_mark = self._vault.mark(_READ_MARK)

@@ -61,7 +61,8 @@ def open_parts(
     now: Instant,
 ) -> Parts:
     """Read into memory what the parts need of a vault."""
-    lower_heard_clocks(vault, now)
+    if not environment.is_disk_full:
+        lower_heard_clocks(vault, now)
     entropy, kem = environment.entropy, environment.kem
     sealed_mail = SealedMail(
         vault.sealed,

@@ -58,6 +58,8 @@ class DirectFileExchange(Part):
         # What is offered and wanted is to be read anew.
         self._is_stale = False
         self._is_open = False
+        # The vault was opened on a disk that was full, and there is room since.
+        self._is_trying_again = False
         self._next_note = Monotonic(0)
         self._ended: dict[int, FileState] = {}
         self._effects: list[Effect] = []
@@ -154,10 +156,15 @@ class DirectFileExchange(Part):
         """Our person is back: what a crash left of files that went is deleted."""
         self._is_open = self._is_stale = True
         direct = _direct_of(messenger)
-        if direct is not None:
+        self._is_trying_again = False
+        if direct is None:
+            return
+        if self._is_disk_full():
+            self._is_trying_again = True
+        else:
             direct.try_again()
             direct.rows.take_dropped()
-            self._effects.append(KeepBlobs(direct.rows.blobs()))
+        self._effects.append(KeepBlobs(direct.rows.blobs()))
 
     def vault_closing(self, now: Instant) -> None:
         """Offer nothing and want nothing."""
@@ -190,6 +197,9 @@ class DirectFileExchange(Part):
         if direct is None:
             self._is_stale = False
             return
+        if self._is_trying_again:
+            self._is_trying_again = False
+            direct.try_again()
         dropped = direct.rows.take_dropped()
         names = tuple(name for name in dropped if name is not None)
         if names:
