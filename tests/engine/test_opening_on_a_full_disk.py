@@ -65,7 +65,7 @@ def test_what_was_delivered_while_it_was_locked_is_told_when_there_is_room() -> 
 
 
 def state(table: Joined) -> str:
-    """How far the newest of Ada's messages is."""
+    """Return the state of the newest of Ada's messages."""
     answer = table.ask("ada", AskMessages())
     assert isinstance(answer, MessagesAnswer)
     return answer.messages[-1].state
