@@ -70,7 +70,7 @@ def reads_again(*, is_out_of_groups: bool) -> bool:
 
 
 def test_a_lost_removal_lets_nobody_read_again() -> None:
-    """Who goes on in the group, as if nothing were lost, writes to him."""
+    """If Bob went on in the group, as if nothing were lost, he would write to him."""
     assert not reads_again(is_out_of_groups=True)
     assert reads_again(is_out_of_groups=False)
 
@@ -125,7 +125,7 @@ def test_who_was_saved_is_asked_in_anew() -> None:
 
 
 def test_groups_go_on_where_nothing_of_them_is_lost() -> None:
-    """Who lost what stands apart from groups writes there as ever."""
+    """He lost what stands apart from groups, and writes there as ever."""
     ann, bob, cem, _ = without_dan()
     save(bob, is_out_of_groups=False)
     settle(ann, bob, cem)
