@@ -25,6 +25,7 @@ from mesh.node.folders import ProfileFolders
 from mesh.node.private_files import make_private_file, storage_error, sync_folder
 from mesh.node.profile import Profile
 from mesh.storage.connection import check_pages, checkpoint, connect, connect_to_read
+from mesh.storage.groups_saving import is_out_of_groups
 from mesh.storage.migrations import schema_version
 from mesh.storage.salvage import DamagedDatabase, TableRead, copy_readable
 from mesh.storage.vault_saving import NOTHING_LEFT, prepare, save_readable
@@ -34,7 +35,7 @@ from mesh.storage.vault_saving import NOTHING_LEFT, prepare, save_readable
 class VaultReport:
     """The findings of a vault. `kept_as`: where the damaged file stands, if another took its
     place. `dropped`: rows that could be read and were about others that could not.
-    `is_out_of_groups`: the person has to be asked into each anew.
+    `is_out_of_groups`: the person has to come into each anew.
     """
 
     is_whole: bool
@@ -66,7 +67,8 @@ def check_vault(folders: ProfileFolders, key: bytes | bytearray) -> VaultReport:
         closing(connect(None, None)) as scratch,
     ):
         prepare(source, scratch)
-        return VaultReport(is_whole=False, tables=tuple(copy_readable(source, scratch)))
+        tables = tuple(copy_readable(source, scratch))
+        return VaultReport(False, tables, is_out_of_groups=is_out_of_groups(tables))
 
 
 def salvage_vault(profile: Profile, key: bytes | bytearray) -> VaultReport:

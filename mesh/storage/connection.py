@@ -27,6 +27,7 @@ KEY_BYTES: Final = 32
 _WRITES: Final = ("INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER")
 
 _COMMIT: Final = "COMMIT"
+_ROLLBACK: Final = "ROLLBACK"
 _STATUS: Final = "PRAGMA cipher_status"
 _HAS_FAILED: Final = ("0",)
 
@@ -114,9 +115,13 @@ class SqlcipherConnection:
         if sql == _COMMIT:
             self._require_seals()
         try:
-            return _Rows(self._raw.execute(sql, parameters), self)
+            rows = _Rows(self._raw.execute(sql, parameters), self)
         except (dbapi2.Error, dbapi2.Warning) as error:
             _raise_ours(error, self._name)
+        if sql == _ROLLBACK:
+            # What failed may have done so as it took zeros for what was written.
+            self._require_seals()
+        return rows
 
     def executemany(self, sql: str, rows: Iterable[Sequence[object]], /) -> Cursor:
         """Run one writing statement for each row."""
@@ -257,10 +262,14 @@ def _from_beginning(connection: Connection, begin: str) -> Iterator[None]:
     try:
         yield
         connection.execute(_COMMIT)
-    except BaseException:
-        # SQLite may have given the transaction up by itself; the first error is the one to tell.
-        with contextlib.suppress(StorageError):
-            connection.execute("ROLLBACK")
+    except BaseException as error:
+        try:
+            connection.execute(_ROLLBACK)
+        except DamagedError as damage:
+            raise damage from error
+        except StorageError:
+            # SQLite may have given the transaction up by itself; the first error is to be told.
+            pass
         raise
 
 

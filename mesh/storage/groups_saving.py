@@ -7,14 +7,14 @@ asks us in again asks somebody new, as after we left.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mesh.content.entry import ID_BYTES, OperationId
 from mesh.crypto.hashing import blake2b_256
 from mesh.database import Connection
 from mesh.group.operations import Create
-from mesh.ids import ConversationId
+from mesh.ids import ContactId, ConversationId
 from mesh.ratchet.identity import IdentityKeys
 from mesh.storage.salvage import TableRead
 from mesh.storage.vault.authors import AuthorRows
@@ -55,15 +55,37 @@ APART_FROM_GROUPS: Final = frozenset(
         "vouches",
     )
 )
-"""Tables that say nothing of who is in a group, and nothing of what was said there."""
+"""Tables whose loss hides of nobody that he is out of a group, and nothing that counts there."""
 
 _STAY: Final = ("group_operations", "group_receipts", "group_postings")
 """Of the tables of groups those that hold no keys and nothing that is under way: who was in, what a
 person chose to let others know, and which envelopes hold the blocks of a file."""
 
-_GROUP_TABLES: Final = (
-    "SELECT name FROM pragma_table_list WHERE schema = 'main' AND name GLOB 'group_*' ORDER BY name"
-)
+_GROUP_TABLES: Final = """
+    SELECT name, EXISTS (SELECT 1 FROM pragma_table_info(list.name) WHERE name = 'conversation')
+        FROM pragma_table_list AS list WHERE schema = 'main' AND name GLOB 'group_*' ORDER BY name
+"""
+_JUST_ASKED_IN: Final = """
+    SELECT conversation FROM groups WHERE state = 'invited'
+        AND conversation NOT IN (SELECT conversation FROM group_operations)
+"""
+"""Groups of which nothing was here yet, so nothing is lost."""
+
+_NEVER_LEFT: Final = """
+    UPDATE entries SET state = 'expired', lapses = NULL WHERE is_mine AND conversation = ?
+        AND state IN ('awaiting-key', 'waiting-for-keys', 'queued')
+        AND number NOT IN (SELECT message FROM outbox WHERE message IS NOT NULL)
+"""
+_BLOCKS: Final = """
+    DELETE FROM postings WHERE file IN (SELECT number FROM files WHERE entry IN
+        (SELECT number FROM entries WHERE conversation IN (SELECT conversation FROM groups)))
+"""
+_LETTERS: Final = """
+    UPDATE invites SET secret = NULL, is_revoked = is_revoked OR uses < uses_max
+        WHERE is_in_letter = 1
+"""
+"""A member whom we asked to become a contact comes by an invite of ours, which ends as we leave."""
+
 _SHOWN: Final = f"""
     kind = {MEMBERSHIP_KIND}
         AND substr(id, 1, length(id) - 1) NOT IN (SELECT id FROM group_operations)
@@ -96,14 +118,23 @@ def end_groups(vault: Connection) -> dict[str, int]:
     before = {name: _count(vault, name) for name in ("groups", "group_operations", "entries")}
     here = vault.execute("SELECT conversation, name FROM group_here").fetchall()
     names = {conversation: str(name) for conversation, name in here}
-    for (table,) in vault.execute(_GROUP_TABLES).fetchall():
+    query = "SELECT conversation, member, contact FROM group_members WHERE contact IS NOT NULL"
+    contacts = {(of, member): contact for of, member, contact in vault.execute(query).fetchall()}
+    just_asked = [of for (of,) in vault.execute(_JUST_ASKED_IN).fetchall()]
+    marks = ", ".join("?" for _ in just_asked)
+    for table, has_conversation in vault.execute(_GROUP_TABLES).fetchall():
         if table not in _STAY:
-            # A name of our own schema, as below.
-            vault.execute(f'DELETE FROM "{table}"')  # noqa: S608 (ours)
+            where = f"conversation NOT IN ({marks})" if has_conversation else "1"
+            # Names of our own schema, as below.
+            sql = f'DELETE FROM "{table}" WHERE {where}'  # noqa: S608 (ours)
+            vault.execute(sql, just_asked if has_conversation else ())
     vault.execute("UPDATE group_receipts SET due = NULL")
+    vault.execute(_BLOCKS)
+    vault.execute(_LETTERS)
     for group in GroupRows(vault).all():
-        _keep_what_hangs_together(vault, group.conversation)
-        _end(vault, group, names.get(group.conversation, ""))
+        if group.conversation not in just_asked:
+            _keep_what_hangs_together(vault, group.conversation)
+            _end(vault, group, names.get(group.conversation, ""), contacts)
     for where in (_SHOWN, _BY_NOBODY):
         vault.execute(f"DELETE FROM entries WHERE {where}")  # noqa: S608 (ours)
     _let_entries_wait(vault)
@@ -130,7 +161,12 @@ def _keep_what_hangs_together(vault: Connection, conversation: ConversationId) -
             vault.execute("DELETE FROM group_operations WHERE number = ?", (row.number,))
 
 
-def _end(vault: Connection, group: GroupRow, name: str) -> None:
+def _end(
+    vault: Connection,
+    group: GroupRow,
+    name: str,
+    contacts: Mapping[tuple[object, object], object],
+) -> None:
     """Be nobody in a group any more: what we wrote there is by who we were."""
     groups, conversation = GroupRows(vault), group.conversation
     membership = groups.membership(conversation)
@@ -141,13 +177,17 @@ def _end(vault: Connection, group: GroupRow, name: str) -> None:
     me = IdentityKeys.from_seed(group.seed).verify_key
     records = membership.graph.records(me)
     called = records[0][0].record.name if records else ""
+    vault.execute(_NEVER_LEFT, (conversation,))
     AuthorRows(vault).part_from(conversation, me, called)
     seed = blake2b_256(group.seed)
     groups.begin_anew(GroupRow(conversation, group.id, seed, "left", group.joined, False))
     people = GroupPeopleRows(vault)
     people.put(GroupHereRow(conversation, name=name))
     for member in membership.members:
-        people.add_member(GroupMemberRow(0, conversation, member))
+        contact = contacts.get((conversation, member))
+        assert contact is None or isinstance(contact, int)
+        known = None if contact is None else ContactId(contact)
+        people.add_member(GroupMemberRow(0, conversation, member, known))
 
 
 def _let_entries_wait(vault: Connection) -> None:

@@ -100,22 +100,29 @@ class DamagedDatabase:
         return found
 
     def count(self, table: str) -> int | None:
-        """Return how many rows there were, where the table or one of its indexes still tells."""
-        ways = ["NOT INDEXED"]
+        """Return how many rows there were, where the table or one of its indexes still tells: the
+        most that one of them does, as the others may be older.
+        """
+        ways = [f"SELECT count(*) FROM {table} NOT INDEXED"]  # noqa: S608 (ours)
         with suppress(StorageError):
             found = self._query(
-                "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ? "
-                "AND (sql IS NULL OR sql NOT LIKE '%WHERE%')",
+                "SELECT list.name, info.name FROM pragma_index_list(?) AS list, "
+                "pragma_index_info(list.name) AS info WHERE partial = 0 AND seqno = 0",
                 (table,),
             )
-            ways += [f'INDEXED BY "{name}"' for (name,) in found]
+            # The names of our own tables and indexes, no words of anybody else.
+            ways += [
+                f'SELECT count(*) FROM (SELECT "{column}" FROM {table} INDEXED BY "{name}" '  # noqa: S608 (ours)
+                f'ORDER BY "{column}")'
+                for name, column in found
+            ]
+        counts: list[int] = []
         for way in ways:
             with suppress(StorageError):
-                # The names of our own tables and indexes, no words of anybody else.
-                [(count,)] = self._query(f"SELECT count(*) FROM {table} {way}")  # noqa: S608 (ours)
+                [(count,)] = self._query(way)
                 assert isinstance(count, int)
-                return count
-        return None
+                counts.append(count)
+        return max(counts, default=None)
 
     # --- Below --------------------------------------------------------------------------------
 

@@ -81,7 +81,7 @@ def vault_damage(error: DamagedError) -> DamagedError:
 @dataclass(frozen=True, slots=True)
 class Saved:
     """The rows that were saved, by table. `dropped`: those that could be read and were about
-    others that could not. `is_out_of_groups`: the person has to be asked into each anew.
+    others that could not. `is_out_of_groups`: the person has to come into each anew.
     """
 
     tables: tuple[TableRead, ...]

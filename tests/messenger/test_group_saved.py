@@ -1,7 +1,15 @@
 """A damaged vault of somebody in groups is saved: he is out of them, and is asked in anew."""
 
-from mesh.commands.groups import AcceptGroup, InviteToGroup, RemoveMember, SetGroupReceipts
+from mesh.commands.group_links import CreateGroupLink, GroupLinkAnswer, JoinGroup
+from mesh.commands.groups import (
+    AcceptGroup,
+    InviteToGroup,
+    RemoveMember,
+    SetGroupReceipts,
+    SetMemberRole,
+)
 from mesh.commands.item_commands import WriteItem
+from mesh.commands.items import ItemAnswer
 from mesh.errors import UserError
 from mesh.group.operations import Remove
 from mesh.storage.connection import transaction
@@ -81,13 +89,15 @@ def test_nothing_leaves_a_group_of_a_saved_vault() -> None:
     say(cem, "To Bob")
     save(bob, removal_of(bob))
     bob.receive(list(cem.store.envelopes.values()))
+    came = len(bob.store.envelopes)
     assert told(bob).state == "left"
     assert {"Before", "Between"} <= set(texts_of(bob))
     assert refuses_to_write(bob)
     pass_by(bob, seconds=2 * DAY_S, step=3_600)
     group = inside(bob)
     assert (group.epochs, group.chosen(), group.is_in) == ([], None, False)
-    # Sessions begin anew with contacts; of the group nothing is opened by anybody.
+    # Sessions begin anew with contacts, by one envelope each; of the group nothing is posted.
+    assert len(bob.store.envelopes) - came <= 3
     for one in (ann, cem, dan):
         one.receive(list(bob.store.envelopes.values()))
         assert "After it" not in texts_of(one)
@@ -122,6 +132,50 @@ def test_who_was_saved_is_asked_in_anew() -> None:
     for one in (ann, bob, cem):
         assert {"Back", "Welcome"} <= set(texts_of(one))
     assert texts_of(bob).count("Before") == 1
+
+
+def test_an_owner_comes_in_anew_by_a_link() -> None:
+    """Nobody can remove an owner, so who she was stays in the list, and she is a member besides."""
+    ann, bob, cem, _ = without_dan()
+    ann.ask(SetMemberRole("Crew", member(ann, "Bob").member, "admin"))
+    settle(ann, bob, cem)
+    save(ann, removal_of(ann))
+    settle(ann, bob, cem)
+    link = bob.ask(CreateGroupLink("Crew"))
+    assert isinstance(link, GroupLinkAnswer)
+    ann.ask(JoinGroup(link.link))
+    pass_by(ann, bob, cem, seconds=10 * MINUTE_S)
+    assert told(ann).state == "in"
+    assert names_of(ann).count("Ann") == 2
+    say(ann, "Back")
+    exchange(ann, bob, cem)
+    pass_by(ann, bob, cem, seconds=MINUTE_S)
+    assert "Back" in texts_of(bob)
+
+
+def test_who_was_just_asked_in_may_still_come() -> None:
+    """Nothing of a group was there yet when its invite was saved, so nothing of it is lost."""
+    ann, bob, eve = crew("Ann", "Bob", others=("Eve",))
+    ann.ask(InviteToGroup("Crew", ("Eve",)))
+    settle(ann, bob, eve)
+    save(eve)
+    assert told(eve).state == "invited"
+    settle(ann, bob, eve)
+    pass_by(ann, bob, eve, seconds=10 * MINUTE_S)
+    eve.ask(AcceptGroup("Crew"))
+    settle(ann, bob, eve)
+    assert told(eve).state == "in"
+
+
+def test_words_that_were_never_sent_are_told_as_that() -> None:
+    """What waited for keys when the vault was saved is no text of the group to anybody."""
+    _, bob, _, _ = without_dan()
+    waiting = bob.ask(WriteItem(inside(bob).conversation, text="Unsent"))
+    assert isinstance(waiting, ItemAnswer)
+    unsealed = f"UPDATE entries SET state = 'waiting-for-keys' WHERE number = {waiting.number}"
+    save(bob, removal_of(bob), unsealed, f"DELETE FROM outbox WHERE message = {waiting.number}")
+    query = "SELECT state FROM entries WHERE number = ?"
+    assert bob.connection.execute(query, (waiting.number,)).fetchall() == [("expired",)]
 
 
 def test_groups_go_on_where_nothing_of_them_is_lost() -> None:

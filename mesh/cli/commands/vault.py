@@ -44,7 +44,7 @@ class VaultFound(msgspec.Struct, kw_only=True):
     """The answer of `mesh vault check --json` and `mesh vault salvage --json`.
 
     `dropped`: by table, rows that could be read and belonged to others that could not. `kept_as`:
-    where the damaged file stands. `is_out_of_groups`: the person has to be asked into each anew.
+    where the damaged file stands. `is_out_of_groups`: the person has to come into each anew.
     """
 
     is_whole: bool
@@ -108,6 +108,7 @@ def check(choices: Choices) -> None:
     found = VaultFound(
         is_whole=report.is_whole,
         tables=[TableFound(table=t.name, readable=t.copied, lost=t.lost) for t in report.tables],
+        is_out_of_groups=report.is_out_of_groups,
     )
     if terminal.is_json:
         terminal.json(found)
@@ -118,6 +119,8 @@ def check(choices: Choices) -> None:
         tell_lost(terminal, found)
         terminal.say("Save what can be read with `mesh vault salvage`, or restore a backup with")
         terminal.say("`mesh restore FILE`. Keep a copy of the profile's folder before either.")
+        if found.is_out_of_groups:
+            terminal.say("With what can be read you would be in no group any more.")
     if not found.is_whole:
         raise click.exceptions.Exit(Exit.PROBLEMS_FOUND)
 
@@ -128,9 +131,9 @@ Save what can be read of a damaged vault: into a new one, which takes its place.
 
 The damaged file is kept beside it. What cannot be read is told by table and number. From the next
 start on new keys begin with all contacts; with whom that cannot be done, a note of the contact says
-so. Where something of groups is lost, you are out of all: what was written stays, and members have
-to remove you and ask you in anew. If you have a backup that is not much older, `mesh restore FILE`
-brings back more.
+so. Where something of groups is lost, you are out of all: what was written stays, and you come in
+anew by a link of a member. If you have a backup that is not much older, `mesh restore FILE` brings
+back more.
 
 If it is interrupted, say it again. The node must not run.
 
@@ -174,8 +177,8 @@ def salvage(choices: Choices) -> None:
     terminal.say("Start the node with `mesh up`; new keys then begin with all contacts.")
     if found.is_out_of_groups:
         terminal.say("You are in no group any more: it may be lost who was removed from them, so")
-        terminal.say("nothing may be written there. What was written stays. Let somebody in each")
-        terminal.say("remove you, and ask you in anew.")
+        terminal.say("nothing may be written there. What was written stays. Come in anew by a link")
+        terminal.say("of somebody of whom you know that they are in: the members shown may be out.")
 
 
 @vault.command(

@@ -123,10 +123,13 @@ class AuthorRows:
         return insert_numbered(self._connection, "authors", row)
 
     def part_from(self, conversation: ConversationId, key: VerifyKey, name: str) -> None:
-        """Entries that we wrote in a conversation are by this key, which is ours no more."""
+        """Entries that we wrote in a conversation are by this key, which is ours no more. Of what
+        expired nobody may have it, and that stays said.
+        """
         number = self.add(conversation, key, name).number
         self._connection.execute(
-            "UPDATE entries SET author = ?, is_mine = 0, state = 'received', lapses = NULL "
+            "UPDATE entries SET author = ?, is_mine = 0, lapses = NULL, "
+            "state = CASE state WHEN 'expired' THEN state ELSE 'received' END "
             "WHERE conversation = ? AND author = ?",
             (number, conversation, OURSELVES),
         )
