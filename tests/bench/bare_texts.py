@@ -51,7 +51,7 @@ class Text:
 
 
 class Person:
-    """Who is at a bare node, and whom they know; the engine knows it, and is asked once."""
+    """The person at a bare node and their contacts, as the engine knows them; it is asked once."""
 
     def __init__(self) -> None:
         self._address: bytes | None = None
