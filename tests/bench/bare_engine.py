@@ -36,7 +36,7 @@ from mesh.messenger.sessions.transit import Transit
 from mesh.wire.envelope import LIFETIME_WEEK, STAMP_BYTES, Envelope, Header
 from mesh.wire.frames import Frame, Push
 from sim.patching import Patch
-from tests.bench.bare_texts import TAG, Memory, Person, is_text
+from tests.bench.bare_texts import TAG, Memory, Person, Text, is_text
 
 _handle, _deadline, _status = Engine.handle, Engine.deadline, Engine._status
 _received, _link_up = EnvelopeExchange.received, EnvelopeExchange.link_up
@@ -67,11 +67,13 @@ class _Bare:
         self.memory = Memory()
         self._person = Person()
         self._news = _News()
+        # What waits until somebody has opened the vault.
+        self._came: list[Text] = []
         self._effects: list[Effect] = []
         # When the engine wants to be called by itself; None if it is to be asked.
         self.until: tuple[Monotonic | None] | None = None
 
-    def has_heard(self, link: LinkId, frame: Frame, at: Instant) -> bool:
+    def has_heard(self, link: LinkId, frame: Frame) -> bool:
         """Take a frame, if it is one between bare nodes."""
         if not isinstance(frame, Push) or not frame.envelope.startswith(TAG):
             return False
@@ -84,9 +86,8 @@ class _Bare:
         id_, text = found
         count("bodies_received")
         self._news.append(id_)
-        if self._person.is_for_us(self._engine, text):
-            told = self._person.told(text.text, at, is_mine=False)
-            self._effects.append(Emit(MessageReceived(told)))
+        if not self._engine._settings.is_relay:
+            self._came.append(text)
         return True
 
     def has_written(self, asked: Asked, at: Instant) -> bool:
@@ -125,7 +126,19 @@ class _Bare:
                 for word in self.memory.take(link, peer.room_bytes):
                     links.streams.send(link, Push(word))
         effects, self._effects = self._effects, []
-        return links.take_effects(at) + effects
+        return [*links.take_effects(at), *effects, *self._take_shown(at)]
+
+    def _take_shown(self, at: Instant) -> list[Effect]:
+        """Return the texts that came for our person."""
+        address = self._person.find_address(self._engine) if self._came else None
+        if address is None:
+            return []
+        came, self._came = self._came, []
+        return [
+            Emit(MessageReceived(self._person.told(text.text, at, is_mine=False)))
+            for text in came
+            if text.address == address
+        ]
 
 
 _BARE: WeakKeyDictionary[Engine | EnvelopeExchange, _Bare] = WeakKeyDictionary()
@@ -147,7 +160,7 @@ def _handle_bare(engine: Engine, batch: Sequence[Input], now: Instant) -> list[E
     for one in batch:
         if isinstance(one, BytesReceived) and one.link in links.ready:
             frames = links.received(one.link, one.data, at)
-            others = [frame for frame in frames if not bare.has_heard(one.link, frame, at)]
+            others = [frame for frame in frames if not bare.has_heard(one.link, frame)]
             engine._frames_came(one.link, others, at)
             is_loud |= bool(others)
         elif isinstance(one, BytesSent):
@@ -178,7 +191,7 @@ def _status_bare(engine: Engine, now: Instant) -> StatusAnswer:
 
 def _received_bare(exchange: EnvelopeExchange, link: LinkId, frame: Frame, now: Instant) -> None:
     """A frame that came with the last bytes of a handshake comes here."""
-    if not _BARE[exchange].has_heard(link, frame, now):
+    if not _BARE[exchange].has_heard(link, frame):
         _received(exchange, link, frame, now)
 
 

@@ -61,12 +61,15 @@ class _Bare:
 
     def take_shown(self, at: Instant) -> list[Effect]:
         """Return the texts that came for our person."""
+        address = self._person.find_address(self._engine) if self.came else None
+        if address is None:
+            return []
         came, self.came = self.came, []
         texts = [Text.read(envelope.body) for envelope in came]
         return [
             Emit(MessageReceived(self._person.told(text.text, at, is_mine=False)))
             for text in texts
-            if self._person.is_for_us(self._engine, text)
+            if text.address == address
         ]
 
     def _envelope(self, text: Text, at: UnixSeconds) -> Envelope:

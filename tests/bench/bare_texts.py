@@ -58,14 +58,12 @@ class Person:
         self._addresses: dict[str | int, bytes] = {}
         self._told_count = 0
 
-    def is_for_us(self, engine: Engine, text: Text) -> bool:
-        """Say whether a text is for whoever has opened the vault here."""
-        if self._address is None:
-            messenger = engine._vault.messenger
-            if messenger is None or messenger.person is None:
-                return False
+    def find_address(self, engine: Engine) -> bytes | None:
+        """Return the address of whoever has opened the vault here; None while nobody has."""
+        messenger = engine._vault.messenger
+        if self._address is None and messenger is not None and messenger.person is not None:
             self._address = messenger.person.identity.keys.verify_key[:ADDRESS_BYTES]
-        return text.address == self._address
+        return self._address
 
     def find_text(self, engine: Engine, contact: str | int, text: str, at: Instant) -> Text | None:
         """Return a text for a contact; None if the vault is closed or there is no such contact."""

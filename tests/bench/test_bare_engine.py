@@ -7,6 +7,7 @@ import pytest
 from mesh.commands.contacts import AskContacts, ContactsAnswer
 from mesh.commands.messages import MessageAnswer, SendMessage
 from mesh.events import MessageReceived
+from mesh.inputs import VaultClosing, VaultOpened
 from tests.bench.without import VARIABLE, without
 from tests.engine.joined import Joined
 from tests.engine.test_engine import befriend, introduce, status, texts
@@ -76,6 +77,20 @@ def test_mail_waits_with_a_stranger_and_only_its_reader_is_shown_it(part: str) -
     table.pass_time(2)
     assert sorted(shown(table, "bob")) == TEXTS
     assert shown(table, "cy") == []
+
+
+def test_what_came_while_the_vault_was_closed_is_shown_when_it_is_opened(part: str) -> None:
+    table = Joined("ada", "bob")
+    friends(table)
+    bob = table.seats["bob"]
+    bob.inbox.append(VaultClosing())
+    table.join("ada", "bob")
+    send(table, "ada", TEXTS)
+    table.pass_time(2)
+    bob.events.clear()
+    bob.inbox.append(VaultOpened(bob.vault))
+    table.pass_time(2)
+    assert sorted(shown(table, "bob")) == TEXTS
 
 
 def test_after_a_cut_both_sides_lack_nothing_and_are_told_nothing_twice(part: str) -> None:
