@@ -44,7 +44,7 @@ _boot = Host.boot
 
 
 class Ran(msgspec.Struct):
-    """What a world came to and took, up to where it settles."""
+    """The figures of a world up to where it settles."""
 
     events: int
     cpu_seconds: float
@@ -53,7 +53,7 @@ class Ran(msgspec.Struct):
 
 
 class Script:
-    """What engines want, in the order in which they are called, in a file.
+    """A file of the wants of engines, in the order in which they are called.
 
     An entry is the effects of a batch, None where the power failed within it, or a deadline.
     """
@@ -107,7 +107,7 @@ class _Writing:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What stands where an engine would: it says what that one wanted."""
+    """Stands where an engine would, and says what that one wanted."""
 
     script: Script
 
