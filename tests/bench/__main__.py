@@ -32,6 +32,7 @@ from tests.bench import (
     reality,
     reconcile,
     relay_month,
+    replay,
     simulator,
     tenfold,
 )
@@ -131,6 +132,7 @@ NAMES = (
     "large-files",
     "sim",
     "worlds",
+    "replay",
     "oracles",
     "reality",
     "lxmf",
@@ -198,6 +200,7 @@ def all_benches(options: argparse.Namespace, scratch: Path) -> dict[str, Bench]:
         "large-files": lambda: large_files.rows(place("large-files"), options.file_mib),
         "sim": lambda: simulator.rows(options.sim_nodes, options.sim_runs),
         "worlds": lambda: simulator.world_rows(options.sim_nodes, options.sim_runs),
+        "replay": lambda: replay.rows(place("replay"), options.sim_nodes),
         "oracles": oracles.rows,
         "reality": lambda: reality.rows(place("reality")),
         "lxmf": lambda: lxmf.rows(

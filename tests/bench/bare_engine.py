@@ -1,8 +1,8 @@
-"""Engines in which a text is kept by the store alone, or by nobody: what is left of a hop then.
+"""Engines in which a text is kept in memory and passed on to everybody: no store, no messenger.
 
-The first text goes the shipped way, and its answers are the pattern of those after it. What drives
-an engine and what stands around it are the shipped ones: API, driver, sockets, links. Both nodes
-have to lack the same. Nothing here is fit for use: texts are readable, and nobody asks who wrote.
+What drives an engine and what stands around it are the shipped ones: API, driver, sockets, links.
+All nodes have to lack the same. Nothing here is fit for use: texts are readable, nobody asks who
+wrote them, and whoever stops has none of them any more.
 """
 
 from collections.abc import Sequence
@@ -11,229 +11,234 @@ from weakref import WeakKeyDictionary
 
 from msgspec.structs import replace
 
-from mesh.commands.messages import MessageAnswer, SendMessage
-from mesh.crypto.signing import SigningKey
+from mesh.commands.messages import SendMessage
+from mesh.commands.status import StatusAnswer
 from mesh.effects import Effect, Emit, Reply
 from mesh.engine.engine import Engine
-from mesh.engine.quiet import QuietBatches
-from mesh.engine.vault_half import VaultHalf
+from mesh.engine.forwarding.envelope_buffer import Committed, EnvelopeBuffer
+from mesh.engine.parts.envelope_exchange import EnvelopeExchange
 from mesh.events import MessageReceived
-from mesh.ids import EnvelopeId, Instant, Monotonic, PostingKey, Tag, UnixSeconds, earliest
-from mesh.inputs import Asked, BytesReceived, BytesSent, Input
-from mesh.wire.envelope import (
-    CREATED_ROUNDING_S,
-    LIFETIME_WEEK,
-    SIZE_BYTES,
-    STAMP_BYTES,
-    Envelope,
-    Header,
-    body_bytes,
-    envelope_of,
+from mesh.ids import (
+    ContactId,
+    EnvelopeId,
+    Instant,
+    LinkId,
+    Monotonic,
+    PostingKey,
+    Tag,
+    UnixSeconds,
+    earliest,
 )
+from mesh.inputs import Asked, BytesReceived, BytesSent, Input
+from mesh.messenger.pauses import Pause
+from mesh.messenger.sessions.sealing import Sealed
+from mesh.messenger.sessions.transit import Transit
+from mesh.wire.envelope import LIFETIME_WEEK, STAMP_BYTES, Envelope, Header
 from mesh.wire.frames import Frame, Push
-from mesh.wire.retirement import Retirement
 from sim.patching import Patch
+from tests.bench.bare_texts import TAG, Memory, Person, Text, is_text
 
-_TAG: Final = Tag(b"a text of bench\0")
-"""Of the envelopes of a store alone, and at the beginning of a text that is a frame."""
+_handle, _deadline, _status = Engine.handle, Engine.deadline, Engine._status
+_received, _link_up = EnvelopeExchange.received, EnvelopeExchange.link_up
+_link_down, _commit, _post = EnvelopeExchange.link_down, EnvelopeBuffer.commit, Transit.post
 
-_LENGTH_BYTES: Final = 2
-_handle, _deadline = Engine.handle, Engine.deadline
-_take_unposted, _left, _arrived = VaultHalf.take_unposted, VaultHalf.left, VaultHalf.arrived
-_is_for_us, _begins = VaultHalf.is_for_us, QuietBatches.begins
+
+_HEADER: Final = Header(
+    size_class=0,
+    lifetime_class=LIFETIME_WEEK,
+    created=UnixSeconds(0),
+    tag=Tag(TAG),
+    read_hash=bytes(16),
+    withdraw_hash=bytes(16),
+    posting_key=PostingKey(bytes(32)),
+    stamp=bytes(STAMP_BYTES),
+)
+
+
+class _News(list[bytes]):
+    """The ids of new texts, told at the place where benches see what is stored."""
 
 
 class _Bare:
-    """The texts of one engine since its first."""
+    """The texts of one engine."""
 
-    def __init__(self) -> None:
-        self.answer: MessageAnswer | None = None
-        self.event: MessageAnswer | None = None
-        self.texts_count = 0
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.memory = Memory()
+        self._person = Person()
+        self._news = _News()
+        # What waits until somebody has opened the vault.
+        self._came: list[Text] = []
+        self._effects: list[Effect] = []
         # When the engine wants to be called by itself; None if it is to be asked.
         self.until: tuple[Monotonic | None] | None = None
-        self.posting_key = SigningKey.from_seed(bytes(range(32)))
-        self.unposted: list[Envelope] = []
-        self.came: list[Envelope] = []
 
-    def learn(self, effects: Sequence[Effect]) -> None:
-        """Keep the answers of the first text."""
-        for effect in effects:
-            if isinstance(effect, Reply) and isinstance(effect.answer, MessageAnswer):
-                self.answer = self.answer or effect.answer
-            elif isinstance(effect, Emit) and isinstance(effect.event, MessageReceived):
-                self.event = self.event or effect.event.message
+    def has_heard(self, link: LinkId, frame: Frame) -> bool:
+        """Take a frame, if it is one between bare nodes."""
+        if not isinstance(frame, Push) or not frame.envelope.startswith(TAG):
+            return False
+        found = self.memory.heard(link, frame.envelope)
+        count = self._engine._counters.count
+        if found is None:
+            if is_text(frame.envelope):
+                count("bodies_duplicate")
+            return True
+        id_, text = found
+        count("bodies_received")
+        self._news.append(id_)
+        if not self._engine._settings.is_relay:
+            self._came.append(text)
+        return True
 
-    def answered(self, asked: Asked, text: str) -> Effect:
-        """Say that a text is kept, which is not so."""
-        assert self.answer is not None
-        return Reply(asked.request, self._next(self.answer, text))
+    def has_written(self, asked: Asked, at: Instant) -> bool:
+        """Keep a text that is to be sent, if its recipient is known."""
+        command = asked.command
+        if not isinstance(command, SendMessage):
+            return False
+        text = self._person.find_text(self._engine, command.contact, command.text, at)
+        messenger = self._engine._vault.messenger
+        if text is None or messenger is None:
+            return False
+        told = self._person.told(command.text, at, is_mine=True)
+        id_ = self.memory.write(text)
+        messenger.parts.transit.post(Sealed(_seen(id_), b""), told.number, now=at)
+        self._news.append(id_)
+        self._effects.append(Reply(asked.request, told))
+        return True
 
-    def shown(self, text: str) -> Effect:
-        """Show a text that came."""
-        assert self.event is not None
-        return Emit(MessageReceived(self._next(self.event, text)))
+    def is_due(self, now: Instant) -> bool:
+        """Say whether the engine itself wanted to be called."""
+        if self.until is None:
+            return True
+        [until] = self.until
+        return until is not None and until <= now.monotonic
 
-    def _next(self, pattern: MessageAnswer, text: str) -> MessageAnswer:
-        self.texts_count += 1
-        return replace(pattern, number=pattern.number + self.texts_count, text=text)
+    def take_effects(self, at: Instant) -> list[Effect]:
+        """Return what leaves, and what is told."""
+        links = self._engine._links
+        self.memory.tell(at)
+        if self._news:
+            news, self._news = self._news, _News()
+            self._engine._forwarder.buffer.commit(at.expiry, first_messages=news)
+        for link, waiting in self.memory.waiting.items():
+            peer = links.ready.get(link)
+            if waiting and peer is not None:
+                for word in self.memory.take(link, peer.room_bytes):
+                    links.streams.send(link, Push(word))
+        effects, self._effects = self._effects, []
+        return [*links.take_effects(at), *effects, *self._take_shown(at)]
 
-    def envelope(self, text: str, at: UnixSeconds) -> Envelope:
-        """Return a text in an envelope that anybody can read."""
-        key = self.posting_key.verify_key
-        self.texts_count += 1
-        header = Header(
-            size_class=0,
-            lifetime_class=LIFETIME_WEEK,
-            created=UnixSeconds(at // CREATED_ROUNDING_S * CREATED_ROUNDING_S),
-            tag=_TAG,
-            read_hash=key[:16],
-            withdraw_hash=self.texts_count.to_bytes(16, "big"),
-            posting_key=PostingKey(key),
-            stamp=bytes(STAMP_BYTES),
-        )
-        return envelope_of(header, _packed(text, body_bytes(0)), self.posting_key)
+    def _take_shown(self, at: Instant) -> list[Effect]:
+        """Return the texts that came for our person."""
+        address = self._person.find_address(self._engine) if self._came else None
+        if address is None:
+            return []
+        came, self._came = self._came, []
+        return [
+            Emit(MessageReceived(self._person.told(text.text, at, is_mine=False)))
+            for text in came
+            if text.address == address
+        ]
 
 
-_BARE: WeakKeyDictionary[Engine | VaultHalf, _Bare] = WeakKeyDictionary()
+_BARE: WeakKeyDictionary[Engine | EnvelopeExchange, _Bare] = WeakKeyDictionary()
 
 
 def _of(engine: Engine) -> _Bare:
-    """Return what is kept of an engine; its half of the vault has the same."""
+    """Return what is kept of an engine; its part that exchanges envelopes has the same."""
     bare = _BARE.get(engine)
     if bare is None:
-        bare = _BARE[engine] = _BARE[engine._vault] = _Bare()
+        bare = _BARE[engine] = _BARE[engine._envelopes] = _Bare(engine)
     return bare
 
 
-def _packed(text: str, size: int) -> bytes:
-    data = text.encode()
-    return (len(data).to_bytes(_LENGTH_BYTES, "big") + data).ljust(size, b"\0")
-
-
-def _text_of(data: bytes) -> str:
-    length = int.from_bytes(data[:_LENGTH_BYTES], "big")
-    return data[_LENGTH_BYTES : _LENGTH_BYTES + length].decode()
-
-
-# --- A text is a frame, and nobody keeps it -------------------------------------------------------
-
-
-def _handle_frames(engine: Engine, batch: Sequence[Input], now: Instant) -> list[Effect]:
+def _handle_bare(engine: Engine, batch: Sequence[Input], now: Instant) -> list[Effect]:
     bare, links = _of(engine), engine._links
     at = engine._clock.at(now)
     rest: list[Input] = []
-    effects: list[Effect] = []
     is_loud = False
     for one in batch:
-        if isinstance(one, BytesReceived) and one.link in links.ready and bare.event is not None:
-            others: list[Frame] = []
-            for frame in links.received(one.link, one.data, at):
-                if isinstance(frame, Push) and frame.envelope.startswith(_TAG):
-                    effects.append(bare.shown(_text_of(frame.envelope[len(_TAG) :])))
-                else:
-                    others.append(frame)
+        if isinstance(one, BytesReceived) and one.link in links.ready:
+            frames = links.received(one.link, one.data, at)
+            others = [frame for frame in frames if not bare.has_heard(one.link, frame)]
             engine._frames_came(one.link, others, at)
             is_loud |= bool(others)
         elif isinstance(one, BytesSent):
             links.streams.sent(one.link, one.count)
-        elif (text := _bare_text(one)) is not None and bare.answer is not None and links.ready:
-            data = _TAG + _packed(text, SIZE_BYTES[0] - len(_TAG))
-            links.streams.send(next(iter(links.ready)), Push(data))
-            assert isinstance(one, Asked)
-            effects.append(bare.answered(one, text))
-        else:
+        elif not (isinstance(one, Asked) and bare.has_written(one, at)):
             rest.append(one)
-    if rest or is_loud or links.table.has_changed or _is_due(bare, now):
+    effects: list[Effect] = []
+    if rest or is_loud or links.table.has_changed or bare.is_due(now):
         bare.until = None
-        done = _handle(engine, rest, now)
-        bare.learn(done)
-        return done + effects
-    return links.take_effects(now) + effects
+        # What was heard already belongs to this batch, so it is not over early.
+        engine._quiet._until = None
+        effects = _handle(engine, rest, now)
+    return effects + bare.take_effects(at)
 
 
-def _is_due(bare: _Bare, now: Instant) -> bool:
-    if bare.until is None:
-        return True
-    [until] = bare.until
-    return until is not None and until <= now.monotonic
-
-
-def _deadline_frames(engine: Engine) -> Monotonic | None:
+def _deadline_bare(engine: Engine) -> Monotonic | None:
     bare = _of(engine)
     if bare.until is None:
         bare.until = (_deadline(engine),)
-        return bare.until[0]
-    return earliest((bare.until[0], engine._links.deadline()))
+    return earliest((bare.until[0], engine._links.deadline(), bare.memory.deadline()))
 
 
-def _bare_text(happened: Input) -> str | None:
-    if isinstance(happened, Asked) and isinstance(happened.command, SendMessage):
-        return happened.command.text
-    return None
+def _status_bare(engine: Engine, now: Instant) -> StatusAnswer:
+    told = _status(engine, now)
+    count = told.envelopes_count + len(_of(engine).memory.kept)
+    return replace(told, envelopes_count=count)
 
 
-# --- The store keeps a text, and there is no messenger --------------------------------------------
+def _received_bare(exchange: EnvelopeExchange, link: LinkId, frame: Frame, now: Instant) -> None:
+    """A frame that came with the last bytes of a handshake comes here."""
+    if not _BARE[exchange].has_heard(link, frame):
+        _received(exchange, link, frame, now)
 
 
-def _handle_store(engine: Engine, batch: Sequence[Input], now: Instant) -> list[Effect]:
-    bare = _of(engine)
-    rest: list[Input] = []
-    answers: list[Effect] = []
-    for one in batch:
-        text = _bare_text(one)
-        if text is not None and bare.answer is not None and isinstance(one, Asked):
-            bare.unposted.append(bare.envelope(text, engine._clock.at(now).mesh))
-            answers.append(bare.answered(one, text))
-        else:
-            rest.append(one)
-    effects = _handle(engine, rest, now)
-    bare.learn(effects)
-    came, bare.came = bare.came, []
-    shown = [bare.shown(_text_of(envelope.body)) for envelope in came]
-    return [*effects, *answers, *shown]
+def _link_up_bare(exchange: EnvelopeExchange, link: LinkId, now: Instant) -> None:
+    _link_up(exchange, link, now)
+    _BARE[exchange].memory.link_up(link)
 
 
-def _begins_store(quiet: QuietBatches, batch: Sequence[Input], now: Instant) -> bool:
-    bare = _BARE.get(quiet._vault)
-    return (bare is None or not bare.unposted) and _begins(quiet, batch, now)
+def _link_down_bare(exchange: EnvelopeExchange, link: LinkId, now: Instant) -> None:
+    _link_down(exchange, link, now)
+    _BARE[exchange].memory.link_down(link)
 
 
-def _take_unposted_store(vault: VaultHalf, now: Instant) -> list[Envelope]:
-    bare = _BARE.get(vault)
-    ours = _take_unposted(vault, now)
-    if bare is not None:
-        ours += bare.unposted
-        bare.unposted = []
-    return ours
+def _commit_bare(
+    buffer: EnvelopeBuffer, expiry_now: UnixSeconds, *, first_messages: Sequence[bytes]
+) -> Committed:
+    if isinstance(first_messages, _News):
+        return Committed(added=[_seen(id_) for id_ in first_messages])
+    return _commit(buffer, expiry_now, first_messages=first_messages)
 
 
-def _left_store(
-    vault: VaultHalf, posted: Sequence[Envelope], retirements: Sequence[Retirement]
+def _post_bare(
+    transit: Transit,
+    sealed: Sealed,
+    message: int | None,
+    contact: ContactId | None = None,
+    payload: int | None = None,
+    *,
+    pause: Pause = Pause.AT_ONCE,
+    now: Instant,
 ) -> None:
-    _left(vault, [one for one in posted if one.header.tag != _TAG], retirements)
+    if sealed.envelope.header is not _HEADER:
+        _post(transit, sealed, message, contact, payload, pause=pause, now=now)
 
 
-def _is_for_us_store(vault: VaultHalf, id_: EnvelopeId, tag: Tag, *, is_new: bool) -> bool:
-    return tag == _TAG or _is_for_us(vault, id_, tag, is_new=is_new)
-
-
-def _arrived_store(vault: VaultHalf, added: Sequence[Envelope]) -> None:
-    bare = _BARE.get(vault)
-    if bare is not None and bare.event is not None:
-        bare.came += [one for one in added if one.header.tag == _TAG]
-    _arrived(vault, [one for one in added if one.header.tag != _TAG])
+def _seen(id_: bytes) -> Envelope:
+    """Return a text where benches look for an envelope, of which they read the id."""
+    return Envelope(EnvelopeId(id_), _HEADER, b"", b"", b"")
 
 
 WITHOUT_ENGINE: Final = (
-    Patch(Engine, "handle", _handle_frames),
-    Patch(Engine, "deadline", _deadline_frames),
-)
-WITHOUT_MESSENGER: Final = (
-    Patch(Engine, "handle", _handle_store),
-    Patch(QuietBatches, "begins", _begins_store),
-    Patch(VaultHalf, "take_unposted", _take_unposted_store),
-    Patch(VaultHalf, "left", _left_store),
-    Patch(VaultHalf, "is_for_us", _is_for_us_store),
-    Patch(VaultHalf, "arrived", _arrived_store),
+    Patch(Engine, "handle", _handle_bare),
+    Patch(Engine, "deadline", _deadline_bare),
+    Patch(Engine, "_status", _status_bare),
+    Patch(EnvelopeExchange, "received", _received_bare),
+    Patch(EnvelopeExchange, "link_up", _link_up_bare),
+    Patch(EnvelopeExchange, "link_down", _link_down_bare),
+    Patch(EnvelopeBuffer, "commit", _commit_bare),
+    Patch(Transit, "post", _post_bare),
 )

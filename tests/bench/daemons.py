@@ -21,7 +21,9 @@ from mesh.commands.messages import MessageAnswer, SendMessage
 from mesh.errors import UserError
 from mesh.events import MessageReceived
 from mesh.limits.cover import COVER_INTERVALS_MS
+from tests.bench import lacking_node
 from tests.bench.table import Row, percentile
+from tests.bench.without import VARIABLE
 from tests.integration.meshes import closed_config, node_of
 from tests.integration.networks import Desk
 from tests.integration.nodes import Node, befriend, eventually
@@ -77,11 +79,19 @@ def line(scratch: Path, relays: int, *, config: str | None = None) -> Iterator[l
             namespace = desk.laptop(*bridges[max(0, number - 1) : number + 1])
             settings = closed_config(scratch) if config is None else config
             nodes.append(node_of(namespace, scratch, f"Person {number}", config=settings))
+            take_parts_away(nodes[-1])
         try:
             yield nodes
         finally:
             for node in nodes:
                 node.end()
+
+
+def take_parts_away(node: Node) -> None:
+    """Let a node lack what the environment names."""
+    if VARIABLE in os.environ:
+        node.daemon_module = lacking_node.__name__
+        node.more_environment[VARIABLE] = os.environ[VARIABLE]
 
 
 def start(nodes: Sequence[Node]) -> None:

@@ -8,7 +8,10 @@ import pytest
 from mesh.crypto.signing import SigningKey, is_signature_valid
 from mesh.errors import StorageError
 from mesh.storage.connection import connect
+from tests.bench import lacking_node
+from tests.bench.daemons import take_parts_away
 from tests.bench.without import VARIABLE, without
+from tests.integration.nodes import Node
 
 
 def synchronous(path: Path) -> object:
@@ -37,3 +40,17 @@ def test_a_part_is_missing_where_it_is_named(tmp_path: Path) -> None:
 def test_what_is_no_part_is_refused() -> None:
     with pytest.raises(KeyError):
         without({VARIABLE: "sqlite"})
+
+
+def test_daemons_of_a_bench_are_told_what_to_lack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = Node("no namespace", tmp_path, config="", name="Ada")
+    usual = node.daemon_module
+    monkeypatch.delenv(VARIABLE, raising=False)
+    take_parts_away(node)
+    assert (node.daemon_module, node.more_environment) == (usual, {})
+    monkeypatch.setenv(VARIABLE, "engine")
+    take_parts_away(node)
+    assert node.daemon_module == lacking_node.__name__
+    assert node.more_environment == {VARIABLE: "engine"}

@@ -15,7 +15,8 @@ from nacl import bindings
 from mesh.storage import connection
 from mesh.storage.connection import SqlcipherConnection
 from sim.patching import Patch, patched
-from tests.bench.bare_engine import WITHOUT_ENGINE, WITHOUT_MESSENGER
+from tests.bench.bare_engine import WITHOUT_ENGINE
+from tests.bench.bare_messenger import WITHOUT_MESSENGER
 
 VARIABLE: Final = "MESH_BENCH_WITHOUT"
 _SIGNATURE_BYTES: Final = 64
