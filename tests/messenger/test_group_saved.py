@@ -84,7 +84,7 @@ def test_a_lost_removal_lets_nobody_read_again() -> None:
 
 
 def test_nothing_leaves_a_group_of_a_saved_vault() -> None:
-    """What was read stays, and neither keys nor words nor receipts go out of it any more."""
+    """Texts that were read stay, and neither keys nor words nor receipts go out of it any more."""
     ann, bob, cem, dan = without_dan()
     say(cem, "To Bob")
     save(bob, removal_of(bob))
@@ -168,7 +168,7 @@ def test_who_was_just_asked_in_may_still_come() -> None:
 
 
 def test_words_that_were_never_sent_are_told_as_that() -> None:
-    """What waited for keys when the vault was saved is no text of the group to anybody."""
+    """A text that waited for keys when the vault was saved expires, and nobody had it."""
     _, bob, _, _ = without_dan()
     waiting = bob.ask(WriteItem(inside(bob).conversation, text="Unsent"))
     assert isinstance(waiting, ItemAnswer)
