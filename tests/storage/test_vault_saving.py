@@ -42,6 +42,7 @@ TABLES = (
     "conversations",
     "group_operations",
     "sessions",
+    "payloads",
     "authors",
     "entries",
     "group_epochs",
