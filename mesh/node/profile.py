@@ -380,14 +380,18 @@ def remove_with_key(file: Path, key_file: Path) -> None:
 
 
 def close_vault(vault: Connection) -> None:
-    """Let nothing that was erased outlive it in the files or in memory, and let go of both."""
+    """Let nothing that was erased outlive it in the files or in memory, and let go of both.
+
+    A damaged vault is closed as it is: who met the damage has told of it, or the next one will.
+    """
     try:
-        overwrite_freed_memory(vault)
-        if changes_count(vault):
-            # A full disk must not keep a vault from being closed; the next time does it too.
-            with contextlib.suppress(StorageError):
-                rebuild(vault, bytes_max=VAULT_REBUILT_BYTES_MAX)
-        checkpoint(vault)
+        with contextlib.suppress(DamagedError):
+            overwrite_freed_memory(vault)
+            if changes_count(vault):
+                # A full disk must not keep a vault from being closed; the next time does it too.
+                with contextlib.suppress(StorageError):
+                    rebuild(vault, bytes_max=VAULT_REBUILT_BYTES_MAX)
+            checkpoint(vault)
     finally:
         vault.close()
 

@@ -118,6 +118,10 @@ class SqlcipherConnection:
             rows = _Rows(self._raw.execute(sql, parameters), self)
         except (dbapi2.Error, dbapi2.Warning) as error:
             _raise_ours(error, self._name)
+        except MemoryError:
+            # So it is told where a page is to be written after one was met whose seal is broken.
+            self._require_seals()
+            raise
         if sql == _ROLLBACK:
             # What failed may have done so as it took zeros for what was written.
             self._require_seals()

@@ -19,6 +19,7 @@ from mesh.storage.connection import (
     connect,
     connect_to_read,
     reading,
+    rebuild,
     transaction,
 )
 from mesh.storage.salvage import DamagedDatabase
@@ -167,3 +168,13 @@ def test_nothing_is_committed_that_was_made_of_a_damaged_page(file: Path, tmp_pa
         with suppress(StorageError), closing(connect_to_read(path, KEY)) as database:
             found = database.execute(f"{ALL} WHERE number = ?", (2 * LAST,)).fetchall()
             assert found in ([], [(2 * LAST, ROWS[LAST])])
+
+
+def test_a_damaged_file_is_not_written_anew(file: Path, tmp_path: Path) -> None:
+    """Whoever writes all pages anew is told of the damage, and no zeros get a seal."""
+    for path in damaged_pages(file, tmp_path):
+        with suppress(DamagedError), closing(connect(path, KEY)) as database:
+            database.execute("SELECT count(*) FROM bodies").fetchall()
+            rebuild(database, bytes_max=1 << 30)
+        with suppress(DamagedError), closing(connect(path, KEY)) as database:
+            assert all_at_once(database) == list(ROWS.items())
