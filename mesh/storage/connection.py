@@ -174,7 +174,7 @@ def connect(
         )
     except dbapi2.Error as error:
         _raise_ours(error, name)
-    connection = SqlcipherConnection(raw, name, is_sealed=key is not None)
+    connection = SqlcipherConnection(raw, name)
     try:
         if key is not None:
             if is_alone:
@@ -211,7 +211,7 @@ def connect_to_read(path: Path, key: bytes | bytearray) -> Connection:
         )
     except dbapi2.Error as error:
         _raise_ours(error, str(path))
-    connection = SqlcipherConnection(raw, str(path), is_sealed=True)
+    connection = SqlcipherConnection(raw, str(path))
     try:
         _unlock(connection, key)
     except BaseException:
@@ -352,6 +352,8 @@ def _unlock(connection: SqlcipherConnection, key: bytes | bytearray) -> None:
     connection.execute("PRAGMA cipher_log_level = NONE")
     # A raw key: 256 random bits need no stretching. PRAGMA takes no parameters.
     connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+    # Before, the cipher's state is that of one that has failed.
+    connection._is_sealed = True
     # The key is only tried at the first page that is read.
     connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
