@@ -30,7 +30,7 @@ COMPILER = shutil.which("cc")
 
 
 class Disk:
-    """What is on the disk of a node for certain, and when its power fails."""
+    """The bytes of a node that are on the disk for certain, and when its power fails."""
 
     def __init__(self, node: Node, library: Path, folder: Path) -> None:
         """The node is off, and what is in its files is on the disk."""
