@@ -8,6 +8,8 @@ import pytest
 from mesh.crypto.signing import SigningKey, is_signature_valid
 from mesh.errors import StorageError
 from mesh.storage.connection import connect
+from sim.run.world import Options, World
+from sim.schema.scenario import load_scenario
 from tests.bench import lacking_node
 from tests.bench.daemons import take_parts_away
 from tests.bench.without import VARIABLE, without
@@ -35,6 +37,21 @@ def test_a_part_is_missing_where_it_is_named(tmp_path: Path) -> None:
         unsigned = key.sign(b"word")
         assert is_signature_valid(key.verify_key, b"word", unsigned)
     assert not is_signature_valid(key.verify_key, b"word", unsigned)
+
+
+def stems_count() -> int:
+    """Count what goes as a stem while four people write for half a minute."""
+    world = World(load_scenario("desk"), Options(seed=1, is_crypto_real=False))
+    world.run_until(30_000_000)
+    engines = [host.engine for host in world.hosts.values() if host.engine is not None]
+    counters = [engine._counters for engine in engines]
+    return sum(each.by_name.get("stems_passed_on", 0) for each in counters)
+
+
+def test_without_stems_all_spreads_at_once() -> None:
+    assert stems_count() > 0
+    with without({VARIABLE: "stems"}):
+        assert stems_count() == 0
 
 
 def test_what_is_no_part_is_refused() -> None:

@@ -12,8 +12,12 @@ from typing import Final
 
 from nacl import bindings
 
+from mesh.engine.forwarding.stemming import Stemming, element_of
+from mesh.ids import Instant
+from mesh.replication.stems import SPREADS
 from mesh.storage import connection
 from mesh.storage.connection import SqlcipherConnection
+from mesh.wire.envelope import Envelope
 from sim.patching import Patch, patched
 from tests.bench.bare_engine import WITHOUT_ENGINE
 from tests.bench.bare_messenger import WITHOUT_MESSENGER
@@ -40,6 +44,12 @@ def _believed(signed: bytes, key: bytes) -> bytes:
     return signed[_SIGNATURE_BYTES:]
 
 
+def _spread(stemming: Stemming, envelope: Envelope, now: Instant) -> None:
+    """Let an envelope of ours go to everybody at once."""
+    stemming._elements[envelope.id] = element_of(envelope.header)
+    stemming._take_step(envelope.id, SPREADS, (), now)
+
+
 PARTS: Final[Mapping[str, tuple[Patch, ...]]] = {
     "fsyncs": (Patch(connection, "_set_up", _set_up_without_fsyncs),),
     "ciphers": (Patch(connection, "_unlock", _not_unlocked),),
@@ -47,6 +57,7 @@ PARTS: Final[Mapping[str, tuple[Patch, ...]]] = {
         Patch(bindings, "crypto_sign", _not_signed),
         Patch(bindings, "crypto_sign_open", _believed),
     ),
+    "stems": (Patch(Stemming, "begin", _spread),),
     "messenger": WITHOUT_MESSENGER,
     "engine": WITHOUT_ENGINE,
 }
