@@ -79,3 +79,15 @@ def write_to_each_other(ada: Node, bob: Node) -> None:
     ada.run("contact", "rename", bob.name, "Bob")
     ada.run("send", "Bob", "Good.")
     wait_for_text(bob, "Good.")
+
+
+def two_acquainted(desk: Desk, make_node: NodeMaker) -> tuple[Node, Node]:
+    """Anna and Ben on one network; he has written *hello* to her."""
+    bridge = desk.bridge("shared")
+    anna, ben = (make_node(desk.laptop(bridge), name) for name in ("Anna", "Ben"))
+    start_all(anna, ben)
+    wait_for_links(anna, 1)
+    befriend(anna, ben, inviter_label="anna")
+    ben.run("send", "anna", "hello")
+    wait_for_text(anna, "hello")
+    return anna, ben

@@ -8,8 +8,8 @@ import pytest
 from mesh.commands.contacts import ContactsAnswer
 from mesh.node.database_files import aside_of
 from tests.integration.networks import Desk
-from tests.integration.nodes import Node, befriend, eventually, hear, start_all
-from tests.integration.row import NodeMaker, wait_for_links, wait_for_text
+from tests.integration.nodes import Node, eventually, hear
+from tests.integration.row import NodeMaker, two_acquainted, wait_for_links, wait_for_text
 
 pytestmark = pytest.mark.netns
 
@@ -20,13 +20,7 @@ WITHIN_S = 90.0
 @pytest.fixture
 def pair(desk: Desk, make_node: NodeMaker) -> tuple[Node, Node]:
     """Anna and Ben, who have written to each other."""
-    bridge = desk.bridge("shared")
-    anna, ben = (make_node(desk.laptop(bridge), name) for name in ("Anna", "Ben"))
-    start_all(anna, ben)
-    wait_for_links(anna, 1)
-    befriend(anna, ben, inviter_label="anna")
-    ben.run("send", "anna", "hello")
-    wait_for_text(anna, "hello")
+    anna, ben = two_acquainted(desk, make_node)
     anna.run("send", label_of_ben(anna), "hello yourself")
     wait_for_text(ben, "hello yourself")
     return anna, ben

@@ -17,8 +17,8 @@ from mesh.commands.messages import MessageAnswer, SendMessage
 from mesh.errors import UserError
 from tests.integration import unsynced
 from tests.integration.networks import Desk
-from tests.integration.nodes import Node, befriend, eventually, start_all
-from tests.integration.row import NodeMaker, wait_for_links, wait_for_text
+from tests.integration.nodes import Node, eventually
+from tests.integration.row import NodeMaker, two_acquainted, wait_for_links
 from tests.searching import seeds
 
 pytestmark = pytest.mark.netns
@@ -94,15 +94,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def pair(desk: Desk, make_node: NodeMaker) -> tuple[Node, Node]:
-    """Anna and Ben, who have written to each other."""
-    bridge = desk.bridge("shared")
-    anna, ben = (make_node(desk.laptop(bridge), name) for name in ("Anna", "Ben"))
-    start_all(anna, ben)
-    wait_for_links(anna, 1)
-    befriend(anna, ben, inviter_label="anna")
-    ben.run("send", "anna", "hello")
-    wait_for_text(anna, "hello")
-    return anna, ben
+    """Anna and Ben, who has written to her."""
+    return two_acquainted(desk, make_node)
 
 
 def on_disk(node: Node, library: Path, folder: Path) -> Disk:
