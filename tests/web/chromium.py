@@ -150,7 +150,12 @@ class Laptops:
 
 
 def go(page: Page, route: str) -> None:
-    """Go to a place of the page by its address, as a link does."""
+    """Go to a place of the page by its address, as a link does, once it is signed in.
+
+    A page of which something did not load is loaded again, and its code stands in the address
+    until then: who is quicker takes it away.
+    """
+    page.wait_for_url(lambda address: "#code=" not in address)
     page.evaluate("hash => { location.hash = hash; }", route)
 
 
