@@ -21,7 +21,7 @@ from tests.integration.networks import Desk
 from tests.integration.nodes import Node, befriend, eventually, start_all
 from tests.integration.row import NodeMaker, wait_for_links
 
-pytestmark = pytest.mark.netns
+pytestmark = [pytest.mark.netns, pytest.mark.timeout(900)]
 
 WITHIN_S = 240
 """A member without keys makes some after his rank's pause, and needs are asked after minutes."""
