@@ -2,8 +2,8 @@
 
 When a cut through the mesh ends and nothing else lies between nodes, it is noted what each engine
 that runs lacks of what all of them know together; one that starts later is taken to lack all that
-anybody lacked. Until those that ran know it, or a minute has gone, two
-things are counted: the bytes of the bodies that were missing and are sent, and the bytes of the
+anybody lacked. Until those that ran know it, or a minute has gone, or ten seconds where only
+retirements are left, which relays hold back on purpose, two things are counted: the bytes of the bodies that were missing and are sent, and the bytes of the
 frames by which sets are compared. Both are held against what was missing, and comparing also
 against what came into sets only meanwhile: what was written apart and went out by a stem lies in
 no set yet, and differs as soon as it spreads. A new cut ends the count without a verdict; a node
@@ -23,6 +23,7 @@ from mesh.engine.engine import Engine
 from mesh.ids import EnvelopeId
 from mesh.wire.envelope import envelope_id_of
 from mesh.wire.frames import Push
+from mesh.wire.retirement import RETIREMENT_BYTES
 from sim.invariants.invariants import L8, BrokenInvariant
 from sim.kernel.loop import Loop
 
@@ -32,6 +33,10 @@ COMPARING: Final = ("NegOpen", "NegMessage", "NegClose", "Root", "Audit", "Audit
 LOOK_US: Final = 1_000_000
 REPAIR_US: Final = 60_000_000
 """By then it is over, or L1 says so."""
+HELD_BACK_US: Final = 10_000_000
+"""Each node holds a retirement back for up to a minute, so that who had it first does not show, and
+whatever is compared meanwhile names it again. What else was missing is here after so long, or in
+its own time."""
 
 BODY_COPIES_MAX: Final = 3
 BODIES_FREE_BYTES: Final = 64 * 1024
@@ -74,6 +79,17 @@ class _Wound:
     def missing_bytes(self) -> int:
         of_those = sum(self.sizes[id_] for ids in self.lacks.values() for id_ in ids)
         return of_those + len(self.late) * sum(self.sizes.values())
+
+    def is_mended(self, running: Mapping[int, Engine], now: int) -> bool:
+        """Say whether those that ran know what they lacked, but for what is held back."""
+        is_for_all = now < self.began_at + HELD_BACK_US
+        return all(
+            id_ in engine.replicator.sets
+            for node, engine in self.engines.items()
+            if running.get(node) is engine
+            for id_ in self.lacks[node]
+            if is_for_all or self.sizes[id_] != RETIREMENT_BYTES
+        )
 
     def notice(self, running: Mapping[int, Engine]) -> None:
         """Note which engines started since the last look."""
@@ -146,12 +162,7 @@ class RepairCost:
             return
         running = self.running()
         wound.notice(running)
-        is_over = all(
-            all(id_ in engine.replicator.sets for id_ in wound.lacks[node])
-            for node, engine in wound.engines.items()
-            if running.get(node) is engine
-        )
-        if is_over or self.loop.now >= wound.began_at + REPAIR_US:
+        if wound.is_mended(running, self.loop.now) or self.loop.now >= wound.began_at + REPAIR_US:
             self._wound = None
             self.repaired_count += 1
             self._judge(wound, running)

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 import pytest
 
 from mesh.engine.engine import Engine
+from mesh.wire.retirement import RETIREMENT_BYTES
 from sim.invariants.invariants import BrokenInvariant
 from sim.invariants.repair_cost import (
     BODIES_FREE_BYTES,
     BODIES_FREE_COUNT,
     BODY_COPIES_MAX,
     DIFFERENCE_BYTES,
+    HELD_BACK_US,
     LINK_BYTES,
     RepairCost,
     _Wound,
@@ -69,6 +71,29 @@ long_text_letters = [20_000, 40_000]
 kind = "halves"
 at_s = 15
 for_s = 33
+by = "node"
+"""
+
+READ_APART = """
+schema = 1
+name = "read-apart"
+summary = "Two halves write and read among themselves, and what they took off the mesh is told later."
+nodes = 8
+retire_delay_s = [1, 5]
+relay_delay_s = 60
+settle_s = 120
+[topology]
+network_nodes = 8
+[workload]
+boot_within_s = 2
+befriend_between_s = [3, 10]
+contacts = 4
+write_between_s = [20, 150]
+messages_per_second = 1
+[[faults]]
+kind = "halves"
+at_s = 18
+for_s = 220
 by = "node"
 """
 
@@ -142,3 +167,28 @@ def test_what_was_pushed_into_a_cut_is_not_pushed_on_to_those_who_get_it_there_t
         run_to_verdict(world, lambda world: None)
     assert len(found) == 1
     assert found[0] < 1.5
+
+
+@pytest.mark.world
+def test_what_relays_hold_back_is_not_waited_for() -> None:
+    """All but retirements is here soon; they take up to a minute, on purpose."""
+    over: list[tuple[int, int]] = []
+
+    def note(self: RepairCost, wound: _Wound, running: Mapping[int, Engine]) -> None:
+        left = [
+            wound.sizes[id_]
+            for node, engine in running.items()
+            for id_ in wound.lacks[node]
+            if id_ not in engine.replicator.sets
+        ]
+        assert set(left) == {RETIREMENT_BYTES}
+        over.append((self.loop.now - wound.began_at, len(left)))
+        judge(self, wound, running)
+
+    judge = RepairCost._judge
+    world = World(parse_scenario(READ_APART), Options(seed=1, is_crypto_real=False))
+    with patched(Patch(RepairCost, "_judge", note)):
+        run_to_verdict(world, lambda world: None)
+    [(after_us, left_count)] = over
+    assert HELD_BACK_US <= after_us < 2 * HELD_BACK_US
+    assert left_count > 20
