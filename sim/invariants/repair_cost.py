@@ -3,11 +3,11 @@
 When a cut through the mesh ends and nothing else lies between nodes, it is noted what each engine
 that runs lacks of what all of them know together; one that starts later is taken to lack all that
 anybody lacked. Until those that ran know it, or a minute has gone, or ten seconds where only
-retirements are left, which relays hold back on purpose, two things are counted: the bytes of the bodies that were missing and are sent, and the bytes of the
-frames by which sets are compared. Both are held against what was missing, and comparing also
-against what came into sets only meanwhile: what was written apart and went out by a stem lies in
-no set yet, and differs as soon as it spreads. A new cut ends the count without a verdict; a node
-that crashes is not waited for.
+retirements are left, which relays hold back on purpose, two things are counted: the bytes of the
+bodies that were missing and are sent, and the bytes of the frames by which sets are compared. Both
+are held against what was missing, and comparing also against what came into sets only meanwhile:
+what was written apart and went out by a stem lies in no set yet, and differs as soon as it spreads.
+A new cut ends the count without a verdict; a node that crashes is not waited for.
 
 Who compares by halving ranges pays for what differs, and a little for each link on which sets are
 compared at all; who lists everything pays for all that is known.

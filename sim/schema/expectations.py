@@ -14,7 +14,7 @@ from sim.invariants.invariants import E1, BrokenInvariant
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.invariants.stored_mail import StoredMessage, stored_ratio
 from sim.schema.coverage_goals import COVERAGE_GOALS
-from sim.schema.fault_tables import Positive, Share, Strict
+from sim.schema.fault_tables import Positive, Seconds, Share, Strict
 
 Copies = Annotated[float, msgspec.Meta(ge=1)]
 
@@ -28,6 +28,8 @@ class Expect(Strict, frozen=True, kw_only=True):
 
     delivery_ratio_min: Share | None = None
     """Of what was written between those who have not failed for ever."""
+    delivery_time_s: Seconds = 0
+    """What was written in the last so many seconds may be on its way: it is not counted there."""
     waited_ratio_min: Share | None = None
     """Of what had to wait in others' stores, by authors whom one knows who never sleeps."""
     latency_p50_ms_max: Positive | None = None
@@ -82,7 +84,8 @@ def require_expected(
         for message in messages
         if message.delivered_at is not None and message.delivered_at <= rests_at
     )
-    ratio = delivery_ratio(messages, rests_at)
+    since = rests_at - round(expect.delivery_time_s * 1_000_000)
+    ratio = delivery_ratio([one for one in messages if one.asked_at <= since], rests_at)
     if expect.delivery_ratio_min is not None and ratio < expect.delivery_ratio_min:
         detail = f"{ratio:.4f} of the messages arrived, fewer than {expect.delivery_ratio_min}"
         raise BrokenInvariant(E1, detail)

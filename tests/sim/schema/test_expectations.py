@@ -65,6 +65,15 @@ def test_a_run_that_keeps_to_it_passes() -> None:
     require_expected(expect, messages, RESTS_AT, 2)
 
 
+def test_what_was_written_at_the_last_moment_may_be_on_its_way() -> None:
+    messages = due_messages(log_of([1, 30, 120]), RESTS_AT)
+    late = Expect(delivery_ratio_min=1, delivery_time_s=90.1)
+    require_expected(late, messages, RESTS_AT, 2)
+    in_time = Expect(delivery_ratio_min=1, delivery_time_s=90)
+    with pytest.raises(BrokenInvariant, match=r"0\.6667 of the messages"):
+        require_expected(in_time, messages, RESTS_AT, 2)
+
+
 def test_whoever_failed_for_ever_and_what_was_taken_back_does_not_count() -> None:
     message_log = log_of([1, None, None])
     message_log.messages[1].is_withdrawn = True
