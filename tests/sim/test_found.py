@@ -55,6 +55,10 @@ FOUND_AGAIN = [
     Request(name="meetings", seed=466, is_crypto_real=False),
     # A contact had just been recognised, and batches were over before files were offered to them.
     Request(name="meetings", seed=302, is_crypto_real=False),
+    # A list that was asked for while the vault was locked was taken for the one after a search.
+    Request(name="everyday", seed=504, is_crypto_real=False),
+    # What was written in the last seconds in a crowded hall counted as not arrived.
+    Request(name="bad-wifi", seed=503, is_crypto_real=False),
     # Somebody looked at a chat in the last moment of the world, and had no time to be answered.
     Request(name="swarm", seed=107, is_crypto_real=False, settings=_BEFORE_EXTRAS),
     Request(name="swarm", seed=192, is_crypto_real=False, settings=_BEFORE_EXTRAS),
