@@ -161,11 +161,11 @@ def _in_another_order(operations: Sequence[Operation]) -> list[Operation]:
 
 def require_same_groups(views: Views, vaults: Mapping[int, Connection]) -> int:
     """S20 and S22: who knows the same operations shows the same group, and about what they have the
-    same entries of the same items. Return how many items could be compared.
+    same entries, and twins of these, of the same items. Return how many items could be compared.
     """
     answers: dict[tuple[str, str], tuple[int, Answer]] = {}
     names: dict[tuple[str, str, frozenset[bytes]], tuple[int, dict[str, str]]] = {}
-    items: dict[tuple[str, str, str, frozenset[bytes]], tuple[int, object]] = {}
+    items: dict[tuple[str, str, str, frozenset[tuple[bytes, int]]], tuple[int, object]] = {}
     timers: dict[tuple[str, str, frozenset[bytes]], tuple[int, int]] = {}
     compared_count = 0
     for (node, gid), view in views.items():
@@ -240,17 +240,23 @@ def _wordless(vault: Connection, conversation: int) -> frozenset[str]:
     return frozenset(about.hex() for (about,) in rows if isinstance(about, bytes))
 
 
-def _entries_about(vault: Connection, conversation: int) -> dict[str, frozenset[bytes]]:
+def _entries_about(vault: Connection, conversation: int) -> dict[str, frozenset[tuple[bytes, int]]]:
+    """Return the entries about each item, and of each whether its author used its number twice, as
+    who was set back does: of who lost rights since then no such one counts.
+    """
     rows = vault.execute(
-        "SELECT CASE WHEN target = x'' THEN id ELSE target END, id FROM entries "
-        "WHERE conversation = ?",
+        "SELECT CASE WHEN target = x'' THEN id ELSE target END, id, "
+        "EXISTS (SELECT 1 FROM entries AS twin WHERE twin.conversation = entries.conversation "
+        "AND twin.author = entries.author AND twin.run = entries.run AND twin.seq = entries.seq "
+        "AND twin.ops <> x'' AND twin.id <> entries.id) FROM entries WHERE conversation = ?",
         (conversation,),
     ).fetchall()
-    found: dict[str, set[bytes]] = {}
-    for about, id_ in rows:
+    found: dict[str, set[tuple[bytes, int]]] = {}
+    for about, id_, has_twin in rows:
         assert isinstance(about, bytes)
         assert isinstance(id_, bytes)
-        found.setdefault(about.hex(), set()).add(id_)
+        assert isinstance(has_twin, int)
+        found.setdefault(about.hex(), set()).add((id_, has_twin))
     return {about: frozenset(ids) for about, ids in found.items()}
 
 

@@ -35,8 +35,10 @@ class Tokens:
     _opened: dict[EnvelopeId, tuple[bytes, int]] = field(init=False, default_factory=dict)
     """Envelope -> the hash of its read token, and when the first node opened it."""
 
-    _tells: dict[tuple[int, bytes], str] = field(init=False, default_factory=dict)
-    _choosing: dict[tuple[int, bytes], int] = field(init=False, default_factory=dict)
+    _tells: dict[tuple[int, int], str] = field(init=False, default_factory=dict)
+    """By node and conversation: who deletes a group and comes into it again has chosen nothing."""
+
+    _choosing: dict[tuple[int, int], int] = field(init=False, default_factory=dict)
     """How many choices of a person about a group have no answer yet."""
 
     def opened(self, envelope: EnvelopeId, header: Header) -> None:
@@ -58,7 +60,7 @@ class Tokens:
                     detail = f"a read token leaves {early_us / 1_000_000:.1f} s too early"
                     raise BrokenInvariant(S28, detail, node)
 
-    def choosing(self, node: int, group: bytes) -> None:
+    def choosing(self, node: int, group: int) -> None:
         """A person asks that a group be told more or less: until all such are answered nothing is
         known. One that is asked again after a crash may come behind a later one.
         """
@@ -66,7 +68,7 @@ class Tokens:
         self._choosing[place] = self._choosing.get(place, 0) + 1
         self._tells.pop(place, None)
 
-    def chose(self, node: int, group: bytes, tells: str) -> None:
+    def chose(self, node: int, group: int, tells: str) -> None:
         """A node has confirmed what its person lets a group know of what came."""
         place = node, group
         self._choosing[place] -= 1
@@ -77,8 +79,8 @@ class Tokens:
         """A node lost what its vault had learned: it may know of no choice."""
         self._tells = {place: tells for place, tells in self._tells.items() if place[0] != node}
 
-    def sealing(self, group: bytes, controls: Sequence[tuple[int, bytes]]) -> None:
-        """A node seals these for a group."""
+    def sealing(self, group: int, controls: Sequence[tuple[int, bytes]]) -> None:
+        """A node seals these for the group that is this conversation there."""
         node = self.working()
         tells = None if node is None else self._tells.get((node, group))
         for kind, data in controls if tells is not None else ():

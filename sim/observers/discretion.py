@@ -89,7 +89,7 @@ class Discretion:
             what: tuple[Sequence[tuple[int, bytes]], object],
             *given: object,
         ) -> Sealed:
-            self.tokens.sealing(group.gid, what[0])
+            self.tokens.sealing(group.conversation, what[0])
             return pay(sealer, group, step, lifetime_class, what, *given)  # type: ignore[arg-type]  # as it came
 
         with patched(

@@ -123,13 +123,13 @@ def choose_receipts(home: Home, user: User, chance: Chance) -> None:
     def found(group: GroupAnswer) -> None:
         number = group.conversation
         tells = chance.pick(TELLS)
-        home.tokens.choosing(user.node.index, bytes.fromhex(group.gid))
+        home.tokens.choosing(user.node.index, number)
         user.ask(SetGroupReceipts(number, tells), partial(chosen, tells))
         user.ask(AskItems(number), partial(seen, number))
 
     def chosen(tells: str, answer: Answer) -> None:
         assert isinstance(answer, GroupAnswer)
-        home.tokens.chose(user.node.index, bytes.fromhex(answer.gid), tells)
+        home.tokens.chose(user.node.index, answer.conversation, tells)
 
     def seen(number: int, answer: Answer) -> None:
         assert isinstance(answer, ItemsAnswer)

@@ -57,8 +57,12 @@ FOUND_AGAIN = [
     Request(name="meetings", seed=302, is_crypto_real=False),
     # A list that was asked for while the vault was locked was taken for the one after a search.
     Request(name="everyday", seed=504, is_crypto_real=False),
+    # Who had deleted a group and came into it again told it what came, as at first.
+    Request(name="everyday", seed=502, is_crypto_real=False),
     # What was written in the last seconds in a crowded hall counted as not arrived.
     Request(name="bad-wifi", seed=503, is_crypto_real=False),
+    # One of two had a twin of a word that hid an item, and it counted to the other alone.
+    Request(name="both-set-back", seed=509, is_crypto_real=False),
     # Somebody looked at a chat in the last moment of the world, and had no time to be answered.
     Request(name="swarm", seed=107, is_crypto_real=False, settings=_BEFORE_EXTRAS),
     Request(name="swarm", seed=192, is_crypto_real=False, settings=_BEFORE_EXTRAS),

@@ -35,7 +35,7 @@ from tests.engine.stranger import Stranger
 from tests.engine.test_engine import befriend, introduce
 from tests.storage.envelopes import make_envelope
 
-NODE, BEN = 0, 7
+NODE, BEN, GROUP = 0, 7, 3
 SECOND = 1_000_000
 
 
@@ -242,20 +242,20 @@ def test_a_group_is_told_what_its_member_chose(tells: str, read: int, is_broken:
     tokens = Tokens(lambda: 0, lambda: NODE, 0)
     tokens.has_begun = True
     controls = [(RECEIPT, encode_receipts([Receipt(bytes(8), 3, read, ((0, 2),))]))]
-    tokens.sealing(b"group", controls)
+    tokens.sealing(GROUP, controls)
     for _ in range(2):
-        tokens.choosing(NODE, b"group")
+        tokens.choosing(NODE, GROUP)
     # Of two that are asked for the other may hold already, or come later.
-    tokens.chose(NODE, b"group", tells)
-    tokens.sealing(b"group", controls)
-    tokens.chose(NODE, b"group", tells)
-    tokens.sealing(b"another", controls)
-    tokens.sealing(b"group", [(RECEIPT, b"")])
+    tokens.chose(NODE, GROUP, tells)
+    tokens.sealing(GROUP, controls)
+    tokens.chose(NODE, GROUP, tells)
+    tokens.sealing(GROUP + 1, controls)
+    tokens.sealing(GROUP, [(RECEIPT, b"")])
     if is_broken:
         with pytest.raises(BrokenInvariant, match="unasked"):
-            tokens.sealing(b"group", controls)
+            tokens.sealing(GROUP, controls)
     else:
-        tokens.sealing(b"group", controls)
+        tokens.sealing(GROUP, controls)
 
 
 @pytest.mark.world
