@@ -107,3 +107,33 @@ def test_what_was_written_among_liars_leaves_when_they_are_gone() -> None:
         assert status(table, "cy").clock_offset_seconds == 0
         meet(table, "kay", "ada")
         assert texts(table, "ada") == ["Besieged."]
+
+
+def test_what_a_wrong_calendar_let_lapse_at_once_leaves_when_it_is_set_right() -> None:
+    """Two went by one wrong clock, and what one of them wrote then speaks for that of the other."""
+    ahead_s = 4 * YEAR
+    table = table_of("ada", "cy", "ben", "eve", "kay")
+    introduce(table, "ada", "cy")
+    befriend(table, "ada", "cy")
+    table.join("ada", "cy")
+    table.ask("cy", SendMessage("ada", "Hello."))
+    for name in ("ada", "cy"):
+        set_clock(table, name, ahead_s)
+    table.pass_time(2 * HOUR)
+    meet(table, "ada", "cy")
+    table.ask("ada", SendMessage("cy", "Hello."))
+    table.pass_time(HOUR)
+    assert states(table, "cy") == ["delivered", "received"]
+    table.cut("ada", "cy")
+    set_clock(table, "ada", 0)
+    meet(table, "cy", "ben", "eve", "kay")
+    table.pass_time(2 * HOUR)
+    assert abs(status(table, "cy").clock_offset_seconds + ahead_s) <= 20
+    for name in ("ben", "eve", "kay"):
+        table.cut("cy", name)
+    table.ask("cy", SendMessage("ada", "Meant."))
+    table.pass_time(2 * HOUR)
+    set_clock(table, "cy", 0)
+    table.pass_time(2 * HOUR)
+    meet(table, "cy", "ada")
+    assert "Meant." in texts(table, "ada", "cy")

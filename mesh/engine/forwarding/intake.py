@@ -185,15 +185,20 @@ class Intake:
             )
 
     def publish(self, envelopes: Iterable[Envelope], now: Instant) -> None:
-        """Envelopes made here, which the vault has committed, enter the store."""
+        """Envelopes made here, which the vault has committed, enter the store.
+
+        One that is known without its body was refused, for want of room or under a wrong clock.
+        """
         for envelope in envelopes:
             if envelope.id in self._stemming:
                 continue
-            if self._replicator.is_body_welcome(envelope.id):
-                self._fill_body(None, envelope, now)
-            elif envelope.id not in self._replicator.sets:
+            if envelope.id not in self._replicator.sets:
                 verdict = self._admission.admit_own(envelope)
                 self._settle(None, _Stemmed(envelope), verdict, now)
+            elif not (
+                self._buffer.has_body(envelope.id) or self.retirements.stands_for(envelope.id)
+            ):
+                self._fill_body(None, envelope, now)
 
     def judge_deferred(self, now: Instant) -> list[LinkId]:
         """Links take turns, one envelope each, as long as there is budget."""

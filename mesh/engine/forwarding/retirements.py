@@ -45,6 +45,10 @@ class Retirements:
         """Retirements that everybody may know."""
         return len(self._retiring)
 
+    def stands_for(self, envelope_id: EnvelopeId) -> bool:
+        """Say whether everybody may know that an envelope is retired."""
+        return self._retiring.is_retired(envelope_id)
+
     def load(self) -> None:
         """Take those of the store at start, once their envelopes are known."""
         for retirement in self._buffer.store.retirements():

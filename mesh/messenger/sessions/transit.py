@@ -149,6 +149,14 @@ class Transit:
             if self._unposted.drop(envelope):
                 self._here_alone[envelope[:SHORT_ID_BYTES]] = envelope
 
+    def post_again(self, now: Instant) -> None:
+        """Expiry time was set: what nobody else is known to have may have lapsed in the store by
+        what it was before, and been erased there.
+        """
+        for envelope in self._here_alone.values():
+            self._unposted.add(envelope, 0, now)
+        self._here_alone = {}
+
     def exported(self, envelope: EnvelopeId, at: UnixSeconds) -> None:
         """An envelope was written into a file that goes by hand."""
         if envelope in self._sealed and self._rows.set_exported(envelope, at):
