@@ -8,6 +8,7 @@ reading take counts for neither. The cost of repairs is watched in neither: that
 own, which move what else happens in a world.
 """
 
+import copyreg
 import pickle
 import subprocess
 import sys
@@ -22,6 +23,7 @@ import msgspec
 import psutil
 
 from mesh.effects import Effect
+from mesh.errors import UserError
 from mesh.ids import Instant, Monotonic
 from mesh.inputs import Input, VaultOpened
 from sim.hosts import host as hosts
@@ -32,6 +34,7 @@ from sim.hosts.host import Host
 from sim.invariants.authenticity import Authenticity
 from sim.invariants.repair_cost import RepairCost
 from sim.invariants.secrecy import Secrecy
+from sim.observers import observers
 from sim.observers.message_states import MessageStates
 from sim.patching import Patch, patched
 from sim.run.runner import Request, options_of, scenario_of
@@ -161,6 +164,7 @@ def _replayed(script: Script) -> tuple[Patch, ...]:
         Patch(World, "running", _unobserved),
         Patch(World, "_look", _look_at_nothing),
         Patch(MessageStates, "told", _nothing),
+        Patch(observers, "require_true_devices", _nothing),
         Patch(Authenticity, "require_opened", _nothing),
         Patch(Secrecy, "sending", _nothing),
         *_UNWATCHED,
@@ -194,28 +198,43 @@ def _look_at_nothing(world: World) -> None:
     world.loop.after(WATCH_US, world._look)
 
 
+def _refusal(kind: str, sentence: str, fields: dict[str, str | int]) -> UserError:
+    return UserError(kind, sentence, **fields)
+
+
+# It takes more than its arguments to make one.
+copyreg.pickle(UserError, lambda error: (_refusal, (error.kind, str(error), error.fields)))
+
+
 def rows(scratch: Path, nodes: int) -> Iterator[Row]:
-    """The usual scenario with so many nodes, as shipped and with engines that cost nothing."""
+    """The usual scenario with so many nodes, and a swarm, as shipped and with engines that cost
+    nothing.
+    """
     script = scratch / "script"
-    told = {words: _process(nodes, script, words) for words in ("shipped", "without engines")}
-    shipped, without = told.values()
-    assert (without.events, without.trace) == (shipped.events, shipped.trace)
-    for words, one in told.items():
-        what = f"`partition-heal`, {nodes} nodes, {words}"
-        speed = one.events / one.cpu_seconds
-        yield Row("Mesh", f"{what}: events", speed, "/s", f"{one.events:,} events")
-        yield Row("Mesh", f"{what}: memory", one.resident_bytes / MIB, "MiB", "of the process")
+    for name, seed, count in (("partition-heal", 7, nodes), ("swarm", 1, 10)):
+        told = {
+            words: _process(name, seed, count, script, words)
+            for words in ("shipped", "without engines")
+        }
+        shipped, without = told.values()
+        assert (without.events, without.trace) == (shipped.events, shipped.trace)
+        for words, one in told.items():
+            what = f"`{name}`, {count} nodes, {words}"
+            speed = one.events / one.cpu_seconds
+            yield Row("Mesh", f"{what}: events", speed, "/s", f"{one.events:,} events")
+            yield Row("Mesh", f"{what}: a run", one.cpu_seconds, "s", "of CPU")
+            yield Row("Mesh", f"{what}: memory", one.resident_bytes / MIB, "MiB", "of the process")
 
 
-def _process(nodes: int, script: Path, words: str) -> Ran:
-    program = [sys.executable, "-m", __name__, str(nodes), str(script), words]
+def _process(name: str, seed: int, nodes: int, script: Path, words: str) -> Ran:
+    program = [sys.executable, "-m", __name__, name, str(seed), str(nodes), str(script), words]
     done = subprocess.run(program, cwd=ROOT, check=True, capture_output=True)
     return msgspec.json.decode(done.stdout, type=Ran)
 
 
-def main(nodes: str, script: str, words: str) -> None:
+def main(name: str, seed: str, nodes: str, script: str, words: str) -> None:
     """Run one of both and say what it came to."""
-    request = Request("partition-heal", seed=7, nodes=int(nodes), is_crypto_real=False)
+    request = Request(name, seed=int(seed), nodes=int(nodes), is_crypto_real=False)
     told = ran(request, Script(Path(script), is_written=words == "shipped"))
     sys.stdout.write(msgspec.json.encode(told).decode())
 
