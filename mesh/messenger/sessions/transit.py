@@ -150,12 +150,14 @@ class Transit:
                 self._here_alone[envelope[:SHORT_ID_BYTES]] = envelope
 
     def post_again(self, now: Instant) -> None:
-        """Expiry time was set: what nobody else is known to have may have lapsed in the store by
-        what it was before, and been erased there.
+        """Expiry time was set: what nobody else is known to have may have been refused by the
+        store, or erased there, by what it was before. One by one, or its author would show.
         """
         for envelope in self._here_alone.values():
-            self._unposted.add(envelope, 0, now)
-        self._here_alone = {}
+            row = self._rows.find(envelope)
+            if row is not None and row.lapses > max(now.mesh, now.expiry):
+                pause_ms = self.pauses.drawn_ms(Pause.LATER, self._entropy)
+                self._unposted.add(envelope, pause_ms, now)
 
     def exported(self, envelope: EnvelopeId, at: UnixSeconds) -> None:
         """An envelope was written into a file that goes by hand."""
