@@ -223,7 +223,12 @@ class Transit:
         if not is_read and (not token or token != row.withdraw_token):
             return
         if row.message is None:
-            self._is_over(row)
+            # A payload that is no message was opened, or taken back: it is not sent again.
+            payload = None if row.payload is None else self.payloads.rows.find(row.payload)
+            for other in [row] if payload is None else self._rows.of_payload(payload.number):
+                self.let_go(other)
+            if payload is not None:
+                self.payloads.drop(payload)
             file = self._blocks.opened(envelope) if is_read else None
             if file is not None:
                 self._pending_events.file_changed(file)
@@ -289,15 +294,6 @@ class Transit:
         self._unposted.drop(envelope)
         self._here_alone.pop(envelope[:SHORT_ID_BYTES], None)
         self._rows.drop_data(envelope)
-
-    def _is_over(self, row: OutboxRow) -> None:
-        """A payload that is no message was opened, or taken back: it is not sent again."""
-        self.let_go(row)
-        payload = None if row.payload is None else self.payloads.rows.find(row.payload)
-        if payload is not None:
-            for other in self._rows.of_payload(payload.number):
-                self.let_go(other)
-            self.payloads.drop(payload)
 
     def let_go(self, row: OutboxRow) -> None:
         """An envelope of ours is on its way no longer; its bytes go with its row."""
