@@ -7,8 +7,8 @@ import pytest
 from mesh.commands.contacts import ContactsAnswer
 from mesh.commands.messages import MessageAnswer
 from tests.integration.networks import Desk
-from tests.integration.nodes import Node, befriend, eventually, start_all
-from tests.integration.row import NodeMaker, wait_for_links, wait_for_text
+from tests.integration.nodes import Node, eventually, start_all
+from tests.integration.row import NodeMaker, two_acquainted, wait_for_text
 from tests.integration.test_doctor import faketime
 
 pytestmark = pytest.mark.netns
@@ -25,13 +25,7 @@ def sent(node: Node, text: str) -> MessageAnswer:
 def test_after_eight_days_on_one_cable_the_mail_of_both_comes(
     desk: Desk, make_node: NodeMaker
 ) -> None:
-    bridge = desk.bridge("left")
-    anna, ben = (make_node(desk.laptop(bridge), name) for name in ("Anna", "Ben"))
-    start_all(anna, ben)
-    wait_for_links(anna, 1)
-    befriend(anna, ben, inviter_label="anna")
-    ben.run("send", "anna", "hello")
-    wait_for_text(anna, "hello")
+    anna, ben = two_acquainted(desk, make_node)
     (contact,) = anna.answer(ContactsAnswer, "contacts").contacts
     anna.stop()
     # Each writes while the other is off; nobody carries it.
