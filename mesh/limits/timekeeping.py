@@ -38,5 +38,5 @@ EXPIRY_CLOCK_KEPT_UNSTEADY_MS = 300_000
 """The same before the clock is steady: of a node that is on for ten minutes a day they count."""
 
 CLOCK_CHANGES_INTERVAL_MS = 600_000
-"""Between two rounds of chores because mesh time has moved: each may seal all that is on its way
-again, and liars could move it every few seconds."""
+"""Between two rounds of chores because mesh time has moved, and as long between two because expiry
+time has: each may seal all that is on its way again, and liars could move it every few seconds."""

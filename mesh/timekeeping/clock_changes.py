@@ -1,6 +1,6 @@
 """Changes of the clocks that make due at once what else comes once an hour."""
 
-from mesh.ids import Instant, Monotonic
+from mesh.ids import Instant, Monotonic, UnixSeconds
 from mesh.limits.timekeeping import CLOCK_CHANGES_INTERVAL_MS, CLOCK_JUMP_SECONDS
 
 
@@ -9,35 +9,49 @@ class ClockChanges:
 
     The next chores may be after the end of this run, and what was sealed under a wrong time, or
     kept from the store by one, is to leave while neighbours are there who told the right one.
-    Neighbours may tell another time every ten seconds; so after a move the next one waits a while.
+    Neighbours may tell another time every ten seconds; so after a move of one of the two its next
+    one waits a while. Not so that of the other: one word of a neighbour may move both, one after
+    the other.
     """
 
     def __init__(self) -> None:
         self._was_steady = False
-        self._ahead_s: tuple[int, int] | None = None
-        self._moves_from = Monotonic(0)
+        self._mesh = _Moves()
+        self._expiry = _Moves()
 
     def are_there(self, now: Instant, *, is_steady: bool) -> bool:
         """Say whether something is due for which no other time was named."""
-        return (is_steady and not self._was_steady) or self._has_moved(now)
+        return (
+            (is_steady and not self._was_steady)
+            or self._mesh.are_there(now.mesh, now.monotonic)
+            or self._expiry.are_there(now.expiry, now.monotonic)
+        )
 
     def seen(self, now: Instant, *, is_steady: bool) -> None:
         """The chores are done."""
-        if self._has_moved(now):
-            self._moves_from = now.after(CLOCK_CHANGES_INTERVAL_MS)
         self._was_steady = is_steady
-        self._ahead_s = _ahead(now)
-
-    def _has_moved(self, now: Instant) -> bool:
-        before = self._ahead_s or _ahead(now)
-        is_far = any(
-            abs(ahead_s - before_s) > CLOCK_JUMP_SECONDS
-            for ahead_s, before_s in zip(_ahead(now), before, strict=True)
-        )
-        return is_far and now.monotonic >= self._moves_from
+        next_from = now.after(CLOCK_CHANGES_INTERVAL_MS)
+        self._mesh.seen(now.mesh, now.monotonic, next_from)
+        self._expiry.seen(now.expiry, now.monotonic, next_from)
 
 
-def _ahead(now: Instant) -> tuple[int, int]:
-    """Return how far mesh time and expiry time are ahead of the steady clock."""
-    steady_s = now.monotonic // 1_000_000
-    return now.mesh - steady_s, now.expiry - steady_s
+class _Moves:
+    """Moves of one time against the steady clock."""
+
+    def __init__(self) -> None:
+        self._ahead_s: int | None = None
+        self._from = Monotonic(0)
+
+    def are_there(self, time: UnixSeconds, monotonic: Monotonic) -> bool:
+        if self._ahead_s is None or monotonic < self._from:
+            return False
+        return abs(_ahead(time, monotonic) - self._ahead_s) > CLOCK_JUMP_SECONDS
+
+    def seen(self, time: UnixSeconds, monotonic: Monotonic, next_from: Monotonic) -> None:
+        if self.are_there(time, monotonic):
+            self._from = next_from
+        self._ahead_s = _ahead(time, monotonic)
+
+
+def _ahead(time: UnixSeconds, monotonic: Monotonic) -> int:
+    return time - monotonic // 1_000_000
