@@ -13,11 +13,13 @@ from mesh.messenger.conversations.conversations import Conversations
 from mesh.messenger.sessions.transit import Transit
 from mesh.peering.dialer import Dialer
 from mesh.ratchet.comparison import Stage
+from mesh.replication.retiring import Retiring
 from mesh.replication.seen_sets import Element
 from mesh.storage.connection import transaction
 from mesh.storage.store.stem_rows import StemRow, StemRows
 from mesh.storage.store.store import Store
 from mesh.storage.vault.rows import ContactRow, OutboxRow
+from mesh.wire.retirement import Retirement
 from sim.bugs.bugs import BUGS
 from sim.bugs.injection import Bug
 from sim.invariants.begun_anew import half_of
@@ -132,6 +134,19 @@ def test_bodies_that_memory_alone_misses_are_seen(resting: World, node: int) -> 
     with pytest.raises(BrokenInvariant, match="misses") as caught:
         looked(resting, node)
     assert caught.value.invariant is S29
+
+
+def test_a_body_need_not_be_missed_while_its_retirement_is_held_back(resting: World) -> None:
+    store = resting.hosts[2].store
+    known = next(row.id for row in Store(store).index_rows())
+    with transaction(store):
+        store.execute("INSERT INTO missing SELECT arrival FROM envelopes WHERE id = ?", (known,))
+    with pytest.raises(BrokenInvariant, match="misses"):
+        looked(resting, 2)
+    retiring: Retiring = vars(vars(engine_of(resting, 2))["_forwarder"])["_retiring"]
+    now = Instant(Monotonic(resting.nodes[2].lived_us), 0)
+    assert retiring.hold(Retirement(known, bytes(16)), now)
+    assert looked(resting, 2)
 
 
 def test_a_stem_of_which_memory_alone_knows_is_seen(resting: World) -> None:
