@@ -4,6 +4,7 @@ import pytest
 
 from mesh.commands.messages import SendMessage
 from mesh.limits.engine import BACKLOG_QUIET_MS
+from mesh.storage.store.store import Store
 from tests.engine.joined import Joined
 from tests.engine.test_engine import befriend, introduce, status, texts
 from tests.engine.test_expiry import DAY, HOUR, YEAR, start, states, surround
@@ -137,3 +138,27 @@ def test_what_a_wrong_calendar_let_lapse_at_once_leaves_when_it_is_set_right() -
     meet(table, "cy", "ada")
     table.pass_time(HOUR / 2)
     assert "Meant." in texts(table, "ada", "cy")
+
+
+def test_a_body_that_grew_too_old_stays_away_when_a_clock_is_set_back() -> None:
+    """Neighbours could bring the same about, and who wrote it would show."""
+    table = table_of("ada")
+    table.sit("cy", wall_offset_us=TRUE_S * 1_000_000, carried_days=1)
+    introduce(table, "ada", "cy")
+    befriend(table, "ada", "cy")
+    table.join("ada", "cy")
+    table.ask("cy", SendMessage("ada", "Hello."))
+    table.cut("ada", "cy")
+    table.ask("cy", SendMessage("ada", "Alone."))
+    store = table.seats["cy"].store
+
+    def bodies() -> int:
+        return sum(row.has_body for row in Store(store).index_rows())
+
+    before = bodies()
+    table.pass_time(DAY + 2 * HOUR)
+    aged = bodies()
+    assert aged < before
+    set_clock(table, "cy", -2 * DAY)
+    table.pass_time(2 * HOUR)
+    assert bodies() == aged

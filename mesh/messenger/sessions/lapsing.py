@@ -134,7 +134,7 @@ class Lapsing:
             is_set = abs(moved_s) > CLOCK_JUMP_SECONDS
         if is_set:
             self._payloads.rows.move_kept_until(moved_s)
-            self._transit.post_again(now)
+            self._transit.post_again(UnixSeconds(now.expiry - moved_s), now)
         if is_set or self._ahead_s is None:
             self._ahead_s = ahead_s
         self._marks.set_mark(CLOCK_MARK, now.expiry)

@@ -149,13 +149,14 @@ class Transit:
             if self._unposted.drop(envelope):
                 self._here_alone[envelope[:SHORT_ID_BYTES]] = envelope
 
-    def post_again(self, now: Instant) -> None:
-        """Expiry time was set: what nobody else is known to have may have been refused by the
-        store, or erased there, by what it was before. One by one, or its author would show.
+    def post_again(self, former: UnixSeconds, now: Instant) -> None:
+        """Expiry time was set, and would be `former`: what had lapsed by that may have been refused
+        by the store, or erased there, and nobody else is known to have it. One by one, or its
+        author would show; and nothing else, or neighbours could bring that about.
         """
         for envelope in self._here_alone.values():
             row = self._rows.find(envelope)
-            if row is not None and row.lapses > max(now.mesh, now.expiry):
+            if row is not None and max(now.mesh, now.expiry) < row.lapses <= former:
                 pause_ms = self.pauses.drawn_ms(Pause.LATER, self._entropy)
                 self._unposted.add(envelope, pause_ms, now)
 
