@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
 
@@ -197,20 +198,29 @@ def test_the_next_program_is_the_same_process_with_the_same_doors(household: Hou
 def test_links_are_made_again_within_a_second(household: Household) -> None:
     linked(household)
     client, other = household.client("anna"), household.client("ben")
-    starts, gaps = [], []
+    tries = []
     for _ in range(3):
+        eventually(lambda: is_linked(other), bool, within_s=WITHIN_S, what="a link")
         begun = time.monotonic()
         subprocess.run([sys.executable, "-c", "import mesh.daemon.running"], check=True)
-        starts.append(time.monotonic() - begun)
-        eventually(lambda: is_linked(other), bool, within_s=WITHIN_S, what="a link")
+        start_s = time.monotonic() - begun
         client.ask(Lock(), Done)
-        eventually(lambda: not is_linked(other), bool, within_s=60, what="the end of the link")
+        wait_closely(lambda: not is_linked(other))
         left = time.monotonic()
-        eventually(lambda: is_linked(other), bool, within_s=60, what="a link")
-        gaps.append(time.monotonic() - left)
+        wait_closely(lambda: is_linked(other))
+        tries.append((time.monotonic() - left, start_s))
         client.ask(Unlock(PASSPHRASE), Done)
-    # A second where the machine has time; in any case hardly more than Python needs to start.
-    assert min(gaps) < max(1.0, 2 * min(starts)), (gaps, starts)
+    # A second where the machine has time; in any case hardly more than Python needed to start just
+    # before, when it had as little.
+    assert any(gap_s < max(1.0, 2 * start_s) for gap_s, start_s in tries), tries
+
+
+def wait_closely(holds: Callable[[], bool]) -> None:
+    """Look every 20 ms: `eventually` looks less often where looks take long."""
+    ends = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
 
 
 def is_linked(client: Client) -> bool:

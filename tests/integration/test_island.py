@@ -113,6 +113,8 @@ def test_an_island_takes_the_next_release_one_by_one_and_some_go_back(
         each.node.start()
         each.node.wait_until_up()
         each.write(f"after {number}")
+        # Two who write at once may be read in either order.
+        each.contact.wait_for_all()
     for each in island:
         each.wait_for_all()
     for each in (island[0], island[-1]):

@@ -23,8 +23,8 @@ from tests.searching import seeds
 
 pytestmark = pytest.mark.netns
 
-CUT_WITHIN_S = 4.0
-"""All syncs of one message and its receipts are over by then, on a machine that is not stuck."""
+CUT_WITHIN_S = 60.0
+"""All syncs of one message and its receipts are over by then, on any machine."""
 MOMENTS = seeds(4, in_search=60)
 COMPILER = shutil.which("cc")
 
