@@ -5,8 +5,8 @@ keeps in memory beside its databases must not show: both are asked all that only
 instant, and answer alike. What is of this life alone is left out (`OF_THIS_LIFE`).
 
 A node whose vault is locked is held against one that begins locked, as far as it answers. Both have
-the same ids, on their stems and beyond, and miss the same bodies, but for those that memory alone
-knows to be retired.
+the same ids, on their stems and beyond, and miss the same bodies, but for those of which memory
+alone knows more.
 
 A second one is made of the rows that a backup holds of the vault: what somebody chose for
 themselves, a draft or a name that they gave, stands there as it stood.
@@ -138,11 +138,11 @@ def require_same_answers(node: int, engine: Engine, anew: Engine, now: Instant) 
 def require_same_ids(node: int, engine: Engine, anew: Engine) -> None:
     """S29: both have the same ids, let the same of them spread, and miss the same bodies."""
     unwritten = _spread_unwritten(engine)
-    given_up = _given_up_in_memory(engine)
+    unsaid = _memory_knows_more(engine)
     for what, theirs, ours in (
         ("knows", _known(engine), _known(anew)),
         ("lets spread", _spread(engine) - unwritten, _spread(anew) - unwritten),
-        ("misses the bodies of", _missed(engine) - given_up, _missed(anew) - given_up),
+        ("misses the bodies of", _missed(engine) - unsaid, _missed(anew) - unsaid),
     ):
         if theirs != ours:
             odd = min(theirs ^ ours).hex()
@@ -171,13 +171,15 @@ def _spread_unwritten(engine: Engine) -> frozenset[EnvelopeId]:
     return frozenset(id_ for (id_, token), row in rows.items() if row is None and not token)
 
 
-def _given_up_in_memory(engine: Engine) -> frozenset[EnvelopeId]:
-    """The envelopes whose retirements are held back: until these stand, memory alone knows that
-    the bodies are of no use any more.
+def _memory_knows_more(engine: Engine) -> frozenset[EnvelopeId]:
+    """The envelopes of which memory alone says whether their bodies are missed: those whose
+    retirements are held back until these stand, and those that are here as stems and spread
+    meanwhile as stubs, which a restart takes for mail like any other.
     """
     retiring: Retiring = vars(vars(engine)["_forwarder"])["_retiring"]
     held: dict[EnvelopeId, Retirement] = vars(retiring)["_held"]
-    return frozenset(retirement.envelope for retirement in held.values())
+    hidden: dict[EnvelopeId, None] = vars(engine.stemming)["_bodies_hidden"]
+    return frozenset(retirement.envelope for retirement in held.values()).union(hidden)
 
 
 def _missed(engine: Engine) -> frozenset[EnvelopeId]:

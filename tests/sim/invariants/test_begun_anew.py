@@ -149,6 +149,14 @@ def test_a_body_need_not_be_missed_while_its_retirement_is_held_back(resting: Wo
     assert looked(resting, 2)
 
 
+def test_a_body_is_missed_while_it_is_hidden_behind_a_stub(resting: World) -> None:
+    engine = engine_of(resting, 2)
+    known = next(row.id for row in Store(resting.hosts[2].store).index_rows() if row.has_body)
+    engine.replicator.missing_bodies.load([known])
+    engine.stemming.hide_body(known)
+    assert looked(resting, 2)
+
+
 def test_a_stem_of_which_memory_alone_knows_is_seen(resting: World) -> None:
     engine_of(resting, 2).stemming.load_element(
         EnvelopeId(bytes(32)), Element(UnixSeconds(0), 0, 0)
