@@ -53,6 +53,9 @@ class LostDisks:
     before_loss: Callable[[int], None]
     """Told of a node whose disk is about to be lost, so that it can be searched before."""
 
+    after_copy: Callable[[int, int], None]
+    """Told of a node, and of the second machine that has a copy of its disk."""
+
     counters: DiskCounters = field(init=False, default_factory=DiskCounters)
     _lives: dict[int, int] = field(init=False, default_factory=dict)
 
@@ -202,6 +205,7 @@ class LostDisks:
         self.before_loss(node.index)
         self.targets.message_log.trouble(node.index, self.heals_at)
         self.hosts[spare.index].put_back(self.hosts[node.index].snapshot(), "both")
+        self.after_copy(node.index, spare.index)
         spare.boot()
         self.targets.users.cloned(spare.index)
         user = self.targets.users.user_at(spare.index)

@@ -35,15 +35,23 @@ class Arrivals:
         self._now = now
         self._nodes: dict[EnvelopeId, dict[int, int]] = {}
         self._bodies: dict[EnvelopeId, dict[int, int]] = {}
+        self._copied: dict[int, frozenset[EnvelopeId]] = {}
 
     def forget(self) -> None:
         """Begin anew."""
         self._nodes.clear()
         self._bodies.clear()
+        self._copied.clear()
+
+    def copied(self, node: int, copy: int) -> None:
+        """The disk of a second machine begins as a copy of that of a node."""
+        had = (id_ for id_, came in self._bodies.items() if node in came)
+        self._copied[copy] = frozenset(had)
 
     def has_had_body(self, node: int, envelope: EnvelopeId) -> bool:
-        """Say whether a node has ever stored the body of an envelope."""
-        return node in self._bodies.get(envelope, ())
+        """Say whether a node has ever stored the body of an envelope, or began with it."""
+        is_stored = node in self._bodies.get(envelope, ())
+        return is_stored or envelope in self._copied.get(node, ())
 
     def body_came_at(self, node: int, envelope: EnvelopeId) -> int | None:
         """Return when a node stored the body of an envelope first."""

@@ -387,7 +387,7 @@ class World:
                 blocking=self.observers.discretion.blocking,
             ),
         )
-        mail_workload = MailWorkload(
+        return users, MailWorkload(
             seed=self.options.seed,
             loop=self.loop,
             users=users,
@@ -395,7 +395,6 @@ class World:
             message_log=self.message_log,
             told=self.observers.states.told,
         )
-        return users, mail_workload
 
     def _build_faults(self, around: Surroundings) -> Faults:
         targets = Targets(
@@ -415,6 +414,7 @@ class World:
             mail_workload=self.mail_workload,
             before_crash=self._sum_up_and,
             before_loss=self.observers.before_loss,
+            after_copy=self.observers.arrivals.copied,
         )
         return Faults(
             targets,

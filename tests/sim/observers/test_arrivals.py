@@ -36,6 +36,9 @@ def test_an_arrival_is_the_first_time_at_another_node() -> None:
         PURITY_GUARDS.node = None
     assert [arrivals.has_had_body(node, one.id) for node in range(3)] == [True, True, False]
     assert not arrivals.has_had_body(1, other.id)
+    arrivals.copied(1, copy=3)
+    assert arrivals.has_had_body(3, one.id)
+    assert not arrivals.has_had_body(3, other.id)
     assert arrivals.body_left_at(0, one.id) == 40
     assert arrivals.body_left_at(1, one.id) == 10
     assert arrivals.body_left_at(2, other.id) is None, "a stub is no body"
@@ -47,6 +50,7 @@ def test_an_arrival_is_the_first_time_at_another_node() -> None:
     assert arrivals.among([1]).coverage == 1
     arrivals.forget()
     assert arrivals.among([0, 1, 2]).envelopes_count == 0
+    assert not arrivals.has_had_body(3, one.id)
 
 
 @pytest.mark.world
