@@ -100,6 +100,8 @@ def test_a_file_of_which_the_page_has_no_bytes_is_never_handed_over_empty(
     my_chat.keyboard.press("Enter")
     # The form stays until its answer is here.
     expect(my_chat.get_by_role("dialog")).to_have_count(0)
+    # The field has the focus then: what is pressed before would be for it.
+    expect(my_chat.locator(".composer textarea")).to_be_focused()
     my_chat.locator(".chip.waiting").press("Enter")
     my_chat.get_by_role("button", name="Do not send: later.bin").press("Enter")
     expect(chip(my_chat, "later.bin")).to_be_visible()
