@@ -21,9 +21,9 @@ from tests.integration.test_doctor import faketime
 
 pytestmark = pytest.mark.netns
 
-AWAKE_WITHIN_S = 20.0
-"""From the end of a sleep to links that work: seconds, and 19 where on a busy machine two
-handshakes in turn take too long. Else they would wait for the next beacon, which comes after 25 s.
+AWAKE_WITHIN_S = 15.0
+"""From the end of a sleep to links that work: seconds, also on a busy machine. Else they would wait
+for the next beacon, which comes every half minute.
 """
 
 ARRIVES_WITHIN_S = 25.0
