@@ -13,12 +13,15 @@ import os
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 
 _PREFIX = "mt"
 _NAMESPACES = Path("/run/netns")
 _CLONE_NEWNET = 0x40000000
+_CARRIER_WITHIN_S = 10.0
+_CARRIER_POLL_S = 0.02
 _desks = itertools.count()
 
 
@@ -106,6 +109,17 @@ class Desk:
         """Pull the cable between a laptop and a bridge."""
         _ip("-n", self.hub, "link", "set", self._cables[namespace, bridge], "down")
 
+    def replug(self, namespace: str, bridge: str) -> None:
+        """Pull the cable and plug it in again, slowly enough for the laptop's system to see both.
+
+        The system looks at carriers up to a second late. Of a cable that is back by then it sees
+        nothing, and believes for half a minute that whoever was there still is.
+        """
+        self.cut(namespace, bridge)
+        _wait_for_cables(namespace, are_plugged=False)
+        self.heal(namespace, bridge)
+        _wait_for_cables(namespace, are_plugged=True)
+
     def move(self, namespace: str, old: str, new: str) -> None:
         """Carry a laptop from one bridge to another: its cable is pulled, and gets a new address.
 
@@ -176,6 +190,20 @@ class Desk:
         self._give(namespace, self.address(namespace, bridge), inside)
         _ip("-n", namespace, "link", "set", inside, "up")
         self._cables[namespace, bridge] = end
+
+
+def _wait_for_cables(namespace: str, *, are_plugged: bool) -> None:
+    """Wait until the system of a laptop says of its cables that all are plugged in, or not all."""
+    ends = time.monotonic() + _CARRIER_WITHIN_S
+    while are_plugged != all(state == "UP" for state in _cable_states(namespace)):
+        assert time.monotonic() < ends, f"{namespace} does not see its cables"
+        time.sleep(_CARRIER_POLL_S)
+
+
+def _cable_states(namespace: str) -> list[str]:
+    command = ["ip", "-n", namespace, "-json", "link", "show", "type", "veth"]
+    told = subprocess.run(command, check=True, capture_output=True, text=True)
+    return [interface["operstate"] for interface in json.loads(told.stdout)]
 
 
 def received_bytes(namespace: str) -> int:

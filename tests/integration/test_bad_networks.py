@@ -129,8 +129,8 @@ def test_isolation_is_suspected_where_somebody_was_reached_before_and_a_hotspot_
     for laptop in laptops:
         desk.route_over(laptop, router, bridge)
         desk.isolate(laptop, bridge)
-        desk.cut(laptop, bridge)
-        desk.heal(laptop, bridge)
+    for laptop in laptops:
+        desk.replug(laptop, bridge)
     eventually(anna.links_count, lambda count: count == 0, within_s=60, what="no link")
     code, finding = judged(anna)
     assert (code, finding.level, finding.situation) == (0, "warn", "client-isolation")

@@ -124,7 +124,8 @@ def _words(situation: Situation, seen: Surroundings, firewall_fix: str) -> tuple
             stopped = ", ".join(str(one) for one in seen.known_near if is_stopped(one))
             return (
                 f"A machine is there and lets nothing through: {stopped}.",
-                "What leaves here arrives there, so a firewall there drops it.",
+                "What leaves here arrives there, so a firewall there drops it; or it left this "
+                "network within the last minute.",
                 f"On the other machine: {firewall_fix}",
             )
         case "captive-portal":
