@@ -1,6 +1,6 @@
 """Planted bugs of what is done where a disk has rotted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -23,6 +23,11 @@ def _all_saved(source: DamagedDatabase, target: Connection) -> list[TableRead]:
     return [replace(one, lost=0) for one in copy_readable(source, target)]
 
 
+def _still_in(tables: Sequence[TableRead]) -> bool:
+    """A programmer may think: others have the operations that are lost, and give them again."""
+    return False
+
+
 ROTTEN: Final[Mapping[str, Bug]] = {
     "rot-unsaid": Bug(
         "A damaged store is replaced, and nobody is told.",
@@ -31,5 +36,9 @@ ROTTEN: Final[Mapping[str, Bug]] = {
     "loss-uncounted": Bug(
         "What is lost of a vault that was saved is not counted.",
         patches=(Patch(vault_saving, "copy_readable", _all_saved),),
+    ),
+    "saved-and-in": Bug(
+        "Who saved a damaged vault goes on in their groups.",
+        patches=(Patch(vault_saving, "is_out_of_groups", _still_in),),
     ),
 }

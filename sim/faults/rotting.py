@@ -23,6 +23,7 @@ from sim.hosts.failing_disk import Which
 from sim.hosts.virtual_node import VirtualNode
 from sim.invariants.rot import (
     require_counted,
+    require_out,
     require_said,
     require_told_what_to_do,
     require_way_out,
@@ -230,8 +231,9 @@ class Rotting:
         else:
             self.counters.vaults_saved += 1
             if host.rotted.is_vault_as_before:
-                lost_count = require_counted(index, before, rows_of(host.vault), saved)
-                self.counters.vault_rows_lost += lost_count
+                after = rows_of(host.vault)
+                self.counters.vault_rows_lost += require_counted(index, before, after, saved)
+                require_out(index, before, after, saved)
         targets.message_log.trouble(index, self.disks.heals_at)
         targets.message_log.forget(index, since)
         targets.users.rolled_back(index)

@@ -93,8 +93,8 @@ S31: Final = Invariant(
 )
 S32: Final = Invariant(
     "S32",
-    "What rots on a disk is said before it is used, what is saved of it was there, and what is "
-    "lost is counted.",
+    "What rots on a disk is said before it is used, what is saved of it was there, what is lost is "
+    "counted, and who lost what may have removed somebody is out of all groups.",
 )
 L1: Final = Invariant("L1", "Everything that was written arrives after the mesh has healed.")
 L2: Final = Invariant("L2", "At rest all nodes know the same envelopes and retirements.")

@@ -2,6 +2,7 @@
 
 A damaged store is replaced, and its person is told so; a damaged vault stops its node with what to
 do. What is saved of a vault is what was there, and the report of it counts every row that is gone.
+Where an operation is lost, which may have removed somebody, nothing is left to write to him with.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -18,6 +19,9 @@ AS_THEY_WERE: Final = ("identity", "texts", "contents", "group_operations", "fil
 
 NEVER_MADE: Final = (*AS_THEY_WERE, "groups", "entries")
 """Tables no row of which is made anew, though it may be changed."""
+
+KEYS_OF_GROUPS: Final = ("group_epochs", "group_chains", "group_wrap_secrets")
+"""Tables of what a member writes, reads, and gives others the means to read with."""
 
 _TABLES: Final = (
     "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' "
@@ -81,3 +85,13 @@ def require_counted(node: int, before: Rows, after: Rows, saved: Saved) -> int:
             detail = f"{kept} rows of {table.name} are there, and {table.copied} told as saved"
             raise BrokenInvariant(S32, detail, node)
     return lost_count
+
+
+def require_out(node: int, before: Rows, after: Rows, saved: Saved) -> None:
+    """Require that who lost a row of groups, which may have removed somebody, has no keys there."""
+    of_groups = [one for one in saved.tables if one.name.startswith("group")]
+    lost = [one.name for one in of_groups if one.copied < len(before[one.name])]
+    kept = [name for name in KEYS_OF_GROUPS if after[name]]
+    if lost and kept:
+        detail = f"rows of {', '.join(lost)} are lost, and keys are left in {', '.join(kept)}"
+        raise BrokenInvariant(S32, detail, node)

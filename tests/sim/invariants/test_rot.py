@@ -9,8 +9,10 @@ from sim.hosts.databases import new_vault
 from sim.invariants.invariants import S32, BrokenInvariant
 from sim.invariants.rot import (
     AS_THEY_WERE,
+    KEYS_OF_GROUPS,
     Rows,
     require_counted,
+    require_out,
     require_said,
     require_told_what_to_do,
     require_way_out,
@@ -60,5 +62,20 @@ def test_what_is_lost_is_counted_and_what_is_saved_was_there() -> None:
         require_counted(0, BEFORE, {**after, "texts": [(1, "one")]}, saved())
 
 
+def test_who_lost_a_row_of_groups_has_no_keys_there() -> None:
+    before: Rows = {"group_operations": [(1,), (2,)], "texts": [(1,)]}
+    closed: Rows = dict.fromkeys(KEYS_OF_GROUPS, ())
+    open_: Rows = {**closed, "group_epochs": [(1,)]}
+
+    def read(operations: int, texts: int) -> Saved:
+        tables = TableRead("group_operations", operations, None), TableRead("texts", texts, None)
+        return Saved(tables, (), is_out_of_groups=False)
+
+    require_out(0, before, open_, read(2, 0))
+    require_out(0, before, closed, read(1, 1))
+    with pytest.raises(BrokenInvariant, match="keys are left in group_epochs"):
+        require_out(0, before, open_, read(1, 1))
+
+
 def test_the_tables_that_are_held_to_what_they_were_are_tables_of_the_vault() -> None:
-    assert set(AS_THEY_WERE) < set(rows_of(new_vault()))
+    assert {*AS_THEY_WERE, *KEYS_OF_GROUPS} < set(rows_of(new_vault()))
