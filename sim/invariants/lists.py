@@ -95,9 +95,9 @@ def require_true_links(node: int, *, links_count: int, contacts_count: int) -> N
         raise BrokenInvariant(S25, detail, node)
 
 
-def require_read(node: int, last: int, unread: Sequence[ItemAnswer]) -> None:
-    """Somebody has read down to an item: it is not told as unread."""
-    if any(item.number == last for item in unread):
+def require_noted(node: int, last: int, *, is_disk_full: bool) -> None:
+    """Somebody has read down to an item, and it is told as unread: there was no room to note it."""
+    if not is_disk_full:
         raise BrokenInvariant(S25, f"the item {last} was read and is told as unread", node)
 
 

@@ -68,11 +68,11 @@ from mesh.commands.scheduled import (
     ScheduleText,
 )
 from mesh.commands.search import HitsAnswer, Search
-from mesh.commands.status import AskStatus
+from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.ids import UnixSeconds
 from mesh.limits.files import FILE_BLOCK_BYTES
 from sim.invariants.lists import (
-    require_read,
+    require_noted,
     require_shown,
     require_true_hits,
     require_true_order,
@@ -255,7 +255,13 @@ def read(home: Home, user: User, chance: Chance) -> None:
 
     def looked(last: int, answer: Answer) -> None:
         assert isinstance(answer, ItemsAnswer)
-        require_read(user.node.index, last, answer.items)
+        if any(item.number == last for item in answer.items):
+            user.ask(AskStatus(), partial(unnoted, last))
+
+    def unnoted(last: int, answer: Answer) -> None:
+        assert isinstance(answer, StatusAnswer)
+        # On a disk that is full nothing is noted, and what was read goes on being told as unread.
+        require_noted(user.node.index, last, is_disk_full=answer.disk == "full")
 
     user.ask(AskItems(key), seen)
 

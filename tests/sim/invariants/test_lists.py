@@ -1,6 +1,7 @@
 """Lists show what stands in a conversation, and what somebody just did is shown so (S25)."""
 
 from dataclasses import replace as replace_in
+from functools import partial
 
 import pytest
 from msgspec.structs import replace
@@ -33,7 +34,7 @@ from mesh.commands.search import HitAnswer, HitsAnswer
 from sim.invariants.invariants import S25, BrokenInvariant
 from sim.invariants.lists import (
     Listed,
-    require_read,
+    require_noted,
     require_shown,
     require_true_hits,
     require_true_links,
@@ -130,8 +131,8 @@ def test_nothing_is_demanded_of_a_poll_that_is_over_or_of_a_word_beside_their_ow
 
 
 def test_what_was_read_and_is_unread_breaks_s25() -> None:
-    assert not broken(require_read, 0, 2, [TEXT])
-    assert broken(require_read, 0, 1, [TEXT])
+    assert not broken(partial(require_noted, is_disk_full=True), 0, 1)
+    assert broken(partial(require_noted, is_disk_full=False), 0, 1)
 
 
 ITEMS = ItemsAnswer(items=[TEXT, task("open")], has_older=False, has_newer=False)
