@@ -2,7 +2,7 @@
 
 A damaged store is replaced, and its person is told so; a damaged vault stops its node with what to
 do. What is saved of a vault is what was there, and the report of it counts every row that is gone.
-Where an operation is lost, which may have removed somebody, nothing is left to write to him with.
+Where a row of groups is lost, which may have removed somebody, no key is left to write to him with.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -55,7 +55,6 @@ class GroupSealings:
         self._sealed_to: dict[bytes, dict[VerifyKey, None]] = {}
         self._nodes: dict[VerifyKey, int] = {}
         self._keys: dict[tuple[int, bytes], dict[VerifyKey, None]] = {}
-        self._to_be_welcomed: list[VerifyKey] = []
         self.count = 0
         """Of what was sealed."""
 
@@ -78,7 +77,6 @@ class GroupSealings:
             return box(maker, member, secret, key)
 
         def made(keeper: EpochsKeeper, group: Group, *given: object, **named: object) -> Made:
-            self._to_be_welcomed = _to_be_welcomed(group)
             # It hands on whatever it was called with, here and below.
             result = make(keeper, group, *given, **named)  # type: ignore[arg-type]  # as it came
             self._readers(result.signed.id, group.me)
@@ -92,8 +90,7 @@ class GroupSealings:
             drawn: MadeEpoch, recipients: Sequence[Recipient], **named: object
         ) -> MadePages:
             for each in recipients:
-                readers = self._sealed_to.get(each.under, {})
-                if each.member not in readers and each.member not in self._to_be_welcomed:
+                if each.member not in self._sealed_to.get(each.under, {}):
                     detail = "keys of a group are posted where who they are for cannot read them"
                     raise BrokenInvariant(L13, detail, self._nodes.get(each.member))
             return pages(drawn, recipients, **named)  # type: ignore[arg-type]  # as it came
@@ -243,14 +240,3 @@ def _were_members(
         return False
     view = membership.named(named)
     return all(view.is_in(key) for key in readers)
-
-
-def _to_be_welcomed(group: Group) -> list[VerifyKey]:
-    """Return who was heard under keys that a vault lost: they are welcomed soon, at their entrance,
-    with the epoch then in use, so nothing hangs on under which one its page stands.
-    """
-    return [
-        key
-        for key, person in group.people.items()
-        if person.heard > 0 and person.wrote_under is None
-    ]

@@ -34,8 +34,6 @@ FOUND = [
     # Three of four clocks were months wrong, so that nobody could know the time.
     Request(name="four-clocks", seed=215, is_crypto_real=False),
     Request(name="four-clocks", seed=218, is_crypto_real=False),
-    # Who was put back from a backup made keys again before those who were to be welcomed were.
-    Request(name="rotten-disks", seed=631, is_crypto_real=False),
 ]
 
 _BEFORE_EXTRAS = ("workload.groups.extras_share=0",)
@@ -66,8 +64,6 @@ FOUND_AGAIN = [
     # One of two had a twin of a word that hid an item, and it counted to the other alone.
     Request(name="both-set-back", seed=509, is_crypto_real=False),
     # Somebody looked at a chat in the last moment of the world, and had no time to be answered.
-    # The same as with the seed above.
-    Request(name="rotten-disks", seed=605, is_crypto_real=False),
     Request(name="swarm", seed=107, is_crypto_real=False, settings=_BEFORE_EXTRAS),
     Request(name="swarm", seed=192, is_crypto_real=False, settings=_BEFORE_EXTRAS),
 ]
