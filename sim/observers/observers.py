@@ -180,7 +180,7 @@ class Observers:
         self.together = Together(
             lambda: loop.now,
             network.reach,
-            is_noting=_may_lapse(scenario),
+            is_noting=_may_lapse(scenario) or scenario.expect.possible_ratio_min is not None,
             zero_us=self._clock_zero_s * 1_000_000,
         )
         self.sealings = Sealings(lambda: loop.now)
@@ -192,7 +192,7 @@ class Observers:
             kept_us=kept_us,
             retired_us=round(scenario.retire_delay_s[1] * 1_000_000),
             relayed_us=round(scenario.relay_delay_s * 1_000_000),
-            is_noting=self.together.is_noting,
+            is_noting=_may_lapse(scenario),
         )
         message_log.is_past_saving = self.survival.is_past_saving
         self.coverage = Coverage()

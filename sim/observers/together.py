@@ -4,7 +4,7 @@ Two are *together* while both run, a packet of each reaches the other, and their
 is what a mesh was given to work with: whether engines made a link of it is theirs. Two alone whose
 calendars differ by days cannot tell who is right: they exchange nothing, and their owners are told
 (`docs/protocol/posting.md`). Nothing is noted of a world that is over before anything of it may
-lapse.
+lapse, unless its scenario asks what could have come.
 """
 
 from collections.abc import Callable, Sequence

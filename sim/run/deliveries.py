@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sim.invariants.message_log import LoggedMessage
+from sim.invariants.possible_mail import PossibleMessage, possible_messages
 from sim.invariants.stored_mail import Departure, StoredMessage, stored_messages
 from sim.kernel.calendar import EPOCH_US
 from sim.run.world import World
@@ -31,6 +32,17 @@ class Deliveries:
         received = self.world.sums.by_name.get("bodies_received", 0)
         first = received - self.world.sums.by_name.get("bodies_duplicate", 0)
         return round(received / first, 3) if first else 0
+
+    def possible(self) -> list[PossibleMessage]:
+        """Those of them that could have come, in a world that notes who is together."""
+        together = self.world.observers.together
+        assert together.is_noting
+        return possible_messages(
+            self.due(),
+            together.given(),
+            self.world.rests_at,
+            hop_us=round(self.world.scenario.expect.hop_s * 1_000_000),
+        )
 
     def stored(self) -> list[StoredMessage]:
         """Those of them that had to wait in others' stores."""

@@ -25,7 +25,12 @@ from sim.invariants.quiescence import MEASURED_US, require_bodies, require_quies
 from sim.run.coverage import coverage_of
 from sim.run.deliveries import Deliveries
 from sim.run.world import STEP_US, World
-from sim.schema.expectations import require_expected, require_sometimes, require_stored_mail
+from sim.schema.expectations import (
+    require_expected,
+    require_possible_mail,
+    require_sometimes,
+    require_stored_mail,
+)
 from sim.schema.wire_tables import Corruptions, Truncations
 
 ANSWERED_WITHIN_US: Final = 5_000_000
@@ -160,6 +165,8 @@ def _require_all(world: World) -> None:
     require_expected(expect, deliveries.due(), world.rests_at, deliveries.copies_per_delivery)
     if expect.waited_ratio_min is not None:
         require_stored_mail(deliveries.stored(), expect.waited_ratio_min)
+    if expect.possible_ratio_min is not None:
+        require_possible_mail(deliveries.possible(), expect.possible_ratio_min)
     if world.observers.survival.is_noting:
         world.observers.survival.require_true_ends(world.faults.phase_of)
     mail = world.mail_workload

@@ -12,6 +12,7 @@ import msgspec
 
 from sim.invariants.invariants import E1, BrokenInvariant
 from sim.invariants.message_log import LoggedMessage, MessageLog
+from sim.invariants.possible_mail import PossibleMessage
 from sim.invariants.stored_mail import StoredMessage, stored_ratio
 from sim.schema.coverage_goals import COVERAGE_GOALS
 from sim.schema.fault_tables import Positive, Seconds, Share, Strict
@@ -32,6 +33,11 @@ class Expect(Strict, frozen=True, kw_only=True):
     """What was written in the last so many seconds may be on its way: it is not counted there."""
     waited_ratio_min: Share | None = None
     """Of what had to wait in others' stores, by authors whom one knows who never sleeps."""
+    possible_ratio_min: Share | None = None
+    """Of what could have come by a time-respecting path, this came no later than by that."""
+    hop_s: Positive = 35
+    """So long the two of each hop of such a path are together without a break. They find each other
+    in seconds, and an author may wait for 30 s to hear of a stem."""
     latency_p50_ms_max: Positive | None = None
     latency_p99_ms_max: Positive | None = None
     """Of what had arrived."""
@@ -102,6 +108,21 @@ def require_expected(
         raise BrokenInvariant(
             E1, f"{copies:.2f} bodies came for each, beyond {expect.copies_max:g}"
         )
+
+
+def require_possible_mail(possible: Sequence[PossibleMessage], ratio_min: float) -> None:
+    """E1, of the messages that could have come; it holds where none could."""
+    late = [one for one in possible if not one.has_come]
+    ratio = 1 - len(late) / len(possible) if possible else 1
+    if ratio < ratio_min:
+        message, by = late[0]
+        detail = (
+            f"{ratio:.4f} of {len(possible)} messages that could have come were there by then, "
+            f"fewer than {ratio_min}; the first that was not is message {message.number} of node "
+            f"{message.sender} for node {message.recipient}, written at "
+            f"{message.asked_at / 1e6:.1f} s, which could have been there at {by / 1e6:.1f} s"
+        )
+        raise BrokenInvariant(E1, detail, message.recipient)
 
 
 def require_sometimes(expect: Expect, reached: Mapping[str, int]) -> None:

@@ -6,8 +6,10 @@ from mesh.errors import UserError
 from mesh.trust.distance import Depth
 from sim.invariants.invariants import E1, BrokenInvariant
 from sim.invariants.message_log import MessageLog
+from sim.invariants.possible_mail import PossibleMessage
 from sim.invariants.stored_mail import StoredMessage
 from sim.recording.stopping import replayed
+from sim.run.deliveries import Deliveries
 from sim.run.runner import run_scenario
 from sim.run.world import Options
 from sim.schema.expectations import (
@@ -15,12 +17,40 @@ from sim.schema.expectations import (
     delivery_ratio,
     due_messages,
     require_expected,
+    require_possible_mail,
     require_sometimes,
     require_stored_mail,
 )
 from sim.schema.scenario import parse_scenario
 from sim.schema.toml_text import toml_of
 from tests.sim.test_only import SMALL
+
+WALKS = """
+schema = 1
+name = "walks"
+summary = "Seven people stroll; their telephones reach ten metres."
+nodes = 7
+settle_s = 100
+
+[topology]
+kind = "waypoints"
+area_m = [60, 60]
+range_m = 10
+moves_s = 300
+
+[workload]
+boot_within_s = 3
+befriend_between_s = [4, 60]
+contacts = 2
+write_between_s = [60, 280]
+messages_per_second = 0.2
+text_letters = [10, 100]
+long_text_share = 0
+
+[expect]
+possible_ratio_min = 1
+hop_s = {hop_s}
+"""
 
 S = 1_000_000
 RESTS_AT = 100 * S
@@ -103,6 +133,35 @@ def test_what_was_kept_back_waited_in_no_store_and_is_the_exception() -> None:
     with pytest.raises(BrokenInvariant, match="3 of 5 messages were kept back") as broken:
         require_stored_mail([kept, kept, kept, came, came], 0.99)
     assert broken.value.invariant is E1
+
+
+def test_of_what_could_have_come_all_is_to_be_there_by_then() -> None:
+    came, late, lost = log_of([1, 30, None]).messages
+    by = 12 * S
+    require_possible_mail([], 1)
+    require_possible_mail([PossibleMessage(came, by)], 1)
+    possible = [PossibleMessage(one, by) for one in (came, late, lost)]
+    require_possible_mail(possible, 0.3)
+    words = r"0\.3333 of 3 .* message 1 of node 1 .* written at 10\.0 s, .* at 12\.0 s"
+    with pytest.raises(BrokenInvariant, match=words) as broken:
+        require_possible_mail(possible, 0.4)
+    assert broken.value.invariant is E1
+
+
+@pytest.mark.world
+def test_walkers_are_held_to_what_their_encounters_allow() -> None:
+    options = Options(seed=1, is_crypto_real=False)
+    ran = run_scenario(parse_scenario(WALKS.format(hop_s=35)), options)
+    assert not ran.report.broken
+    deliveries = Deliveries(ran.world)
+    assert 0 < len(deliveries.possible()) < len(deliveries.due())
+    # Nothing of it may lapse, and nobody asks what became of what did.
+    assert ran.report.survived is None
+    # No engine hands anything over in a millisecond.
+    at_once = run_scenario(parse_scenario(WALKS.format(hop_s=0.001)), options)
+    assert [each.id for each in at_once.report.broken] == ["E1"]
+    assert "that could have come were there by then" in at_once.report.broken[0].detail
+    assert at_once.report.trace_hash == ran.report.trace_hash
 
 
 def test_a_run_that_never_reaches_what_it_is_there_for_breaks_e1() -> None:
