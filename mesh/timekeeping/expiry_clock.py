@@ -10,14 +10,18 @@ runs ahead, so neighbours can hold expiry time back as far as the past and move 
 than the own calendar; and a calendar that is wrong moves it no further than neighbours say.
 
 A calendar before the release, or so far beyond the last steady reading that nobody would have been
-away for so long, is no witness: then the past alone counts.
+away for so long, is no witness: then the past alone counts. A contact's word may make it one again.
+But that contact may have had its time from this very node, so it outweighs no neighbours: once all
+who vouch, or a majority, said that it is more than a day earlier, the calendar is held against what
+was known without contacts, until a neighbour vouches for it.
 
 Nothing lapses before the clock was *steady*: on for an hour without a jump. That goes on over
 restarts, as long as the calendar does too; else a node that is never on for an hour would erase
-nothing. What has to be remembered is 16 bytes, written once an hour, and every five minutes until
+nothing. What has to be remembered is 24 bytes, written once an hour, and every five minutes until
 the clock is steady.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from mesh.ids import Instant, Monotonic, UnixSeconds
@@ -38,6 +42,11 @@ DRIFT_TOLERATED_SECONDS: Final = 60
 
 _WORD_BYTES: Final = 4
 
+_KEPT: Final = 6
+
+_KEPT_BEFORE: Final = 4
+"""So many words were kept by releases that held no word of a contact against neighbours."""
+
 
 class ExpiryClock:
     """One node's time for what lapses.
@@ -53,8 +62,12 @@ class ExpiryClock:
         *,
         newest: int = 0,
     ) -> None:
-        past, self._steady_s, self._seen_s, self._steady_for_s = _decoded(kept, released)
+        decoded = _decoded(kept, released)
+        past, self._steady_s, self._seen_s, self._steady_for_s, self._firm_s, refuted = decoded
         self._steady_s = self._steady_s or newest
+        # The last steady reading that hangs on no word of a contact.
+        self._firm_s = self._firm_s or newest
+        self._is_refuted = bool(refuted)
         self._released = released
         # The past less the steady clock, once that is known.
         self._past_s = past
@@ -68,11 +81,19 @@ class ExpiryClock:
         """Return expiry time. `mesh_now`: what the mesh says that it is."""
         if self._started is None:
             self._start(now)
-        past = self._past(now)
-        self._is_plausible = self._released <= now.unix_seconds <= self._latest(now)
-        read = sorted((now.unix_seconds, mesh_now, past))[1] if self._is_plausible else past
+        own, past = now.unix_seconds, self._past_s + _steady_seconds(now)
+        is_firm = self._is_within(own, self._firm_s, past)
+        self._is_plausible = is_firm or (
+            not self._is_refuted and self._is_within(own, self._steady_s, past, self._newest_s)
+        )
+        read = past
+        if self._is_plausible:
+            # A contact's word counts as far as the own calendar goes.
+            read = sorted((own, mesh_now, max(past, min(self._newest_s, own))))[1]
         if self._is_plausible and self.is_steady(now):
             self._steady_s = max(read, 1)
+            if is_firm:
+                self._firm_s = self._steady_s
         self._seen_s = now.unix_seconds
         return UnixSeconds(read)
 
@@ -85,10 +106,23 @@ class ExpiryClock:
         if now.unix_seconds >= self._released:
             self._past_s = now.unix_seconds - _steady_seconds(now)
             self._steady_s = max(self._steady_s, now.unix_seconds)
+            self._firm_s = max(self._firm_s, now.unix_seconds)
+
+    def judged(self, now: Instant, *, is_refuted: bool) -> None:
+        """Neighbours who vouch for their time say a much earlier one, or that of the calendar."""
+        if is_refuted != self._is_refuted:
+            self._is_refuted = is_refuted
+            # The next run may be alone with the contact whose word was refuted.
+            self._keep_at = now.monotonic
 
     def opened(self, created: UnixSeconds) -> None:
         """Something was opened here that a contact made in this second of their mesh time."""
         self._newest_s = max(self._newest_s, created)
+
+    def proven(self, created: UnixSeconds) -> UnixSeconds:
+        """Return which time has certainly come if an envelope of this second is in the store."""
+        # One that is later than our own clock ever was came in while neighbours told a wrong time.
+        return UnixSeconds(min(created, self._firm_s)) if self._firm_s else created
 
     def is_steady(self, now: Instant) -> bool:
         """Say whether the calendar has gone on for an hour, over restarts, without a jump."""
@@ -108,8 +142,15 @@ class ExpiryClock:
                 "This computer's clock is earlier than this Mesh; set its date. Until then what"
                 " lapses goes by the time that has passed since the clock was right."
             )
-        years, days = divmod((now.unix_seconds - self._steady_s) // 86_400, 365)
+        since = self._firm_s if self._is_refuted else self._steady_s
+        years, days = divmod((now.unix_seconds - since) // 86_400, 365)
         lasting = f"{years} years" if years > 1 else f"{years * 365 + days} days"
+        if self._is_refuted:
+            return (
+                f"This computer's clock is {lasting} later than when it was last sure, and"
+                " neighbours say otherwise. If it is wrong, set its date. Nothing lapses by it"
+                " until neighbours say the same."
+            )
         return (
             f"This computer's clock is {lasting} later than when this node was last on. If it is"
             " wrong, set its date. Nothing lapses by it until a contact's message or most"
@@ -128,7 +169,15 @@ class ExpiryClock:
         pause_ms = EXPIRY_CLOCK_KEPT_MS if is_steady else EXPIRY_CLOCK_KEPT_UNSTEADY_MS
         self._keep_at = now.after(pause_ms)
         steady_for_s = min((now.monotonic - self._steady_from) // 1_000_000, STEADY_MS // 1000)
-        kept = (self._past(now), self._steady_s, self._seen_s, steady_for_s)
+        past = self._past_s + _steady_seconds(now)
+        kept = (
+            past,
+            self._steady_s,
+            self._seen_s,
+            steady_for_s,
+            self._firm_s,
+            int(self._is_refuted),
+        )
         return b"".join(min(max(each, 0), (1 << 32) - 1).to_bytes(_WORD_BYTES) for each in kept)
 
     def _start(self, now: Instant) -> None:
@@ -141,26 +190,24 @@ class ExpiryClock:
         self._steady_from = Monotonic(now.monotonic - self._steady_for_s * 1_000_000)
         self._keep_at = now.after(EXPIRY_CLOCK_KEPT_UNSTEADY_MS)
 
-    def _past(self, now: Instant) -> int:
-        past = self._past_s + _steady_seconds(now)
-        # A contact's word counts as far as the own calendar goes.
-        return max(past, min(self._newest_s, now.unix_seconds))
-
-    def _latest(self, now: Instant) -> int:
-        """The latest that the own calendar may say; a node that was never steady has no bound."""
-        if not self._steady_s:
-            return 1 << 62
-        reached = max(self._steady_s, self._past_s + _steady_seconds(now), self._newest_s)
-        return reached + AWAY_SECONDS_MAX
+    def _is_within(self, own: UnixSeconds, firm: int, *others: int) -> bool:
+        """Say whether somebody may have been away for so long; without a steady reading there is
+        no bound.
+        """
+        latest = max(firm, *others) + AWAY_SECONDS_MAX if firm else 1 << 62
+        return self._released <= own <= latest
 
 
 def _steady_seconds(now: Instant) -> int:
     return now.monotonic // 1_000_000
 
 
-def _decoded(kept: bytes | None, released: UnixSeconds) -> tuple[int, int, int, int]:
-    """Return the past, the last steady reading, the last reading, and how long it was steady."""
-    if kept is None or len(kept) != 4 * _WORD_BYTES:
-        return released, 0, 0, 0
+def _decoded(kept: bytes | None, released: UnixSeconds) -> Sequence[int]:
+    """Return the past, the last steady reading, the last reading, how long it was steady, the last
+    reading without contacts, and whether neighbours refuted the calendar.
+    """
+    lengths = _KEPT_BEFORE * _WORD_BYTES, _KEPT * _WORD_BYTES
+    if kept is None or len(kept) not in lengths:
+        return released, 0, 0, 0, 0, 0
     words = [int.from_bytes(kept[at : at + _WORD_BYTES]) for at in range(0, len(kept), _WORD_BYTES)]
-    return words[0], words[1], words[2], words[3]
+    return words if len(words) == _KEPT else [*words, words[1], 0]

@@ -152,9 +152,10 @@ class MeshClock:
     def stored(self, created: UnixSeconds) -> None:
         """An envelope of this second is in the store: it is later than a day before that by now.
 
-        It was admitted though it may have been a day ahead; that it is proves nothing.
+        It was admitted though it may have been a day ahead; that it is proves nothing. Nor does one
+        that is later than the own clock ever was: it came in while neighbours told a wrong time.
         """
-        proven = UnixSeconds(created - CREATED_AHEAD_SECONDS_MAX)
+        proven = UnixSeconds(self.expiry.proven(created) - CREATED_AHEAD_SECONDS_MAX)
         self._earliest = max(self._earliest, proven)
 
     def forget(self, link: LinkId) -> None:
@@ -217,7 +218,15 @@ class MeshClock:
             offset_s = 0
         self._is_unsaid = self._is_unsaid or offset_s != self._offset_s
         self._offset_s = offset_s
+        self._judge(vouched, now)
         self._tell(is_agreed=agreed_s is not None)
+
+    def _judge(self, vouched: Sequence[int], now: Instant) -> None:
+        """Tell the clock of what lapses whether neighbours refute the own calendar."""
+        if self._offset_s < -DISPUTE_S or (vouched and vouched[-1] < -DISPUTE_S):
+            self.expiry.judged(now, is_refuted=True)
+        elif any(abs(one) <= DISPUTE_S for one in vouched):
+            self.expiry.judged(now, is_refuted=False)
 
     def _yielding(self, vouched: Sequence[int]) -> int:
         """The correction of a clock that is certainly wrong, while no group tells the time."""

@@ -129,6 +129,94 @@ def test_a_contact_from_the_future_moves_nothing() -> None:
     assert laptop.expiry_error_s == 0
 
 
+# --- Contacts who follow this very clock ---------------------------------------------------------
+
+AHEAD = 590 * DAY
+
+
+def an_echoed_clock() -> Laptop:
+    """A laptop whose clock is years ahead, alone with a contact who follows it and wrote so."""
+    laptop = a_friend_of_three()
+    laptop.restart(off_s=0, error_s=AHEAD)
+    run_for(laptop, 2 * HOUR)
+    assert laptop.expiry_error_s <= 0
+    laptop.clock.expiry.opened(laptop.now.unix_seconds)
+    return laptop
+
+
+def test_a_contact_who_follows_a_wrong_clock_outweighs_no_majority() -> None:
+    laptop = an_echoed_clock()
+    run_for(laptop, 2 * HOUR)
+    assert laptop.expiry_error_s == AHEAD, "nobody says otherwise"
+    laptop.hear_all(0, 0, 0)
+    assert abs(laptop.expiry_error_s) <= HOUR
+    assert "neighbours say otherwise" in laptop.clock.notices()[0]
+    laptop.error_s = 0
+    assert laptop.expiry_error_s == 0
+    assert laptop.clock.notices() == []
+
+
+def test_nor_one_neighbour_who_vouches() -> None:
+    laptop = an_echoed_clock()
+    laptop.hear(0)
+    run_for(laptop, 2 * HOUR)
+    assert abs(laptop.expiry_error_s) <= HOUR
+    laptop.hear(1, AHEAD, is_vouched=False)
+    assert abs(laptop.expiry_error_s) <= HOUR, "it repeats what we said"
+
+
+def test_what_was_refuted_is_refuted_after_a_restart() -> None:
+    laptop = an_echoed_clock()
+    run_for(laptop, 2 * HOUR)
+    laptop.hear_all(0, 0, 0)
+    laptop.tend()
+    laptop.restart(off_s=60)
+    laptop.clock.expiry.opened(laptop.now.unix_seconds)
+    run_for(laptop, 2 * HOUR)
+    assert abs(laptop.expiry_error_s) <= HOUR
+
+
+def test_a_year_in_a_drawer_that_was_refuted_is_believed_once_a_neighbour_vouches_for_it() -> None:
+    laptop = a_friend_of_three()
+    laptop.restart(off_s=YEAR)
+    laptop.clock.expiry.opened(laptop.now.unix_seconds)
+    laptop.hear_all(-YEAR, -YEAR, -YEAR)
+    assert -YEAR - HOUR <= laptop.expiry_error_s <= 0
+    laptop.restart(off_s=0)
+    laptop.clock.expiry.opened(laptop.now.unix_seconds)
+    laptop.hear(0, HOUR)
+    assert laptop.expiry_error_s == 0
+
+
+def test_a_contact_who_says_neither_this_nor_that_moves_nothing() -> None:
+    laptop = a_friend_of_three()
+    laptop.restart(off_s=0, error_s=AHEAD)
+    laptop.clock.expiry.opened(UnixSeconds(TRUE + AHEAD - AWAY_SECONDS_MAX - 10 * DAY))
+    run_for(laptop, 2 * HOUR)
+    assert laptop.expiry_error_s <= 0
+    laptop.restart(off_s=0)
+    assert laptop.expiry_error_s <= 0
+
+
+def test_the_store_does_not_tell_when_a_contact_wrote() -> None:
+    kept = []
+    for is_opened in (False, True):
+        laptop = Laptop()
+        run_for(laptop, 2 * HOUR)
+        if is_opened:
+            laptop.clock.expiry.opened(laptop.now.unix_seconds)
+        run_for(laptop, 2 * HOUR)
+        laptop.clock.expiry.jumped(laptop.now)
+        kept.append(laptop.clock.expiry.take_kept(laptop.now))
+    assert kept[0] == kept[1] is not None
+
+
+def test_what_was_kept_by_releases_before_goes_on() -> None:
+    clock = ExpiryClock(b"".join(each.to_bytes(4) for each in (TRUE, TRUE, TRUE, 3_600)), RELEASED)
+    wrong = Instant(Monotonic(0), (TRUE + AHEAD) * 1_000_000)
+    assert clock.read(wrong, wrong.unix_seconds) == TRUE
+
+
 def test_a_store_full_of_mail_bounds_the_first_calendar() -> None:
     """It was filled by a release that wrote nothing down of clocks."""
     clock = ExpiryClock(released=RELEASED, newest=TRUE)

@@ -240,6 +240,19 @@ def test_an_envelope_from_tomorrow_does_not_let_one_liar_set_the_clock() -> None
     assert laptop.mesh_error_s == 0
 
 
+def test_an_envelope_that_came_in_under_a_wrong_mesh_time_makes_no_right_clock_wrong() -> None:
+    laptop = Laptop()
+    laptop.hear_all(0, 0, 0)
+    laptop.clock.stored(UnixSeconds(TRUE + 590 * DAY))
+    assert laptop.told.is_vouched
+    for link in range(3):
+        laptop.clock.forget(LinkId(link))
+    laptop.hear(3, 590 * DAY)
+    assert laptop.mesh_error_s == 0
+    laptop.error_s = -30 * DAY
+    assert not laptop.told.is_vouched, "it was later before"
+
+
 def test_the_middle_one_of_those_who_agree_is_followed() -> None:
     laptop = Laptop(-DAY)
     laptop.hear_all(100, 200, 300, 400, 20 * DAY)
