@@ -43,7 +43,7 @@ from mesh.messenger.groups.group import Group, HeldEpoch
 from mesh.messenger.groups.group_posting import GroupPosting
 from mesh.messenger.groups.keepers import Keepers
 from mesh.messenger.groups.leaves_keeper import LeavesKeeper
-from mesh.storage.vault.group_needs import NeedRow, UnaskedRow
+from mesh.storage.vault.group_needs import Missed, NeedRow, UnaskedRow
 from mesh.storage.vault.rows import OURSELVES
 
 _HOUR_SECONDS = 3_600
@@ -91,11 +91,11 @@ class Needs:
         if group.membership is None:
             return
         missing: list[bytes] = [*group.membership.graph.missing(list(operations))]
-        for id_ in entries:
-            if not self._history_has(group, id_):
-                missing.append(id_)
+        missing += [id_ for id_ in entries if not self._history_has(group, id_)]
         for wanted in missing:
-            self._note(group, wanted, member, now, is_waited_for=False)
+            if not self._note(group, wanted, member, now, Missed.NAMED):
+                # His share is full, so to look where the rest would stand is in vain.
+                return
 
     def does_not_open(
         self, group: Group, signed: SignedPost, trouble: Trouble, now: Instant
@@ -119,6 +119,7 @@ class Needs:
                 int(trouble),
                 0,
                 UnixSeconds(now.mesh + pause),
+                missed=Missed.AWAITED,
             )
         )
 
@@ -131,19 +132,17 @@ class Needs:
         namers: dict[tuple[int | None, VerifyKey | None], VerifyKey] = {}
         # A member may name things without number: once his share is full the rest costs nothing.
         full: dict[VerifyKey, None] = {}
-        for row in self._rows.unasked(group.conversation, self._first_due(group, now)):
+        for row in self._rows.unasked(group.conversation):
             said = row.author, row.named_by
             if said not in namers:
                 namers[said] = self._namer(group, row)
             member = namers[said]
-            if member not in full and not self._note(
-                group, row.wanted, member, now, is_waited_for=row.is_waited_for
-            ):
+            if member not in full and not self._note(group, row.wanted, member, now, row.missed):
                 full[member] = None
         for epoch in group.epochs:
             if epoch.seed is not None:
                 for wanted in membership.graph.missing(epoch.heads):
-                    self._note(group, wanted, epoch.maker, now, is_waited_for=True)
+                    self._note(group, wanted, epoch.maker, now, Missed.AWAITED)
 
     def _namer(self, group: Group, row: UnaskedRow) -> VerifyKey:
         member = row.named_by
@@ -153,26 +152,35 @@ class Needs:
         return group.me if member is None else _namer(group, member)
 
     def _note(
-        self, group: Group, wanted: bytes, member: VerifyKey, now: Instant, *, is_waited_for: bool
+        self, group: Group, wanted: bytes, member: VerifyKey, now: Instant, missed: Missed
     ) -> bool:
-        """Note that something is missing; False if the share of who names it is full."""
-        if self._back.get((group.conversation, member), 0) > now.mesh:
-            is_waited_for = True
+        """Note that something is missing; False if the share of who names it is full.
+
+        A hello or a need may have named it before anything here missed it so much. If somebody
+        asked for it then, that put off what was known then: now it has the pace of all that is
+        missed so.
+        """
+        is_back = self._back.get((group.conversation, member), 0) > now.mesh
+        is_soon = is_back or missed is Missed.AWAITED
         known = self._rows.needs(group.conversation, wanted)
-        if known and not is_waited_for:
-            return True
-        due = self._first_due(group, now, is_waited_for=is_waited_for)
         if not known:
-            return self._add(NeedRow(0, group.conversation, wanted, member, None, None, 0, due))
+            first = self._first_due(group, now, is_soon=is_soon)
+            return self._add(
+                NeedRow(0, group.conversation, wanted, member, None, None, 0, first, missed=missed)
+            )
         (row,) = known
-        # A hello may have named it before anything rested on it.
-        if row.due is not None and due < row.due and not row.asked and not row.is_put_off:
-            self._rows.put_need(replace(row, due=due))
+        is_more = missed > row.missed
+        is_put_off, due = row.is_put_off and not is_more, row.due
+        if due is not None and not row.asked and not is_put_off and (is_soon or row.is_put_off):
+            due = min(due, self._first_due(group, now, is_soon=is_soon))
+        if is_more or due != row.due:
+            missed = max(missed, row.missed)
+            self._rows.put_need(replace(row, due=due, is_put_off=is_put_off, missed=missed))
         return True
 
-    def _first_due(self, group: Group, now: Instant, *, is_waited_for: bool = True) -> UnixSeconds:
-        rank = self._rank(group, now) if is_waited_for else 0
-        pause = asked_after(rank, self._entropy, is_waited_for=is_waited_for)
+    def _first_due(self, group: Group, now: Instant, *, is_soon: bool) -> UnixSeconds:
+        rank = self._rank(group, now) if is_soon else 0
+        pause = asked_after(rank, self._entropy, is_waited_for=is_soon)
         return UnixSeconds(now.mesh + pause)
 
     def _add(self, row: NeedRow) -> bool:
@@ -249,7 +257,7 @@ class Needs:
         announcement = decode_announcement(signed.post)
         if membership is None or (missing := membership.graph.missing(list(announcement.heads))):
             for wanted in [] if membership is None else missing:
-                self._note(group, wanted, row.named_by, now, is_waited_for=True)
+                self._note(group, wanted, row.named_by, now, Missed.AWAITED)
             self._rows.put_need(replace(row, due=UnixSeconds(now.mesh + _HOUR_SECONDS)))
             return False
         roles, chosen = group.roles, group.chosen()

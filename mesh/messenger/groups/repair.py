@@ -31,7 +31,9 @@ class Repair:
             raise PeerError("a need of somebody who is no member")
         if need.leaf:
             self.leaves.take_short(group, member, need.leaf)
-        self.needs.named(group, member, operations=need.operation_heads, now=now)
+        self.needs.named(
+            group, member, operations=need.operation_heads, entries=need.entry_heads, now=now
+        )
         self.needs.somebody_asked(group, need, now)
         self.supplies.asked(group, member, need, need_id, now)
         for each in need.cannot:

@@ -3,6 +3,7 @@
 Times are mesh time. A group is named by its conversation.
 """
 
+from enum import IntEnum
 from typing import Final
 
 from mesh.database import Connection
@@ -47,15 +48,19 @@ GROUP_NEEDS: Final = (
 )
 """The statements that make the tables. They are part of a migration, and so never change."""
 
+GROUP_NEEDS_MISSED: Final = (
+    # How much of what is here misses it, as `Missed` says; of a row of before it is found anew.
+    "ALTER TABLE group_needs ADD COLUMN missed INTEGER NOT NULL DEFAULT 0",
+)
+
 _NEED: Final = (
-    "SELECT number, conversation, wanted, named_by, announcement, trouble, asked, due, is_put_off "
-    "FROM group_needs"
+    "SELECT number, conversation, wanted, named_by, announcement, trouble, asked, due, is_put_off, "
+    "missed FROM group_needs"
 )
 _DUTY: Final = "SELECT number, conversation, wanted, need, member, heads, due FROM group_duties"
-_NEW: Final = "NOT EXISTS (SELECT 1 FROM group_needs WHERE conversation = ?1 AND wanted = {}) "
-_NEW_OR_LATE: Final = (
+_NEW: Final = (
     "NOT EXISTS (SELECT 1 FROM group_needs WHERE conversation = ?1 AND wanted = {} "
-    "AND (due IS NULL OR due <= ?2 OR asked > 0 OR is_put_off)) "
+    "AND missed >= {}) "
 )
 _HERE: Final = (
     "EXISTS (SELECT 1 FROM group_operations WHERE conversation = ?1 AND id = wanted) OR "
@@ -63,6 +68,19 @@ _HERE: Final = (
     "EXISTS (SELECT 1 FROM deleted_messages WHERE conversation = ?1 AND id = wanted) OR "
     "EXISTS (SELECT 1 FROM group_epochs WHERE conversation = ?1 AND id = wanted)"
 )
+
+
+class Missed(IntEnum):
+    """What misses something, the most of it."""
+
+    NAMED = 0
+    """Nothing that is here: a member names it as what he knows last."""
+
+    FOLLOWED = 1
+    """An entry, as its parent."""
+
+    AWAITED = 2
+    """What is not shown, or not used, until it comes."""
 
 
 class NeedRow(Row, frozen=True):
@@ -77,6 +95,7 @@ class NeedRow(Row, frozen=True):
     asked: int
     due: UnixSeconds | None
     is_put_off: bool = False
+    missed: Missed = Missed.NAMED
 
 
 class _CountRow(Row, frozen=True):
@@ -97,15 +116,14 @@ class DutyRow(Row, frozen=True):
 
 
 class UnaskedRow(Row, frozen=True):
-    """Something that is missing, and of which no row says so in time. `author`: of who names it, as
-    a number; `named_by`: his key, where operations name it. `is_waited_for`: nothing is shown of
-    what names it.
+    """Something that is missing, and of which no row says that it is missed so much. `author`: of
+    who names it, as a number; `named_by`: his key, where operations name it.
     """
 
     wanted: bytes
     author: int | None
     named_by: VerifyKey | None
-    is_waited_for: bool
+    missed: Missed
 
 
 class GroupNeedRows:
@@ -116,25 +134,23 @@ class GroupNeedRows:
 
     # --- Ours ---------------------------------------------------------------------------------
 
-    def unasked(self, conversation: ConversationId, soon: UnixSeconds) -> list[UnaskedRow]:
+    def unasked(self, conversation: ConversationId) -> list[UnaskedRow]:
         """Return what rows of operations and entries name that is not here and was not noted, or
-        is waited for and would be asked for first after `soon`.
+        noted as missed by less.
         """
-        new_missing, new_waits = (_NEW_OR_LATE.format(each) for each in ("missing", "waits"))
-        new_parent = _NEW.format("parent")
         # The conditions are those of this file.
         cursor = self._connection.execute(
-            "SELECT missing, NULL, min(author), 1 FROM group_waiting AS child "  # noqa: S608 (ours)
+            "SELECT missing, NULL, min(author), ?2 FROM group_waiting AS child "  # noqa: S608 (ours)
             "WHERE conversation = ?1 AND NOT EXISTS (SELECT 1 FROM group_waiting "
-            f"WHERE conversation = ?1 AND id = child.missing) AND {new_missing} "
-            "GROUP BY missing UNION ALL "
-            "SELECT waits, min(author), NULL, 1 FROM entries WHERE conversation = ?1 "
-            f"AND waits IS NOT NULL AND length(waits) = 32 AND {new_waits} "
-            "GROUP BY waits UNION ALL "
-            "SELECT parent, min(entries.author), NULL, 0 FROM gaps "
+            "WHERE conversation = ?1 AND id = child.missing) "
+            f"AND {_NEW.format('missing', '?2')} GROUP BY missing UNION ALL "
+            "SELECT waits, min(author), NULL, ?2 FROM entries WHERE conversation = ?1 "
+            "AND waits IS NOT NULL AND length(waits) = 32 "
+            f"AND {_NEW.format('waits', '?2')} GROUP BY waits UNION ALL "
+            "SELECT parent, min(entries.author), NULL, ?3 FROM gaps "
             "JOIN entries ON entries.number = gaps.child WHERE gaps.conversation = ?1 "
-            f"AND {new_parent} GROUP BY parent",
-            (conversation, soon),
+            f"AND {_NEW.format('parent', '?3')} GROUP BY parent",
+            (conversation, Missed.AWAITED, Missed.FOLLOWED),
         )
         return all_of(cursor, UnaskedRow)
 
@@ -143,11 +159,11 @@ class GroupNeedRows:
         return insert_numbered(self._connection, "group_needs", row)
 
     def put_need(self, row: NeedRow) -> None:
-        """Keep when it is asked for next, and of an epoch why it does not open."""
+        """Keep when it is asked for next, what misses it, and of an epoch why it does not open."""
         self._connection.execute(
-            "UPDATE group_needs SET trouble = ?, asked = ?, due = ?, is_put_off = ? "
+            "UPDATE group_needs SET trouble = ?, asked = ?, due = ?, is_put_off = ?, missed = ? "
             "WHERE number = ?",
-            (row.trouble, row.asked, row.due, row.is_put_off, row.number),
+            (row.trouble, row.asked, row.due, row.is_put_off, row.missed, row.number),
         )
 
     def needs(self, conversation: ConversationId, wanted: bytes | None = None) -> list[NeedRow]:

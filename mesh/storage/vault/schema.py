@@ -19,7 +19,7 @@ from mesh.storage.vault.group_files import GROUP_FILES
 from mesh.storage.vault.group_keys import GROUP_KEYS
 from mesh.storage.vault.group_links import GROUP_LINKS, GROUP_WELCOMED
 from mesh.storage.vault.group_losses import GROUP_LOSSES
-from mesh.storage.vault.group_needs import GROUP_NEEDS
+from mesh.storage.vault.group_needs import GROUP_NEEDS, GROUP_NEEDS_MISSED
 from mesh.storage.vault.group_people import ACCEPTS, GROUP_HAD, GROUP_PEOPLE, OTHER_INVITES
 from mesh.storage.vault.group_receipts import GROUP_RECEIPTS, GROUP_TELLERS
 from mesh.storage.vault.groups import GROUPS
@@ -491,4 +491,5 @@ VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     _FEWER_PAGES,
     MEMBER_LETTERS,
     _NO_LAPSES,
+    GROUP_NEEDS_MISSED,
 )
