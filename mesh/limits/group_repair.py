@@ -86,6 +86,10 @@ HANDED_AGAIN: Final = DAY_SECONDS
 MADE_ANEW_AFTER: Final = 2 * HANDED_AFTER
 """Where who made the epoch in use is away, nobody can hand it on: it is made anew after so long."""
 
+MADE_FOR_LOST_AFTER: Final = 60
+"""Who welcomed us though we are in has lost his keys: others make an epoch for him after so long,
+since several may have lost theirs, or one that he can open may be on its way."""
+
 HAND_BYTES_MAX: Final = 14_000
 """Operations that ride in a hand: with its wrap they fill an envelope of 16 KiB at most."""
 

@@ -3,6 +3,12 @@
 import pytest
 
 from mesh.commands.groups import ChangeGroup, RemoveMember, RotateGroup, SetMemberRole
+from mesh.group.epochs import prefix_of
+from mesh.group.placed_posts import Cannot, Need, PostPlace
+from mesh.group.wraps import Trouble
+from mesh.limits.group_keys import TURN_MAX
+from mesh.messenger.groups import epochs_keeper
+from mesh.messenger.groups.hands import Hands
 from mesh.storage.connection import transaction
 from mesh.storage.vault.vault import Vault
 from tests.messenger.in_groups import crew, epoch_of, inside, member, settle, told
@@ -212,3 +218,35 @@ def test_who_writes_and_is_removed_is_told_so(monkeypatch: Patch) -> None:
     assert is_told_that_he_is_out()
     monkeypatch.setattr("mesh.messenger.groups.hands.Hands.heard_out", lambda *_: False)
     assert not is_told_that_he_is_out()
+
+
+def epochs_after_a_complaint(monkeypatch: Patch) -> int:
+    """Mal's keys come first by their turn, and he says that he cannot open them; return how many
+    epochs others make in a quarter of an hour.
+    """
+    mal, bob, cem = people = crew("Mal", "Bob", "Cem")
+    with monkeypatch.context() as last:
+        last.setattr(epochs_keeper, "next_turn", lambda *_: TURN_MAX)
+        mal.ask(RotateGroup("Crew"))
+        settle(*people)
+    group = inside(mal)
+    chosen = group.chosen()
+    assert chosen is not None
+    cannot = Cannot(prefix_of(chosen.id), Trouble.NO_SECRET)
+    need = Need(1, 5, 0, PostPlace(bytes(8), 0), [], [cannot], [], [], [], b"")
+    with transaction(mal.connection):
+        mal.wired.groups.posting.queue(group, need, None, mal.now)
+        mal.wired.groups.posting.flush(group, mal.now)
+    before = len(inside(bob).epochs)
+    exchange(*people)
+    pass_by(bob, cem, seconds=15 * MINUTE_S)
+    return len(inside(bob).epochs) - before
+
+
+def test_who_cannot_open_keys_that_come_first_for_ever_makes_no_more_than_a_few(
+    monkeypatch: Patch,
+) -> None:
+    assert 1 <= epochs_after_a_complaint(monkeypatch) <= 2
+    # No other comes into use, so that one would be made at each look.
+    monkeypatch.setattr(Hands, "made_anew", lambda *_: None)
+    assert epochs_after_a_complaint(monkeypatch) > 10

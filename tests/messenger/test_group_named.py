@@ -1,4 +1,4 @@
-"""What members name as what they know last is asked for, and at the pace of what misses it here."""
+"""A member names what he knows last: it is asked for, at the pace of what misses it here."""
 
 import pytest
 

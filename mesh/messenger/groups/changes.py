@@ -12,12 +12,17 @@ from mesh.group.posts import PostId, SignedPost
 from mesh.group.writing import check_action, room_left
 from mesh.ids import Instant, UnixSeconds, VerifyKey
 from mesh.limits.group_keys import SUPPLIED_BUNDLES
-from mesh.limits.groups import MEMBERS_MAX, PERSONS_PER_OPERATION_MAX, RIDING_RECORDS_MAX
+from mesh.limits.groups import (
+    MEMBERS_MAX,
+    PERSONS_PER_OPERATION_MAX,
+    RIDING_RECORDS_MAX,
+)
 from mesh.messenger.groups.briefings import Briefings
 from mesh.messenger.groups.epochs_keeper import Made
 from mesh.messenger.groups.group import Group
 from mesh.messenger.groups.group_posting import GroupPosting
 from mesh.messenger.groups.keepers import Keepers
+from mesh.messenger.groups.letters import Letters
 from mesh.messenger.groups.membership_keeper import Taken
 from mesh.messenger.groups.standing import Standing
 from mesh.messenger.names import member_name
@@ -34,6 +39,7 @@ class Changes:
         posting: GroupPosting,
         standing: Standing,
         briefings: Briefings,
+        letters: Letters,
     ) -> None:
         self._groups = keepers.groups
         self._epochs = keepers.epochs
@@ -41,6 +47,7 @@ class Changes:
         self._posting = posting
         self._standing = standing
         self._briefings = briefings
+        self._letters = letters
 
     def do(
         self,
@@ -129,14 +136,33 @@ class Changes:
         *,
         newcomers: Sequence[VerifyKey] = (),
     ) -> Made:
-        """Make an epoch and let it be told. `operations`: those that it is for."""
-        made = self._epochs.make(group, now, operations=operations, newcomers=newcomers)
+        """Make an epoch and let it be told. `operations`: those that it is for.
+
+        Whom no epoch reaches since all were lost here is welcomed with it as newcomers are, and
+        gets a letter; `newcomers` get theirs by who adds them.
+        """
+        lost = self._lost(group, newcomers) if group.has_lost_keys else []
+        all_new = [*newcomers, *lost]
+        made = self._epochs.make(group, now, operations=operations, newcomers=all_new)
         self._posting.tell_epoch(group, made, now)
         if newcomers:
             self._welcome(group, newcomers, now)
+        elif lost:
+            self._supply(group, [], now)
         elif left := _not_ridden(made, operations):
             self._posting.supply(group, posts=left, now=now)
+        for member in lost:
+            self._letters.welcome(group, member, made.signed, made.welcomes[member], now)
         return made
+
+    def _lost(self, group: Group, newcomers: Sequence[VerifyKey]) -> list[VerifyKey]:
+        """The other members to whom an epoch can be given, who was heard last before."""
+        bundles = self._leaves.bundles(group)
+        others = (key for key in group.members if key != group.me and key not in newcomers)
+        return sorted(
+            (key for key in others if key in bundles),
+            key=lambda key: -self._groups.person(group, key).heard,
+        )
 
     def brief_owed(self, group: Group, now: Instant) -> UnixSeconds | None:
         """Tell newcomers what they are owed; return when that is due, if it is not yet."""
@@ -150,14 +176,18 @@ class Changes:
 
     def _welcome(self, group: Group, newcomers: Sequence[VerifyKey], now: Instant) -> None:
         """Tell newcomers all operations and the bundles of the most senior, and these to all."""
+        seniors = [key for key in group.members if key not in newcomers][:SUPPLIED_BUNDLES]
+        self._supply(group, [*newcomers, *seniors], now)
+        self._briefings.tell(group, now)
+
+    def _supply(self, group: Group, bundles_of: Sequence[VerifyKey], now: Instant) -> None:
+        """Tell all operations, our bundle, and those of others."""
         known = self._leaves.bundles(group)
         own = self._leaves.own_bundle(group)
-        seniors = [key for key in group.members if key not in newcomers][:SUPPLIED_BUNDLES]
-        given = [known[key] for key in (*newcomers, *seniors) if key in known]
+        given = [known[key] for key in bundles_of if key in known]
         if own is not None:
             given.insert(0, own)
         self._posting.supply(group, posts=self._groups.signed(group), bundles=given, now=now)
-        self._briefings.tell(group, now)
 
     def _take_bundle(self, group: Group, bundle: bytes) -> None:
         try:

@@ -67,6 +67,9 @@ class Group:
     under them.
     """
 
+    welcomed_with: set[bytes] = field(default_factory=set)
+    """Epochs that came with a welcome though we are in, since the start."""
+
     _known: list[KnownEpoch] = field(default_factory=list)
     _known_of: tuple[Membership | None, int, int, tuple[int, ...]] | None = None
 
@@ -123,6 +126,13 @@ class Group:
             self._known = [self._seen(each, membership) for each in self.epochs]
             self._known_of = of
         return self._known
+
+    @property
+    def has_lost_keys(self) -> bool:
+        """Say whether there are other members and no epoch by which any of them is reached, as in a
+        vault that is put back from a backup.
+        """
+        return not self.epochs and len(self.members) > 1
 
     def find_epoch(self, id_: bytes) -> HeldEpoch | None:
         """The epoch of an id, or of the beginning of one."""

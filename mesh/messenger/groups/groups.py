@@ -191,7 +191,14 @@ def open_groups(
         speech=speech,
         group_entries=group_entries,
     )
-    changes = Changes(keepers=keepers, posting=posting, standing=standing, briefings=briefings)
+    letters = Letters(account, leaves=leaves, sealing=sealing, transit=transit)
+    changes = Changes(
+        keepers=keepers,
+        posting=posting,
+        standing=standing,
+        briefings=briefings,
+        letters=letters,
+    )
     losses = Losses(
         account,
         keepers=keepers,
@@ -208,7 +215,6 @@ def open_groups(
         outbox=outbox,
     )
     acceptances = Acceptances(account, keepers=keepers, changes=changes, invitations=invitations)
-    letters = Letters(account, sealing=sealing, transit=transit)
     door = LinkDoor(tag_index=tag_index, sealing=sealing, transit=transit)
     links = GroupLinks(account, keepers=keepers, door=door)
     knocks = Knocks(

@@ -33,6 +33,7 @@ from mesh.limits.group_repair import (
     HANDED_AFTER,
     HANDED_AGAIN,
     MADE_ANEW_AFTER,
+    MADE_FOR_LOST_AFTER,
 )
 from mesh.messenger.account import Account
 from mesh.messenger.groups.group import Group, HeldEpoch
@@ -94,7 +95,16 @@ class Hands:
             self._behind.pop(place, None)
             return False
         is_late = at <= chosen.came
-        if is_late or self._is_waiting(place, chosen) or not self._may_hand(group, member, now):
+        if is_late or self._is_waiting(place, chosen):
+            return False
+        if epoch.maker == member and epoch.id in group.welcomed_with:
+            # Nobody welcomes who is in but one who has lost all keys, and by what they were
+            # wrapped: a hand would open nothing for him.
+            self._leaves.forget_secret_for(group, member)
+            due = UnixSeconds(now.mesh + MADE_FOR_LOST_AFTER)
+            self._behind[place] = _Behind(chosen.id, due, said=True)
+            return True
+        if not self._may_hand(group, member, now):
             return False
         # What was made for him while he was away has lapsed; else it is most likely on its way.
         was_away = before + HELLO_INTERVAL_SECONDS <= now.mesh
@@ -237,6 +247,16 @@ class Hands:
             for (conversation, member), at in self._served.items()
             if conversation == group.conversation
         }
+
+    def made_anew(self, group: Group, now: Instant) -> None:
+        """Another epoch was made since members cannot open the one in use. They are served, though
+        it may not be written under: a lesser one would else be followed by more without end.
+        """
+        for complaint in self.complaints(group):
+            if complaint.said <= now.mesh:
+                place = group.conversation, complaint.member
+                self._served[place] = now.mesh
+                del self._behind[place]
 
     def tend(self, group: Group, now: Instant) -> list[UnixSeconds]:
         """Hand on what is due; return when something else is."""

@@ -232,6 +232,8 @@ class Joining:
         opened = self._epochs.unwrap(group, welcome.announcement, Wraps(first=welcome.wrap), now)
         if isinstance(opened, Trouble):
             raise PeerError("a welcome that does not open")
+        if opened is not None and group.row.state == "in":
+            group.welcomed_with.add(opened.id)
         self._standing.settle(group, now)
 
     def _expect(self, group: Group, row: GroupJoinRow) -> None:

@@ -14,12 +14,15 @@ from mesh.crypto.kem import Kem
 from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError
 from mesh.group.entrance import entrance_key
-from mesh.group.knocking import Letter, decode_letter, encode_letter
+from mesh.group.inviting import VERSION, GroupWelcome, encode_step
+from mesh.group.knocking import WELCOME, Letter, decode_letter, encode_letter
 from mesh.group.member_letters import MEMBER_LETTER
+from mesh.group.posts import SignedPost
 from mesh.ids import ConversationId, Instant, VerifyKey
 from mesh.limits.group_keys import ENTRANCE_TAGS
 from mesh.messenger.account import Account
 from mesh.messenger.groups.group import Group
+from mesh.messenger.groups.leaves_keeper import LeavesKeeper
 from mesh.messenger.pauses import Pause
 from mesh.messenger.sessions.posting_keys import Audience, group_audience
 from mesh.messenger.sessions.sealing import Sealing
@@ -71,8 +74,11 @@ class Received:
 class Letters:
     """Posts letters of ours; what waits for a posting key is a row."""
 
-    def __init__(self, account: Account, *, sealing: Sealing, transit: Transit) -> None:
+    def __init__(
+        self, account: Account, *, leaves: LeavesKeeper, sealing: Sealing, transit: Transit
+    ) -> None:
         self._rows = account.vault.group_links
+        self._leaves = leaves
         self._entropy = account.entropy
         self._kem = account.kem
         self._sealing = sealing
@@ -128,6 +134,23 @@ class Letters:
         """Write to somebody at his entrance, as a member of a group, as soon as can be."""
         self._rows.add_letter(LetterRow(0, group.conversation, entrance, bundle, kind, data))
         self.flush(group, now)
+
+    def welcome(
+        self,
+        group: Group,
+        member: VerifyKey,
+        announcement: SignedPost,
+        wrap: bytes,
+        now: Instant,
+    ) -> None:
+        """Give a member the keys of an epoch at his entrance: whoever no page reaches, and of whom
+        we have a bundle.
+        """
+        assert group.membership is not None
+        welcome = GroupWelcome(VERSION, group.gid, announcement, wrap)
+        entrance = group.membership.members[member].record.entrance
+        bundle = self._leaves.bundles(group)[member]
+        self.queue(group, entrance, bundle, WELCOME, encode_step(welcome), now)
 
     def waiting(self) -> list[ConversationId]:
         """Groups in which a letter waits."""

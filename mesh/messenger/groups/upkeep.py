@@ -13,7 +13,7 @@ from mesh.group.closing import (
     open_accounts,
 )
 from mesh.group.cuts import had_since
-from mesh.group.makers import InUse, Situation, next_due, pause_of, rank_among_heard
+from mesh.group.makers import Cause, InUse, Situation, next_due, pause_of, rank_among_heard
 from mesh.group.naming import joiner
 from mesh.group.operations import Remove, RoleChange
 from mesh.group.placed_posts import BundlePost, PostPlace
@@ -106,11 +106,15 @@ class Upkeep:
         self._correct(group, now)
         rank = self._rank(group, group.members, now)
         due = next_due(self._situation(group, now), rank)
-        if due is not None and due.at <= now.mesh:
+        # Who lost all keys waits for nobody's: others go on under what he cannot open.
+        is_made = group.has_lost_keys or (due is not None and due.at <= now.mesh)
+        if is_made:
             self._changes.renew(group, now, pause=Pause.SOON)
         elif due is not None:
             dues.append(due.at)
         dues += self._repair.tend(group, rank, now)
+        if is_made and due is not None and due.cause is Cause.CANNOT_OPEN:
+            self._repair.hands.made_anew(group, now)
         owed = self._changes.brief_owed(group, now)
         dues += [] if owed is None else [owed]
         chosen = group.chosen()

@@ -10,11 +10,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from mesh.group.inviting import VERSION, GroupWelcome, encode_step
-from mesh.group.knocking import WELCOME
 from mesh.group.makers import rank_among_heard
 from mesh.group.placed_posts import decode_wraps
-from mesh.group.posts import SignedPost, decode_signed_post
+from mesh.group.posts import decode_signed_post
 from mesh.group.wraps import wrap_for
 from mesh.ids import ConversationId, Instant, UnixSeconds, VerifyKey
 from mesh.limits.group_keys import DAY_SECONDS
@@ -91,7 +89,7 @@ class Welcomes:
                 due.append(known[key])
         room = min(WELCOMES_PER_DAY_MAX - today, PERSONS_PER_OPERATION_MAX)
         if due and room > 0:
-            self._welcome(group, due[:room], bundles, now)
+            self._welcome(group, due[:room], now)
 
     def _is_lost(self, group: Group, member: VerifyKey) -> bool:
         """Say whether nothing shows that a member reads anything that is written here."""
@@ -114,13 +112,7 @@ class Welcomes:
         due = row.since + WELCOME_BY_OTHERS_SECONDS + rank * DAY_SECONDS
         return due <= now.mesh < row.since + WELCOMES_KEPT_SECONDS
 
-    def _welcome(
-        self,
-        group: Group,
-        rows: Sequence[WelcomedRow],
-        bundles: dict[VerifyKey, bytes],
-        now: Instant,
-    ) -> None:
+    def _welcome(self, group: Group, rows: Sequence[WelcomedRow], now: Instant) -> None:
         """Give the keys once more: those of the epoch in use, where it is ours and was for them,
         since only its maker can; else of another one.
         """
@@ -136,23 +128,8 @@ class Welcomes:
         if wraps is None:
             made = self._changes.make_epoch(group, [], now, newcomers=[row.member for row in rows])
             signed, wraps = made.signed, made.welcomes
-        self._write(group, rows, signed, wraps, bundles, now)
-
-    def _write(
-        self,
-        group: Group,
-        rows: Sequence[WelcomedRow],
-        signed: SignedPost,
-        wraps: dict[VerifyKey, bytes],
-        bundles: dict[VerifyKey, bytes],
-        now: Instant,
-    ) -> None:
-        assert group.membership is not None
         for row in rows:
-            welcome = GroupWelcome(VERSION, group.gid, signed, wraps[row.member])
-            entrance = group.membership.members[row.member].record.entrance
-            bundle = bundles[row.member]
-            self._letters.queue(group, entrance, bundle, WELCOME, encode_step(welcome), now)
+            self._letters.welcome(group, row.member, signed, wraps[row.member], now)
             self._rows.put_welcomed(replace(row, count=row.count + 1, last=now.mesh))
 
 

@@ -71,7 +71,7 @@ _HERE: Final = (
 
 
 class Missed(IntEnum):
-    """What misses something, the most of it."""
+    """The most that something is missed by."""
 
     NAMED = 0
     """Nothing that is here: a member names it as what he knows last."""
