@@ -130,6 +130,11 @@ WRAPS_TRIED_MAX: Final = 4
 """Wraps with one hint that are tried in a page: an honest page has one, and anybody can put a
 thousand copies into another."""
 
+WRAP_SECRETS_MAX: Final = 16
+"""Secrets by which one maker wraps for us, those founded last: pages come in any order, and one may
+rest on a secret that another one came after. A maker founds one with each epoch until he hears of
+us, and who makes many takes the room of his own."""
+
 PAGE_POSTS_MAX: Final = 64
 """Operations in one key page: those that the epoch is for, mostly one."""
 

@@ -12,11 +12,13 @@ from mesh.commands.groups import (
     MembershipsAnswer,
     RemoveMember,
     RepeatInGroup,
+    RotateGroup,
     SetMemberRole,
 )
 from mesh.events import GroupNoted
 from mesh.group.rights import Deed
 from mesh.messenger.conversations.group_rules import ops_of
+from mesh.storage.connection import transaction
 from mesh.storage.vault.vault import Vault
 from tests.messenger.doing import refused
 from tests.messenger.in_groups import (
@@ -87,6 +89,41 @@ def test_both_sides_of_a_cut_change_members_and_all_read_on() -> None:
         assert "Ann while cut" in texts_of(one)
     for one in (dan, eve):
         assert not any("after it" in text for text in texts_of(one))
+
+
+def read_after_a_cut(*, in_order: bool) -> list[str]:
+    """Ann removes one and Bob another one, apart, within the ten seconds in which she wrapped for
+    him anew; return what he reads when her pages come, in order or the last one first.
+    """
+    ann, _, bob, _ = people = crew("Ann", "Dan", "Bob", "Eve")
+    ann.ask(SetMemberRole("Crew", member(ann, "Bob").member, "admin"))
+    settle(*people)
+    conversation = inside(ann).conversation
+    with transaction(ann.connection):
+        Vault(ann.connection).group_keys.forget_outgoing(conversation)
+    ann.ask(RotateGroup("Crew"))
+    exchange(*people)
+    say(bob, "Before the cut")
+    exchange(*people)
+    # This wrap rests on what that one has founded.
+    ann.ask(RemoveMember("Crew", member(ann, "Dan").member))
+    say(ann, "While cut")
+    while_cut, lost = ann.post(), epoch_of(ann)
+    bob.ask(RemoveMember("Crew", member(bob, "Eve").member))
+    ann.receive(bob.post())
+    ann.tend()
+    # He wrote under his own keys since, in the same ten seconds: so she founds another one.
+    after_it = ann.post()
+    assert lost != epoch_of(ann)
+    for posted in (while_cut, after_it) if in_order else (after_it, while_cut):
+        bob.receive(posted)
+    assert epoch_of(bob) == epoch_of(ann)
+    return texts_of(bob)
+
+
+def test_keys_of_a_cut_open_after_those_that_are_made_when_all_meet() -> None:
+    assert read_after_a_cut(in_order=True) == ["Before the cut", "While cut"]
+    assert read_after_a_cut(in_order=False) == ["Before the cut", "While cut"]
 
 
 def test_what_is_void_is_told_and_done_again_by_one_word() -> None:

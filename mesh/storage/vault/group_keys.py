@@ -10,6 +10,7 @@ import msgspec
 
 from mesh.database import Connection
 from mesh.ids import ConversationId, Tag, UnixSeconds, VerifyKey
+from mesh.limits.group_keys import WRAP_SECRETS_MAX
 from mesh.storage.vault.rows import (
     Row,
     all_of,
@@ -103,6 +104,26 @@ GROUP_KEYS: Final = (
     "CREATE INDEX group_skipped_to_erase ON group_skipped (erase_after)",
 )
 """The statements that make the tables. They are part of a migration, and so never change."""
+
+GROUP_WRAP_SECRETS: Final = (
+    # A maker may found several by one bundle, and pages come in any order: the newest does not push
+    # out those before it.
+    "ALTER TABLE group_wrap_secrets RENAME TO former_wrap_secrets",
+    """
+    CREATE TABLE group_wrap_secrets (
+        conversation INTEGER NOT NULL REFERENCES conversations (number),
+        member BLOB NOT NULL,
+        is_out INTEGER NOT NULL,
+        valid_from INTEGER NOT NULL,
+        secret BLOB NOT NULL,
+        founded INTEGER NOT NULL,
+        PRIMARY KEY (conversation, member, is_out, valid_from, secret)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "INSERT INTO group_wrap_secrets SELECT conversation, member, is_out, valid_from, secret, "
+    "founded FROM former_wrap_secrets",
+    "DROP TABLE former_wrap_secrets",
+)
 
 _LEAVES: Final = "SELECT conversation, member, bundle, short FROM group_leaves"
 _OWN_LEAVES: Final = (
@@ -247,12 +268,29 @@ class GroupKeyRows:
     # --- Secrets of pairs -----------------------------------------------------------------------
 
     def put_wrap_secret(self, row: WrapSecretRow) -> None:
-        """Keep a secret, in place of another one of the same bundle."""
+        """Keep a secret: of those by which we wrap, in place of another one of the same bundle; of
+        those by which a maker wraps for us, beside those that were founded last.
+        """
+        of_maker = row.conversation, row.member
+        if row.is_out:
+            self._connection.execute(
+                "DELETE FROM group_wrap_secrets "
+                "WHERE conversation = ? AND member = ? AND is_out AND valid_from = ?",
+                (*of_maker, row.valid_from),
+            )
         self._connection.execute(
             "INSERT OR REPLACE INTO group_wrap_secrets "
             "(conversation, member, is_out, valid_from, secret, founded) VALUES (?, ?, ?, ?, ?, ?)",
             msgspec.structs.astuple(row),
         )
+        if not row.is_out:
+            self._connection.execute(
+                "DELETE FROM group_wrap_secrets WHERE conversation = ?1 AND member = ?2 "
+                "AND NOT is_out AND secret NOT IN (SELECT secret FROM group_wrap_secrets "
+                "WHERE conversation = ?1 AND member = ?2 AND NOT is_out "
+                "ORDER BY founded DESC, secret = ?3 DESC LIMIT ?4)",
+                (*of_maker, row.secret, WRAP_SECRETS_MAX),
+            )
 
     def wrap_secrets(self, conversation: ConversationId, *, is_out: bool) -> list[WrapSecretRow]:
         """All of one direction, by member, the newest first."""

@@ -16,7 +16,7 @@ from mesh.storage.vault.entries_schema import ENTRIES
 from mesh.storage.vault.files import FILE_LOOKS, FILES
 from mesh.storage.vault.first_schema import VERSION_1
 from mesh.storage.vault.group_files import GROUP_FILES
-from mesh.storage.vault.group_keys import GROUP_KEYS
+from mesh.storage.vault.group_keys import GROUP_KEYS, GROUP_WRAP_SECRETS
 from mesh.storage.vault.group_links import GROUP_LINKS, GROUP_WELCOMED
 from mesh.storage.vault.group_losses import GROUP_LOSSES
 from mesh.storage.vault.group_needs import GROUP_NEEDS, GROUP_NEEDS_MISSED
@@ -492,4 +492,5 @@ VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     MEMBER_LETTERS,
     _NO_LAPSES,
     GROUP_NEEDS_MISSED,
+    GROUP_WRAP_SECRETS,
 )

@@ -9,9 +9,11 @@ import pytest
 
 from mesh.database import Connection
 from mesh.ids import ConversationId, Tag, UnixSeconds, VerifyKey
-from mesh.storage.connection import checkpoint, transaction
-from mesh.storage.migrations import migrate_vault
+from mesh.limits.group_keys import WRAP_SECRETS_MAX
+from mesh.storage.connection import checkpoint, connect, transaction
+from mesh.storage.migrations import migrate, migrate_vault
 from mesh.storage.vault.group_keys import (
+    GROUP_WRAP_SECRETS,
     ChainRow,
     EpochRow,
     GroupKeyRows,
@@ -20,6 +22,7 @@ from mesh.storage.vault.group_keys import (
     SkippedKeyRow,
     WrapSecretRow,
 )
+from mesh.storage.vault.schema import VAULT_MIGRATIONS
 from tests.storage.plain import all_bytes, connect_plainly
 
 NOW, DAY = UnixSeconds(1_800_000_000), 86_400
@@ -136,10 +139,33 @@ def test_secrets_are_kept_by_bundle_and_direction(rows: GroupKeyRows) -> None:
     for one in (row(False, 1, b"old", 0), row(False, 2, b"new", 1), row(True, 1, b"out", 0)):
         rows.put_wrap_secret(one)
     rows.put_wrap_secret(row(False, 1, b"again", 2))
-    assert [one.secret for one in rows.wrap_secrets(GROUP, is_out=False)] == [b"again", b"new"]
+    rows.put_wrap_secret(row(True, 1, b"out again", 0))
+    found = [one.secret for one in rows.wrap_secrets(GROUP, is_out=False)]
+    assert found == [b"again", b"new", b"old"]
+    assert [one.secret for one in rows.wrap_secrets(GROUP, is_out=True)] == [b"out again"]
     rows.forget_outgoing(GROUP)
     assert rows.wrap_secrets(GROUP, is_out=True) == []
-    assert len(rows.wrap_secrets(GROUP, is_out=False)) == 2
+    assert len(rows.wrap_secrets(GROUP, is_out=False)) == 3
+
+
+def test_of_one_maker_the_secrets_are_kept_that_were_founded_last(rows: GroupKeyRows) -> None:
+    def found(maker: VerifyKey, number: int, at: float) -> None:
+        secret_of = number.to_bytes(2, "big")
+        rows.put_wrap_secret(WrapSecretRow(GROUP, maker, False, NOW, secret_of, after(at)))
+
+    def left(maker: VerifyKey) -> list[int]:
+        kept = rows.wrap_secrets(GROUP, is_out=False)
+        return sorted(int.from_bytes(one.secret, "big") for one in kept if one.member == maker)
+
+    found(BOB, 0, 0)
+    for number in range(WRAP_SECRETS_MAX + 3):
+        found(ADA, number, number)
+    assert left(ADA) == list(range(3, WRAP_SECRETS_MAX + 3))
+    assert left(BOB) == [0]
+    # Of those of one second the one that comes stays.
+    for number in range(99, 99 - WRAP_SECRETS_MAX - 1, -1):
+        found(BOB, number, 9)
+        assert number in left(BOB)
 
 
 def test_a_secret_goes_with_the_bundle_that_founded_it(rows: GroupKeyRows) -> None:
@@ -272,3 +298,16 @@ def test_of_a_group_that_is_forgotten_no_key_stays(connection: Connection, file:
     left = marks_in(file)
     assert len(left) == 9
     assert all(mark.startswith("kept") for mark in left)
+
+
+def test_secrets_of_before_are_kept_when_more_may_be_of_one_bundle() -> None:
+    connection = connect(None, None)
+    before = VAULT_MIGRATIONS[: VAULT_MIGRATIONS.index(GROUP_WRAP_SECRETS)]
+    migrate(connection, before, name="vault")
+    connection.execute("PRAGMA foreign_keys = OFF")
+    had = [(GROUP, ADA, is_out, 1, bytes([is_out]), int(NOW)) for is_out in (0, 1)]
+    with transaction(connection):
+        for row in had:
+            connection.execute("INSERT INTO group_wrap_secrets VALUES (?, ?, ?, ?, ?, ?)", row)
+    migrate_vault(connection)
+    assert connection.execute("SELECT * FROM group_wrap_secrets").fetchall() == had
