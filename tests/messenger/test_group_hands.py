@@ -110,6 +110,27 @@ def test_keys_that_do_not_open_are_told_also_where_others_came_into_use() -> Non
     assert texts_of(bob)[-1] == "While we were apart"
 
 
+def test_who_never_got_what_a_wrap_rests_on_is_wrapped_for_anew() -> None:
+    """He was heard since it was founded, but by what he wrote without it."""
+    ann, bob, cem = people = crew("Ann", "Bob", "Cem")
+    conversation = inside(ann).conversation
+    with transaction(ann.connection):
+        Vault(ann.connection).group_keys.forget_outgoing(conversation)
+    ann.ask(RotateGroup("Crew"))
+    give(ann, cem)
+    ann.clock.pass_by(MINUTE_S)
+    say(bob, "Under older keys")
+    exchange(*people)
+    ann.ask(RotateGroup("Crew"))
+    say(ann, "Under keys that Bob cannot open")
+    settle(*people)
+    assert epoch_of(bob) != epoch_of(ann)
+    pass_by(*people, seconds=15 * MINUTE_S, step=30)
+    assert epoch_of(bob) == epoch_of(ann) == epoch_of(cem)
+    pass_by(*people, seconds=HOUR_S, step=30)
+    assert texts_of(bob)[-1] == "Under keys that Bob cannot open"
+
+
 def test_keys_are_made_anew_where_who_made_them_is_away() -> None:
     ann, bob, cem = crew("Ann", "Bob", "Cem")
     ann.ask(RotateGroup("Crew"))

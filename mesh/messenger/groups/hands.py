@@ -129,6 +129,10 @@ class Hands:
         is_handed = cannot.trouble is Trouble.NO_WRAP and self._is_present(group, chosen.maker, now)
         if is_handed and chosen.maker == group.me and self._handed.get(place, 0) < chosen.came:
             self._hand(group, chosen, member, now)
+        if chosen.maker == group.me:
+            # A wrap whose hint he does not find rests on what he never had: handed on, it would be
+            # no better, nor would the next one.
+            self._leaves.forget_secret_for(group, member)
         pause = HANDED_AFTER if is_handed else 0
         self._behind[place] = _Behind(chosen.id, UnixSeconds(now.mesh + pause), said=True)
 
