@@ -65,6 +65,8 @@ FOUND_AGAIN = [
     Request(name="bad-wifi", seed=503, is_crypto_real=False),
     # One of two had a twin of a word that hid an item, and it counted to the other alone.
     Request(name="both-set-back", seed=509, is_crypto_real=False),
+    # A contact who followed a clock years ahead bore it out, so that all mail of others lapsed.
+    Request(name="wrong-days", seed=701, is_crypto_real=False),
     # Who went on from a backup made keys anew, which nobody had until an hour later.
     Request(name="rotten-disks", seed=605, is_crypto_real=False),
     # Somebody looked at a chat in the last moment of the world, and had no time to be answered.

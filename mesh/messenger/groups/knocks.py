@@ -14,8 +14,7 @@ from msgspec.structs import replace
 from mesh.commands.group_links import AnswerKnock, AskKnocks, KnockAnswer, KnocksAnswer
 from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError, UserError
-from mesh.group.inviting import GroupWelcome, encode_step
-from mesh.group.knocking import KNOCK, VERSION, WELCOME, check_record, decode_knock
+from mesh.group.knocking import KNOCK, check_record, decode_knock
 from mesh.group.leaves import check_long_leaf
 from mesh.group.operations import Record
 from mesh.group.payload import KNOCKS_OVER
@@ -329,10 +328,8 @@ class Knocks:
         made, count = self._changes.add_all(
             group, records, now, bundles=[row.bundle for row in knocks]
         )
-        for row, record in zip(knocks[:count], records[:count], strict=True):
-            welcome = GroupWelcome(VERSION, group.gid, made.signed, made.welcomes[row.member])
-            data = encode_step(welcome)
-            self._letters.queue(group, record.entrance, row.bundle, WELCOME, data, now)
+        for row in knocks[:count]:
+            self._letters.welcome(group, row.member, made.signed, made.welcomes[row.member], now)
             self._came_in(group, row, now)
         return count
 
