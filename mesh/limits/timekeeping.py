@@ -32,7 +32,7 @@ AWAY_SECONDS_MAX = 90 * 86_400
 possible. Beyond it a broken clock is likelier, and what it would erase is lost."""
 
 EXPIRY_CLOCK_KEPT_MS = 3_600_000
-"""How often 16 bytes are written so that expiry time goes on over restarts."""
+"""How often 24 bytes are written so that expiry time goes on over restarts."""
 
 EXPIRY_CLOCK_KEPT_UNSTEADY_MS = 300_000
 """The same before the clock is steady: of a node that is on for ten minutes a day they count."""

@@ -90,12 +90,19 @@ class ExpiryClock:
         if self._is_plausible:
             # A contact's word counts as far as the own calendar goes.
             read = sorted((own, mesh_now, max(past, min(self._newest_s, own))))[1]
-        if self._is_plausible and self.is_steady(now):
-            self._steady_s = max(read, 1)
-            if is_firm:
-                self._firm_s = self._steady_s
+            if self.is_steady(now):
+                self._note_steady(own, read, sorted((own, mesh_now, past))[1], is_firm=is_firm)
         self._seen_s = now.unix_seconds
         return UnixSeconds(read)
+
+    def _note_steady(self, own: int, read: int, without: int, *, is_firm: bool) -> None:
+        """Note a steady reading. `without`: what it would be without contacts."""
+        if is_firm:
+            # Neighbours who hold back make it no earlier than it was.
+            self._firm_s = self._steady_s = max(min(self._firm_s, own), without, 1)
+        else:
+            # By the day, since it is kept: when a contact wrote is nobody's affair.
+            self._steady_s = -(-read // 86_400) * 86_400
 
     def jumped(self, now: Instant) -> None:
         """The calendar was set, or the steady clock stood still: nothing lapses for an hour."""
@@ -108,8 +115,13 @@ class ExpiryClock:
             self._steady_s = max(self._steady_s, now.unix_seconds)
             self._firm_s = max(self._firm_s, now.unix_seconds)
 
-    def judged(self, now: Instant, *, is_refuted: bool) -> None:
-        """Neighbours who vouch for their time say a much earlier one, or that of the calendar."""
+    def judged(self, now: Instant, *, is_refuted: bool, is_sure: bool = False) -> None:
+        """Neighbours who vouch for their time say a much earlier one, or that of the calendar; so
+        all of them if that `is_sure`.
+        """
+        if is_sure and self._is_plausible and self.is_steady(now):
+            # Who never has three links would else stay for ever who was once away for too long.
+            self._firm_s = max(self._firm_s, now.unix_seconds)
         if is_refuted != self._is_refuted:
             self._is_refuted = is_refuted
             # The next run may be alone with the contact whose word was refuted.
@@ -121,8 +133,10 @@ class ExpiryClock:
 
     def proven(self, created: UnixSeconds) -> UnixSeconds:
         """Return which time has certainly come if an envelope of this second is in the store."""
-        # One that is later than our own clock ever was came in while neighbours told a wrong time.
-        return UnixSeconds(min(created, self._firm_s)) if self._firm_s else created
+        # One that is later by more than anybody is away came in while neighbours told a wrong time.
+        # Below that it may be our own clock that stood still.
+        is_strange = self._firm_s and created > self._firm_s + AWAY_SECONDS_MAX
+        return UnixSeconds(self._firm_s if is_strange else created)
 
     def is_steady(self, now: Instant) -> bool:
         """Say whether the calendar has gone on for an hour, over restarts, without a jump."""

@@ -153,7 +153,7 @@ class MeshClock:
         """An envelope of this second is in the store: it is later than a day before that by now.
 
         It was admitted though it may have been a day ahead; that it is proves nothing. Nor does one
-        that is later than the own clock ever was: it came in while neighbours told a wrong time.
+        that is months later than the own clock ever was: neighbours told a wrong time then.
         """
         proven = UnixSeconds(self.expiry.proven(created) - CREATED_AHEAD_SECONDS_MAX)
         self._earliest = max(self._earliest, proven)
@@ -226,7 +226,8 @@ class MeshClock:
         if self._offset_s < -DISPUTE_S or (vouched and vouched[-1] < -DISPUTE_S):
             self.expiry.judged(now, is_refuted=True)
         elif any(abs(one) <= DISPUTE_S for one in vouched):
-            self.expiry.judged(now, is_refuted=False)
+            is_sure = all(abs(one) <= DISPUTE_S for one in vouched)
+            self.expiry.judged(now, is_refuted=False, is_sure=is_sure)
 
     def _yielding(self, vouched: Sequence[int]) -> int:
         """The correction of a clock that is certainly wrong, while no group tells the time."""

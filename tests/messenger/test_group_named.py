@@ -1,17 +1,21 @@
 """A member names what he knows last: it is asked for, at the pace of what misses it here."""
 
 import pytest
+from msgspec.structs import replace
 
 from mesh.commands.item_commands import ReactToItem
 from mesh.group.placed_posts import Need, PostPlace
+from mesh.ids import UnixSeconds
 from mesh.limits.group_repair import NEEDS_PER_HOUR_MAX
 from mesh.messenger.groups import needs
+from mesh.messenger.groups.needs import Needs
 from mesh.storage.connection import transaction
-from mesh.storage.vault.group_needs import Missed, NeedRow
+from mesh.storage.vault.group_needs import GroupNeedRows, Missed, NeedRow
 from mesh.storage.vault.vault import Vault
 from tests.messenger.in_groups import crew, inside
 from tests.messenger.people import Person
 from tests.messenger.test_group_needs import (
+    DAY_S,
     HOUR_S,
     MINUTE_S,
     ask_for,
@@ -54,6 +58,30 @@ def test_what_a_need_names_as_read_last_is_asked_for_by_who_lacks_it() -> None:
     pass_by(*people, seconds=30 * MINUTE_S, step=60)
     assert texts_of(cem) == ["Lost for Cem"]
     assert rows_of(cem) == []
+
+
+def test_what_was_noted_under_a_time_far_ahead_is_asked_for_soon(monkeypatch: Patch) -> None:
+    def read() -> list[str]:
+        ann, bob, cem = people = crew("Ann", "Bob", "Cem")
+        said = say(ann, "Lost for Cem")
+        give(ann, bob)
+        name_entries(bob, bytes.fromhex(said.id))
+        give(bob, ann, cem)
+        cem.tend()
+        (row,) = rows_of(cem)
+        assert row.due is not None
+        with transaction(cem.connection):
+            late = replace(row, due=UnixSeconds(row.due + 400 * DAY_S))
+            Vault(cem.connection).group_needs.put_need(late)
+        pass_by(*people, seconds=30 * MINUTE_S, step=60)
+        return texts_of(cem)
+
+    assert read() == ["Lost for Cem"]
+    rows = GroupNeedRows.needs
+    monkeypatch.setattr(
+        Needs, "_timely", lambda self, group, _: rows(self._rows, group.conversation)
+    )
+    assert read() == []
 
 
 def react(person: Person) -> None:

@@ -198,6 +198,31 @@ def test_a_contact_who_says_neither_this_nor_that_moves_nothing() -> None:
     assert laptop.expiry_error_s <= 0
 
 
+def test_a_contact_who_follows_a_wrong_clock_leads_it_nowhere_by_steps() -> None:
+    laptop = a_friend_of_three()
+    for step in range(1, 5):
+        laptop.restart(off_s=60, error_s=step * 80 * DAY)
+        laptop.hear_all(0, 0, 0)
+        laptop.clock.expiry.opened(laptop.now.unix_seconds)
+        run_for(laptop, 2 * HOUR)
+    assert abs(laptop.expiry_error_s) <= 2 * HOUR
+
+
+def test_one_neighbour_who_is_wrong_refutes_no_household_that_was_away_once() -> None:
+    laptop = a_friend_of_three()
+    laptop.restart(off_s=100 * DAY)
+    for _ in range(5):
+        laptop.clock.expiry.opened(laptop.now.unix_seconds)
+        run_for(laptop, 2 * HOUR)
+        laptop.hear(0)
+        run_for(laptop, HOUR)
+        laptop.restart(off_s=DAY)
+    laptop.clock.expiry.opened(laptop.now.unix_seconds)
+    laptop.hear(0, -2 * DAY)
+    run_for(laptop, 2 * HOUR)
+    assert abs(laptop.expiry_error_s) <= HOUR
+
+
 def test_the_store_does_not_tell_when_a_contact_wrote() -> None:
     kept = []
     for is_opened in (False, True):

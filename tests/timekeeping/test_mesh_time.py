@@ -253,6 +253,19 @@ def test_an_envelope_that_came_in_under_a_wrong_mesh_time_makes_no_right_clock_w
     assert not laptop.told.is_vouched, "it was later before"
 
 
+def test_a_clock_that_stood_still_while_it_was_off_follows_a_neighbour() -> None:
+    laptop = Laptop()
+    laptop.hear_all(0, 0, 0)
+    for _ in range(DAY // 60):
+        laptop.passed_s += 60
+        laptop.tend()
+    laptop.restart(off_s=60 * DAY, error_s=-60 * DAY)
+    laptop.clock.stored(UnixSeconds(TRUE + laptop.passed_s))
+    laptop.hear(0)
+    assert not laptop.told.is_vouched
+    assert abs(laptop.mesh_error_s) <= 10
+
+
 def test_the_middle_one_of_those_who_agree_is_followed() -> None:
     laptop = Laptop(-DAY)
     laptop.hear_all(100, 200, 300, 400, 20 * DAY)

@@ -211,8 +211,8 @@ class LeavesKeeper:
 
     def secrets_in(self, group: Group, maker: VerifyKey) -> list[bytes]:
         """By what a maker wraps for us, the newest first."""
-        rows = self._rows.wrap_secrets(group.conversation, is_out=False)
-        return [row.secret for row in rows if row.member == maker]
+        rows = self._rows.wrap_secrets(group.conversation, is_out=False, member=maker)
+        return [row.secret for row in rows]
 
     def founded(
         self,

@@ -30,6 +30,7 @@ from mesh.limits.group_keys import (
 from mesh.limits.group_repair import (
     ASKED_AFTER,
     ASKED_AFTER_MAX,
+    ASKED_AGAIN,
     NEED_EPOCHS_MAX,
     NEEDS_PER_HOUR_MAX,
     PUT_OFF,
@@ -226,7 +227,7 @@ class Needs:
     def tend(self, group: Group, now: Instant) -> list[UnixSeconds]:
         """Ask for what is due; return when something else is."""
         self._notice(group, now)
-        rows = self._rows.needs(group.conversation)
+        rows = self._timely(group, now)
         due = [row for row in rows if row.due is not None and row.due <= now.mesh]
         if due:
             due = [row for row in due if self._is_needed(group, row, now)]
@@ -238,10 +239,21 @@ class Needs:
             rows = self._rows.needs(group.conversation)
         return [row.due for row in rows[:1] if row.due is not None]
 
+    def _timely(self, group: Group, now: Instant) -> list[NeedRow]:
+        """Return what is missing, as it is due; what was noted under a mesh time far ahead soon."""
+        rows = self._rows.needs(group.conversation)
+        latest = now.mesh + ASKED_AGAIN[-1]
+        late = [row for row in rows if row.due is not None and row.due > latest]
+        for row in late:
+            due = self._first_due(group, now, is_soon=row.missed is Missed.AWAITED)
+            self._rows.put_need(replace(row, due=due))
+        return self._rows.needs(group.conversation) if late else rows
+
     def _until_allowed(self, group: Group, now: Instant) -> int:
         """Return for how many seconds no more may be asked."""
         posted = self._posted[group.conversation]
-        while posted and posted[0] + _HOUR_SECONDS <= now.mesh:
+        # What was posted later than now was so under a wrong mesh time.
+        while posted and not posted[0] <= now.mesh < posted[0] + _HOUR_SECONDS:
             posted.popleft()
         if len(posted) < NEEDS_PER_HOUR_MAX:
             return 0

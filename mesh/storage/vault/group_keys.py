@@ -288,16 +288,20 @@ class GroupKeyRows:
                 "DELETE FROM group_wrap_secrets WHERE conversation = ?1 AND member = ?2 "
                 "AND NOT is_out AND secret NOT IN (SELECT secret FROM group_wrap_secrets "
                 "WHERE conversation = ?1 AND member = ?2 AND NOT is_out "
-                "ORDER BY founded DESC, secret = ?3 DESC LIMIT ?4)",
-                (*of_maker, row.secret, WRAP_SECRETS_MAX),
+                "ORDER BY secret = ?3 DESC, min(founded, ?5) DESC LIMIT ?4)",
+                (*of_maker, row.secret, WRAP_SECRETS_MAX, row.founded),
             )
 
-    def wrap_secrets(self, conversation: ConversationId, *, is_out: bool) -> list[WrapSecretRow]:
-        """All of one direction, by member, the newest first."""
+    def wrap_secrets(
+        self, conversation: ConversationId, *, is_out: bool, member: VerifyKey | None = None
+    ) -> list[WrapSecretRow]:
+        """All of one direction, or those of one member: by member, the newest first."""
+        given = (conversation, is_out) if member is None else (conversation, is_out, member)
         cursor = self._connection.execute(
             f"{_SECRETS} WHERE conversation = ? AND is_out = ? "
+            f"{'' if member is None else 'AND member = ? '}"
             "ORDER BY member, founded DESC, valid_from DESC",
-            (conversation, is_out),
+            given,
         )
         return all_of(cursor, WrapSecretRow)
 

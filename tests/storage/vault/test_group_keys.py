@@ -162,10 +162,12 @@ def test_of_one_maker_the_secrets_are_kept_that_were_founded_last(rows: GroupKey
         found(ADA, number, number)
     assert left(ADA) == list(range(3, WRAP_SECRETS_MAX + 3))
     assert left(BOB) == [0]
-    # Of those of one second the one that comes stays.
-    for number in range(99, 99 - WRAP_SECRETS_MAX - 1, -1):
-        found(BOB, number, 9)
-        assert number in left(BOB)
+    # The one that comes stays: of one second, and where mesh time was ahead before.
+    for at in (9, 9_000, 10):
+        for number in range(99, 99 - WRAP_SECRETS_MAX - 1, -1):
+            found(BOB, number + at, at)
+            assert number + at in left(BOB)
+    assert max(left(BOB)) < 9_000
 
 
 def test_a_secret_goes_with_the_bundle_that_founded_it(rows: GroupKeyRows) -> None:
