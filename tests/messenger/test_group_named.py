@@ -47,14 +47,21 @@ def reactions_of(person: Person) -> list[str]:
     return [each.emoji for item in said_in(person) for each in item.reactions]
 
 
-def test_what_a_need_names_as_read_last_is_asked_for_by_who_lacks_it() -> None:
-    ann, bob, cem = people = crew("Ann", "Bob", "Cem")
+def named() -> tuple[list[Person], str]:
+    """Bob names a text of Ann's that Cem lacks, who notes it; return them, and its id."""
+    people = ann, bob, cem = crew("Ann", "Bob", "Cem")
     said = say(ann, "Lost for Cem")
     give(ann, bob)
     name_entries(bob, bytes.fromhex(said.id))
     give(bob, ann, cem)
     cem.tend()
-    assert [row.wanted.hex() for row in rows_of(cem)] == [said.id]
+    return list(people), said.id
+
+
+def test_what_a_need_names_as_read_last_is_asked_for_by_who_lacks_it() -> None:
+    people, said = named()
+    cem = people[2]
+    assert [row.wanted.hex() for row in rows_of(cem)] == [said]
     pass_by(*people, seconds=30 * MINUTE_S, step=60)
     assert texts_of(cem) == ["Lost for Cem"]
     assert rows_of(cem) == []
@@ -62,12 +69,8 @@ def test_what_a_need_names_as_read_last_is_asked_for_by_who_lacks_it() -> None:
 
 def test_what_was_noted_under_a_time_far_ahead_is_asked_for_soon(monkeypatch: Patch) -> None:
     def read() -> list[str]:
-        ann, bob, cem = people = crew("Ann", "Bob", "Cem")
-        said = say(ann, "Lost for Cem")
-        give(ann, bob)
-        name_entries(bob, bytes.fromhex(said.id))
-        give(bob, ann, cem)
-        cem.tend()
+        people, _ = named()
+        cem = people[2]
         (row,) = rows_of(cem)
         assert row.due is not None
         with transaction(cem.connection):

@@ -12,11 +12,7 @@ from mesh.group.posts import PostId, SignedPost
 from mesh.group.writing import check_action, room_left
 from mesh.ids import Instant, UnixSeconds, VerifyKey
 from mesh.limits.group_keys import SUPPLIED_BUNDLES
-from mesh.limits.groups import (
-    MEMBERS_MAX,
-    PERSONS_PER_OPERATION_MAX,
-    RIDING_RECORDS_MAX,
-)
+from mesh.limits.groups import MEMBERS_MAX, PERSONS_PER_OPERATION_MAX, RIDING_RECORDS_MAX
 from mesh.messenger.groups.briefings import Briefings
 from mesh.messenger.groups.epochs_keeper import Made
 from mesh.messenger.groups.group import Group
@@ -151,8 +147,9 @@ class Changes:
             self._supply(group, [], now)
         elif left := _not_ridden(made, operations):
             self._posting.supply(group, posts=left, now=now)
-        for member in lost:
-            self._letters.welcome(group, member, made.signed, made.welcomes[member], now)
+        if lost:
+            wraps = {member: made.welcomes[member] for member in lost}
+            self._letters.welcome(group, made.signed, wraps, now)
         return made
 
     def _lost(self, group: Group, newcomers: Sequence[VerifyKey]) -> list[VerifyKey]:

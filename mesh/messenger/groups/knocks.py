@@ -328,8 +328,10 @@ class Knocks:
         made, count = self._changes.add_all(
             group, records, now, bundles=[row.bundle for row in knocks]
         )
-        for row in knocks[:count]:
-            self._letters.welcome(group, row.member, made.signed, made.welcomes[row.member], now)
+        let_in = knocks[:count]
+        wraps = {row.member: made.welcomes[row.member] for row in let_in}
+        self._letters.welcome(group, made.signed, wraps, now)
+        for row in let_in:
             self._came_in(group, row, now)
         return count
 

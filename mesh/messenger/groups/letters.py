@@ -6,7 +6,7 @@ and nobody answers by one. A knock brings the bundle of who knocks; else the aut
 key.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mesh.crypto.entropy import uniform_below
@@ -138,19 +138,22 @@ class Letters:
     def welcome(
         self,
         group: Group,
-        member: VerifyKey,
         announcement: SignedPost,
-        wrap: bytes,
+        wraps: Mapping[VerifyKey, bytes],
         now: Instant,
     ) -> None:
-        """Give a member the keys of an epoch at his entrance: whoever no page reaches, and of whom
-        we have a bundle.
+        """Give members the keys of an epoch at their entrances: those whom no page reaches, and of
+        whom we have bundles. `wraps`: the first wrap for each.
         """
         assert group.membership is not None
-        welcome = GroupWelcome(VERSION, group.gid, announcement, wrap)
-        entrance = group.membership.members[member].record.entrance
-        bundle = self._leaves.bundles(group)[member]
-        self.queue(group, entrance, bundle, WELCOME, encode_step(welcome), now)
+        bundles = self._leaves.bundles(group)
+        for member, wrap in wraps.items():
+            data = encode_step(GroupWelcome(VERSION, group.gid, announcement, wrap))
+            entrance = group.membership.members[member].record.entrance
+            bundle = bundles[member]
+            row = LetterRow(0, group.conversation, entrance, bundle, WELCOME, data)
+            self._rows.add_letter(row)
+        self.flush(group, now)
 
     def waiting(self) -> list[ConversationId]:
         """Groups in which a letter waits."""

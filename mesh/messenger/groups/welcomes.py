@@ -128,8 +128,9 @@ class Welcomes:
         if wraps is None:
             made = self._changes.make_epoch(group, [], now, newcomers=[row.member for row in rows])
             signed, wraps = made.signed, made.welcomes
+        wraps = {row.member: wraps[row.member] for row in rows}
+        self._letters.welcome(group, signed, wraps, now)
         for row in rows:
-            self._letters.welcome(group, row.member, signed, wraps[row.member], now)
             self._rows.put_welcomed(replace(row, count=row.count + 1, last=now.mesh))
 
 
