@@ -93,7 +93,7 @@ _LETTERS: Final = """
 _SHOWN: Final = f"""
     kind = {MEMBERSHIP_KIND}
         AND substr(id, 1, length(id) - 1) NOT IN (SELECT id FROM group_operations)
-"""  # noqa: S608 (ours)
+"""
 """Rows by which operations are shown that are not here."""
 _BY_NOBODY: Final = """
     author > 0 AND author NOT IN (SELECT number FROM authors)
@@ -130,7 +130,7 @@ def end_groups(vault: Connection) -> dict[str, int]:
         if table not in _STAY:
             where = f"conversation NOT IN ({marks})" if has_conversation else "1"
             # Names of our own schema, as below.
-            sql = f'DELETE FROM "{table}" WHERE {where}'  # noqa: S608 (ours)
+            sql = f'DELETE FROM "{table}" WHERE {where}'
             vault.execute(sql, just_asked if has_conversation else ())
     vault.execute("UPDATE group_receipts SET due = NULL")
     vault.execute(_BLOCKS)
@@ -140,7 +140,7 @@ def end_groups(vault: Connection) -> dict[str, int]:
             _keep_what_hangs_together(vault, group.conversation)
             _end(vault, group, names.get(group.conversation, ""), contacts)
     for where in (_SHOWN, _BY_NOBODY):
-        vault.execute(f"DELETE FROM entries WHERE {where}")  # noqa: S608 (ours)
+        vault.execute(f"DELETE FROM entries WHERE {where}")
     _let_entries_wait(vault)
     vault.execute("UPDATE conversations SET run = 0, written_count = 0 WHERE kind = 'group'")
     gone = {name: count - _count(vault, name) for name, count in before.items()}
@@ -148,7 +148,7 @@ def end_groups(vault: Connection) -> dict[str, int]:
 
 
 def _count(vault: Connection, table: str) -> int:
-    ((count,),) = vault.execute(f"SELECT count(*) FROM {table}").fetchall()  # noqa: S608 (ours)
+    ((count,),) = vault.execute(f"SELECT count(*) FROM {table}").fetchall()
     assert isinstance(count, int)
     return count
 

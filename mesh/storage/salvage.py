@@ -91,7 +91,7 @@ class DamagedDatabase:
                 for way in (order, f"{order} DESC"):
                     sql = (
                         # Names can be no parameters; these are of the schema.
-                        f'SELECT rowid, "{column}" FROM {table} INDEXED BY "{index}" ORDER BY {way}'  # noqa: S608 (ours)
+                        f'SELECT rowid, "{column}" FROM {table} INDEXED BY "{index}" ORDER BY {way}'
                     )
                     with suppress(DamagedError):
                         for number, value in self._rows_until_damage(sql):
@@ -103,7 +103,7 @@ class DamagedDatabase:
         """Return how many rows there were, where the table or one of its indexes still tells: the
         most that one of them does, as the others may be older.
         """
-        ways = [f"SELECT count(*) FROM {table} NOT INDEXED"]  # noqa: S608 (ours)
+        ways = [f"SELECT count(*) FROM {table} NOT INDEXED"]
         with suppress(StorageError):
             found = self._query(
                 "SELECT list.name, info.name FROM pragma_index_list(?) AS list, "
@@ -112,7 +112,7 @@ class DamagedDatabase:
             )
             # The names of our own tables and indexes, no words of anybody else.
             ways += [
-                f'SELECT count(*) FROM (SELECT "{column}" FROM {table} INDEXED BY "{name}" '  # noqa: S608 (ours)
+                f'SELECT count(*) FROM (SELECT "{column}" FROM {table} INDEXED BY "{name}" '
                 f'ORDER BY "{column}")'
                 for name, column in found
             ]
@@ -151,7 +151,7 @@ class DamagedDatabase:
     def _by_number(self, table: str, names: str) -> Iterator[Row]:
         sql = (
             # As above: names of the schema.
-            f"SELECT rowid, {names} FROM {table} NOT INDEXED "  # noqa: S608 (ours)
+            f"SELECT rowid, {names} FROM {table} NOT INDEXED "
             "WHERE rowid >= ? ORDER BY rowid LIMIT ?"
         )
         number: int | None = -_NUMBER_MAX
@@ -206,7 +206,7 @@ class DamagedDatabase:
         seen: dict[Row, None] = {}
         for order in (key, ", ".join(f"{name} DESC" for name in key.split(", "))):
             # As above: names of the schema.
-            sql = f"SELECT {names} FROM {table} ORDER BY {order}"  # noqa: S608 (ours)
+            sql = f"SELECT {names} FROM {table} ORDER BY {order}"
             is_whole = True
             try:
                 for row in self._rows_until_damage(sql):
@@ -244,10 +244,10 @@ def copy_readable(source: DamagedDatabase, target: Connection) -> list[TableRead
         is_known = True
         with transaction(target):
             # As above: the target has our own schema.
-            target.execute(f"DELETE FROM {table}")  # noqa: S608 (ours)
+            target.execute(f"DELETE FROM {table}")
             try:
                 for row in source.rows(table, columns):
-                    target.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)  # noqa: S608 (ours)
+                    target.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
                     copied += 1
             except DamagedError:
                 # Not even where the table begins can be read.

@@ -167,7 +167,7 @@ def make_whole(vault: Connection, *, is_out_of_groups: bool) -> dict[str, int]:
 def _drop(vault: Connection, table: str, where: str, dropped: dict[str, int]) -> int:
     """Remove rows of a table, and count them; return how many they were."""
     # Names that the schema of this release gives, and no values.
-    count = vault.execute(f"DELETE FROM {table} WHERE {where}").rowcount  # noqa: S608 (ours)
+    count = vault.execute(f"DELETE FROM {table} WHERE {where}").rowcount
     if count:
         dropped[table] = dropped.get(table, 0) + count
     return count
@@ -185,10 +185,10 @@ def _let_go(vault: Connection, table: str, dropped: dict[str, int]) -> int:
     for row in vault.execute(f"PRAGMA foreign_key_list({table})").fetchall():
         parent, column, of_parent = str(row[2]), str(row[3]), str(row[4])
         # The names are those that the schema of this release tells; as below.
-        lost = f"{column} IS NOT NULL AND {column} NOT IN (SELECT {of_parent} FROM {parent})"  # noqa: S608 (ours)
+        lost = f"{column} IS NOT NULL AND {column} NOT IN (SELECT {of_parent} FROM {parent})"
         if must_be[column] or table == "conversations":
             count = _drop(vault, table, lost, dropped)
         else:
-            count = vault.execute(f"UPDATE {table} SET {column} = NULL WHERE {lost}").rowcount  # noqa: S608 (ours)
+            count = vault.execute(f"UPDATE {table} SET {column} = NULL WHERE {lost}").rowcount
         changed += count
     return changed

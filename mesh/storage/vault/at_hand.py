@@ -42,7 +42,7 @@ AT_HAND: Final = (
 
 _FOUND: Final = (
     # Its one gap is for a condition of this file.
-    f"{ENTRY} WHERE place = 1 AND gone = '' AND (position, id) < (?2, ?3) "  # noqa: S608 (ours)
+    f"{ENTRY} WHERE place = 1 AND gone = '' AND (position, id) < (?2, ?3) "
     "AND number IN (SELECT entry FROM at_hand WHERE conversation = ?1 AND {}) "
     "ORDER BY position DESC, id DESC LIMIT ?4"
 )
@@ -50,7 +50,7 @@ _FOUND: Final = (
 _ANSWERED: Final = (
     # Also one whose end has passed: no clock hides what was said in it.
     # One of each author first: nobody drives those of others out by many of their own.
-    f"{ENTRY} JOIN (SELECT number AS answered, row_number() OVER (PARTITION BY author "  # noqa: S608 (ours)
+    f"{ENTRY} JOIN (SELECT number AS answered, row_number() OVER (PARTITION BY author "
     "ORDER BY position DESC, id DESC) AS nth FROM entries "
     f"WHERE conversation = ?1 AND kind = {int(Kind.CHECK_IN)} "
     "AND place = 1 AND gone = '' "
@@ -90,7 +90,7 @@ class AtHandRows:
     def unseen(self, limit: int) -> list[EntryRow]:
         """Return some of the objects that were here before anybody noted how they stand."""
         cursor = self._connection.execute(
-            f"{ENTRY} WHERE number IN "  # noqa: S608 (ours)
+            f"{ENTRY} WHERE number IN "
             "(SELECT entry FROM at_hand WHERE is_seen = 0 ORDER BY entry LIMIT ?)",
             (limit,),
         )

@@ -135,7 +135,7 @@ class AuthorRows:
         )
         for table in _BY_AUTHOR:
             self._connection.execute(
-                f"UPDATE {table} SET author = ? WHERE conversation = ? AND author = ?",  # noqa: S608 (ours)
+                f"UPDATE {table} SET author = ? WHERE conversation = ? AND author = ?",
                 (number, conversation, OURSELVES),
             )
 
@@ -154,7 +154,7 @@ class AuthorRows:
     def shown(self, conversation: ConversationId) -> list[VerifyKey]:
         """Return the keys of those of whom something stands in the stream of a group."""
         cursor = self._connection.execute(
-            f"{_AUTHOR} WHERE conversation = ? AND EXISTS (SELECT 1 FROM entries "  # noqa: S608 (ours)
+            f"{_AUTHOR} WHERE conversation = ? AND EXISTS (SELECT 1 FROM entries "
             "WHERE entries.conversation = authors.conversation AND author = authors.number "
             "AND ops <> x'' AND place = 1) ORDER BY number",
             (conversation,),

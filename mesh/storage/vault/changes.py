@@ -17,7 +17,7 @@ _LATE: Final = (
     "AND is_counted = 0 AND is_apart = 0"
 )
 _LATE_VOTERS: Final = (
-    f"WITH RECURSIVE voters AS ({_LATE} UNION ALL "  # noqa: S608 (ours)
+    f"WITH RECURSIVE voters AS ({_LATE} UNION ALL "
     f"SELECT ({_LATE} AND author > voters.author) FROM voters WHERE voters.author IS NOT NULL) "
     "SELECT count(author) FROM voters"
 )

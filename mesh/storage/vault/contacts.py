@@ -124,5 +124,5 @@ class ContactRows:
     def _set(self, contact: ContactId, column: str, value: object) -> None:
         self.kept.drop(contact)
         # The columns are named above.
-        sql = f"UPDATE contacts SET {column} = ? WHERE id = ?"  # noqa: S608 (ours)
+        sql = f"UPDATE contacts SET {column} = ? WHERE id = ?"
         self._connection.execute(sql, (value, contact))

@@ -8,7 +8,7 @@ from mesh.ids import ConversationId
 from mesh.storage.vault.rows import EntryGone, Row, find_one, insert, integers
 
 _ABOUT = (
-    f"SELECT number FROM entries WHERE kind & {CHANGE_BIT} AND conversation = ?1 "  # noqa: S608 (ours)
+    f"SELECT number FROM entries WHERE kind & {CHANGE_BIT} AND conversation = ?1 "
     "AND target = ?2 AND target <> x'' ORDER BY number"  # a constant of ours
 )
 _OF_SAME = (
@@ -87,7 +87,7 @@ class ContentRows:
         for table in ("register_values", "named"):
             self._connection.execute(
                 # Names of this file.
-                f"DELETE FROM {table} WHERE conversation = ? AND target = ?",  # noqa: S608 (ours)
+                f"DELETE FROM {table} WHERE conversation = ? AND target = ?",
                 (conversation, id_),
             )
 
@@ -110,7 +110,7 @@ class ContentRows:
         self.erase(entry, conversation, id_, "")
         self._connection.execute("UPDATE entries SET place = 0 WHERE number = ?", (entry,))
         self._connection.execute(
-            f"UPDATE entries SET verdict = 'invalid' WHERE number IN ({_ABOUT})",  # noqa: S608 (ours)
+            f"UPDATE entries SET verdict = 'invalid' WHERE number IN ({_ABOUT})",
             (conversation, id_),
         )
 
@@ -119,6 +119,6 @@ class ContentRows:
     ) -> None:
         """The words of one author's changes of a kind go: they wait for what he took back."""
         self._connection.execute(
-            f"DELETE FROM contents WHERE entry IN {_OF_SAME}",  # noqa: S608 (ours)
+            f"DELETE FROM contents WHERE entry IN {_OF_SAME}",
             (conversation, target, kind, author),
         )

@@ -113,7 +113,7 @@ class DirectRows:
     def forget(self, file: int) -> None:
         """The bytes of a file are wanted no more."""
         for table in ("direct_leaves", "direct_files"):
-            self._connection.execute(f"DELETE FROM {table} WHERE file = ?", (file,))  # noqa: S608 (ours)
+            self._connection.execute(f"DELETE FROM {table} WHERE file = ?", (file,))
 
     def offered(self, conversations: Sequence[ConversationId]) -> list[FileRow]:
         """The newest files of ours in these conversations, for which somebody may ask."""

@@ -122,5 +122,5 @@ class ExchangeRows:
     def _set(self, contact: ContactId, column: str, value: int) -> None:
         self.kept.change(contact, **{column: value})
         # The columns are named above.
-        sql = f"UPDATE exchanges SET {column} = ? WHERE contact = ?"  # noqa: S608 (ours)
+        sql = f"UPDATE exchanges SET {column} = ? WHERE contact = ?"
         self._connection.execute(sql, (value, contact))

@@ -255,7 +255,7 @@ class FileRows:
     def delete(self, number: int) -> None:
         """A file goes with all that is here of it; its envelopes are not called back."""
         for table in TABLES:
-            self._connection.execute(f"DELETE FROM {table} WHERE file = ?", (number,))  # noqa: S608 (ours)
+            self._connection.execute(f"DELETE FROM {table} WHERE file = ?", (number,))
         self._connection.execute("DELETE FROM files WHERE number = ?", (number,))
 
 

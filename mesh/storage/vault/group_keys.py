@@ -244,7 +244,7 @@ class GroupKeyRows:
         for table in ("group_leaves", "group_wrap_secrets"):
             # The names are those of this file.
             self._connection.execute(
-                f"DELETE FROM {table} WHERE conversation = ? AND member = ?",  # noqa: S608 (ours)
+                f"DELETE FROM {table} WHERE conversation = ? AND member = ?",
                 (conversation, member),
             )
 
@@ -352,7 +352,7 @@ class GroupKeyRows:
     def erase_epoch(self, epoch: int) -> None:
         """Erase all of an epoch, with its chains."""
         for statement in (
-            f"DELETE FROM group_skipped WHERE chain IN ({_OF_EPOCH})",  # noqa: S608 (ours)
+            f"DELETE FROM group_skipped WHERE chain IN ({_OF_EPOCH})",
             "DELETE FROM group_chains WHERE epoch = ?1",
             "DELETE FROM group_epochs WHERE number = ?1",
         ):
@@ -426,7 +426,7 @@ class GroupKeyRows:
             "AND leaf.conversation = group_wrap_secrets.conversation "
             "AND leaf.name = group_wrap_secrets.valid_from)",
             "DELETE FROM group_own_leaves WHERE erase_after <= ?1",
-            f"DELETE FROM group_skipped WHERE erase_after <= ?1 OR chain IN ({_OF_CHAINS})",  # noqa: S608 (ours)
+            f"DELETE FROM group_skipped WHERE erase_after <= ?1 OR chain IN ({_OF_CHAINS})",
             "DELETE FROM group_chains WHERE erase_after <= ?1",
         ):
             self._connection.execute(statement, (expiry_now,))
@@ -438,7 +438,7 @@ class GroupKeyRows:
         for table in ("group_leaves", "group_own_leaves", "group_wrap_secrets"):
             # The names are those of this file.
             self._connection.execute(
-                f"DELETE FROM {table} WHERE conversation = ?",  # noqa: S608 (ours)
+                f"DELETE FROM {table} WHERE conversation = ?",
                 (conversation,),
             )
 
@@ -452,7 +452,7 @@ class GroupKeyEndRows:
     def chains_ending(self, conversation: ConversationId) -> list[ChainRow]:
         """The chains of a group of which it is set when they go."""
         cursor = self._connection.execute(
-            f"{_CHAINS} WHERE erase_after IS NOT NULL AND epoch IN "  # noqa: S608 (ours)
+            f"{_CHAINS} WHERE erase_after IS NOT NULL AND epoch IN "
             "(SELECT number FROM group_epochs WHERE conversation = ?) ORDER BY number",
             (conversation,),
         )

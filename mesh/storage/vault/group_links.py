@@ -384,6 +384,6 @@ class GroupLinkRows:
         """Erase all about links into a group."""
         for table in _FORGOTTEN:
             self._connection.execute(
-                f"DELETE FROM {table} WHERE conversation = ?",  # noqa: S608 (ours)
+                f"DELETE FROM {table} WHERE conversation = ?",
                 (conversation,),
             )

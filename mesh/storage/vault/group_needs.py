@@ -140,7 +140,7 @@ class GroupNeedRows:
         """
         # The conditions are those of this file.
         cursor = self._connection.execute(
-            "SELECT missing, NULL, min(author), ?2 FROM group_waiting AS child "  # noqa: S608 (ours)
+            "SELECT missing, NULL, min(author), ?2 FROM group_waiting AS child "
             "WHERE conversation = ?1 AND NOT EXISTS (SELECT 1 FROM group_waiting "
             "WHERE conversation = ?1 AND id = child.missing) "
             f"AND {_NEW.format('missing', '?2')} GROUP BY missing UNION ALL "
@@ -207,7 +207,7 @@ class GroupNeedRows:
         """Forget what is here now."""
         # The conditions are those of this file.
         self._connection.execute(
-            f"DELETE FROM group_needs WHERE conversation = ?1 AND ({_HERE})",  # noqa: S608 (ours)
+            f"DELETE FROM group_needs WHERE conversation = ?1 AND ({_HERE})",
             (conversation,),
         )
 
@@ -264,6 +264,6 @@ class GroupNeedRows:
         for table in ("group_needs", "group_duties"):
             # The names are those of this file.
             self._connection.execute(
-                f"DELETE FROM {table} WHERE conversation = ?",  # noqa: S608 (ours)
+                f"DELETE FROM {table} WHERE conversation = ?",
                 (conversation,),
             )

@@ -230,7 +230,7 @@ class GroupPeopleRows:
         names, places = ", ".join(columns), ", ".join("?" * len(columns))
         # The names are those of the row.
         self._connection.execute(
-            f"INSERT OR REPLACE INTO group_here ({names}) VALUES ({places})",  # noqa: S608 (ours)
+            f"INSERT OR REPLACE INTO group_here ({names}) VALUES ({places})",
             msgspec.structs.astuple(row),
         )
 
@@ -291,7 +291,7 @@ class GroupPeopleRows:
         """Forget an invite: it was answered, or lies too far back."""
         for table in ("group_invited", "group_accepts"):
             self._connection.execute(
-                f"DELETE FROM {table} WHERE conversation = ? AND contact = ?",  # noqa: S608 (ours)
+                f"DELETE FROM {table} WHERE conversation = ? AND contact = ?",
                 (conversation, contact),
             )
 
@@ -424,6 +424,6 @@ class GroupPeopleRows:
             "group_here",
         ):
             self._connection.execute(
-                f"DELETE FROM {table} WHERE conversation = ?",  # noqa: S608 (ours)
+                f"DELETE FROM {table} WHERE conversation = ?",
                 (conversation,),
             )

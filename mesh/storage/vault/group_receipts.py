@@ -306,6 +306,6 @@ class GroupReceiptRows:
         self.forget_owed(conversation)
         for table in ("group_held", "group_tellers", "group_receipts"):
             self._connection.execute(
-                f"DELETE FROM {table} WHERE conversation = ?",  # noqa: S608 (ours)
+                f"DELETE FROM {table} WHERE conversation = ?",
                 (conversation,),
             )

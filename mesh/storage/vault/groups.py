@@ -210,7 +210,7 @@ class GroupRows:
         self.changed()
         for table in ("group_waiting", "group_operations", "groups"):
             self._connection.execute(
-                f"DELETE FROM {table} WHERE conversation = ?",  # noqa: S608 (ours)
+                f"DELETE FROM {table} WHERE conversation = ?",
                 (conversation,),
             )
         self._kept.pop(conversation, None)

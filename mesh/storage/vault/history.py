@@ -68,7 +68,7 @@ class HistoryRows:
         those that stand far behind it: no index tells them.
         """
         cursor = self._connection.execute(
-            f"SELECT * FROM ({ENTRY} WHERE conversation = ? AND position > ? "  # noqa: S608 (ours)
+            f"SELECT * FROM ({ENTRY} WHERE conversation = ? AND position > ? "
             "ORDER BY position, id LIMIT ?) WHERE verdict <> 'invalid' AND instr(parents, ?) > 0 "
             "ORDER BY position, id LIMIT ?",
             (conversation, position, _LOOKED_BEHIND, id_, limit),

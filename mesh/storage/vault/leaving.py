@@ -53,7 +53,7 @@ _CONVERSATION: Final = (
     "DELETE FROM texts WHERE entry IN (SELECT number FROM entries WHERE conversation = ?1)",
     "DELETE FROM contents WHERE entry IN (SELECT number FROM entries WHERE conversation = ?1)",
     "DELETE FROM polls WHERE entry IN (SELECT number FROM entries WHERE conversation = ?1)",
-    *(f"DELETE FROM {table} WHERE file IN ({_FILES})" for table in TABLES),  # noqa: S608 (ours)
+    *(f"DELETE FROM {table} WHERE file IN ({_FILES})" for table in TABLES),
     "DELETE FROM files WHERE entry IN (SELECT number FROM entries WHERE conversation = ?1)",
     "DELETE FROM register_values WHERE conversation = ?1",
     "DELETE FROM named WHERE conversation = ?1",

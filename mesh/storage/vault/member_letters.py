@@ -187,6 +187,6 @@ class MemberLetterRows:
         """Erase all letters in a group."""
         for table in ("member_letters", "member_letters_written"):
             self._connection.execute(
-                f"DELETE FROM {table} WHERE conversation = ?",  # noqa: S608 (ours)
+                f"DELETE FROM {table} WHERE conversation = ?",
                 (conversation,),
             )

@@ -14,12 +14,12 @@ from mesh.storage.vault.rows import integers
 # The field stands in the text, as in `registers.py`.
 _OF: Final = "conversation = ?1 AND target = x'' AND field = 'name'"
 _LAST: Final = (
-    "SELECT holder, register_values.entry, data FROM register_values "  # noqa: S608 (ours)
+    "SELECT holder, register_values.entry, data FROM register_values "
     f"JOIN contents ON contents.entry = register_values.entry WHERE {_OF} AND is_last = 1"
 )
 # Each half of the register of an author stands in the order of an index; both do not.
 _BEFORE: Final = tuple(
-    "SELECT clock, id, data FROM register_values JOIN contents "  # noqa: S608 (ours)
+    "SELECT clock, id, data FROM register_values JOIN contents "
     f"ON contents.entry = register_values.entry WHERE {_OF} AND holder = ?2 AND author = ?3 "
     f"AND is_own_named = {is_own_named} AND (clock, id) < (?4, ?5) "
     "ORDER BY clock DESC, id DESC LIMIT 1"
@@ -99,7 +99,7 @@ class MemberNameRows:
         """Return the entries in which people of a group named themselves last, the newest first."""
         return integers(
             self._connection.execute(
-                f"SELECT entry FROM register_values WHERE {_OF} AND is_last = 1 "  # noqa: S608 (ours)
+                f"SELECT entry FROM register_values WHERE {_OF} AND is_last = 1 "
                 "ORDER BY clock DESC, id DESC LIMIT ?2",
                 (conversation, limit),
             )

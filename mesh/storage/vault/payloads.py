@@ -17,7 +17,7 @@ _LAPSED = (
     "ORDER BY number LIMIT ?3"
 )
 _DATED_AFTER = (
-    f"{_PAYLOAD} WHERE NOT is_waiting AND number IN (SELECT payload "  # noqa: S608 (ours)
+    f"{_PAYLOAD} WHERE NOT is_waiting AND number IN (SELECT payload "
     "FROM outbox AS last WHERE "
     "lapses > ?1 + CASE payloads.lifetime_class WHEN 0 THEN 86400 WHEN 1 THEN 604800 "
     "ELSE 2592000 END AND payload IS NOT NULL AND NOT EXISTS "

@@ -60,7 +60,7 @@ _FILE_IS_KEPT: Final = (
     f"CASE WHEN entry IS NULL THEN state = 'later' AND size <= {CARRIED_BYTES_MAX} "
     f"ELSE entry NOT IN ({_TIMED}) END"
 )
-_FILES_KEPT: Final = f"SELECT number FROM files WHERE {_FILE_IS_KEPT}"  # noqa: S608 (ours)
+_FILES_KEPT: Final = f"SELECT number FROM files WHERE {_FILE_IS_KEPT}"
 
 _FORMER_TABLES: Final = frozenset({"group_silent"})
 """Tables that have another name since: older backups hold them, and are put back as they were."""
@@ -309,7 +309,7 @@ def rows_of(vault: Connection) -> Iterator[RowsRecord]:
         columns = _columns(vault, table)
         values = ", ".join(f"{kept.instead.get(name, name)} AS {name}" for name in columns)
         # Names of this file, and of the schema.
-        cursor = vault.execute(f"SELECT {values} FROM {table} WHERE {kept.where}")  # noqa: S608 (ours)
+        cursor = vault.execute(f"SELECT {values} FROM {table} WHERE {kept.where}")
         gathered: list[list[object]] = []
         gathered_bytes = 0
         while rows := cursor.fetchmany(BACKUP_ROWS_PER_PIECE):
@@ -362,18 +362,18 @@ def taken_up(vault: Connection, *, instance: int, restored: UnixSeconds) -> None
             (
                 GENERATION_MARK,
                 # The names of marks are constants of this file.
-                f"(SELECT 1 + coalesce(max(value), 0) FROM marks WHERE name = '{GENERATION_MARK}')",  # noqa: S608 (ours)
+                f"(SELECT 1 + coalesce(max(value), 0) FROM marks WHERE name = '{GENERATION_MARK}')",
             ),
         ):
             vault.execute(
-                f"INSERT OR REPLACE INTO marks (name, value) VALUES (?, {value})",  # noqa: S608 (ours)
+                f"INSERT OR REPLACE INTO marks (name, value) VALUES (?, {value})",
                 (name,),
             )
 
 
 def _columns(vault: Connection, table: str) -> list[str]:
     # The table is one of `KEPT`.
-    rows = vault.execute(f"SELECT name FROM pragma_table_info('{table}')").fetchall()  # noqa: S608 (ours)
+    rows = vault.execute(f"SELECT name FROM pragma_table_info('{table}')").fetchall()
     return [str(name) for (name,) in rows]
 
 

@@ -48,7 +48,7 @@ class PrekeyRows:
     def prekeys_beyond(self, most: int) -> list[PrekeyRow]:
         """Those of contacts that have so many newer ones, and that nothing erases yet."""
         cursor = self._connection.execute(
-            f"{_PREKEY} WHERE contact IS NOT NULL AND erase_after IS NULL AND "  # noqa: S608 (ours)
+            f"{_PREKEY} WHERE contact IS NOT NULL AND erase_after IS NULL AND "
             "(SELECT count(*) FROM prekeys AS newer "
             "WHERE newer.contact = prekeys.contact AND newer.id > prekeys.id) >= ? ORDER BY id",
             (most,),

@@ -60,13 +60,13 @@ class _Statements:
         of_author = f"{of_register} AND author = ?4"
         # All texts of this file.
         words = (
-            f"SELECT {_COLUMNS}, data FROM register_values "  # noqa: S608 (ours)
+            f"SELECT {_COLUMNS}, data FROM register_values "
             "LEFT JOIN contents ON contents.entry = register_values.entry "
             f"WHERE {of_register} AND is_last = 1"
         )
         self.last_words = f"{words} {greatest_first}"
         self.last_words_by_holder = (
-            f"SELECT {_COLUMNS}, data FROM register_values "  # noqa: S608 (ours)
+            f"SELECT {_COLUMNS}, data FROM register_values "
             "LEFT JOIN contents ON contents.entry = register_values.entry "
             f"WHERE {of_field} AND is_last = 1 "
             f"AND hex(holder) IN (SELECT value FROM json_each(?3)) {greatest_first}"
@@ -75,38 +75,38 @@ class _Statements:
         self.standing = f"{words} AND is_named = 0 {greatest_first}"
         self.shown = f"{self.standing} LIMIT 1"
         self.versions = (
-            f"SELECT {_COLUMNS}, data FROM register_values "  # noqa: S608 (ours)
+            f"SELECT {_COLUMNS}, data FROM register_values "
             "JOIN contents ON contents.entry = register_values.entry "
             f"WHERE {of_author} AND is_own_named = ?5 {greatest_first} LIMIT ?6"
         )
         self.replaced = (
-            f"SELECT {_COLUMNS} FROM register_values "  # noqa: S608 (ours)
+            f"SELECT {_COLUMNS} FROM register_values "
             f"WHERE {of_author} AND is_own_named = 1 {greatest_first} LIMIT ?5"
         )
         self.named = (
-            f"SELECT {_COLUMNS} FROM register_values "  # noqa: S608 (ours)
+            f"SELECT {_COLUMNS} FROM register_values "
             f"WHERE {of_author} AND is_own_named = 1 "
             "AND entry = (SELECT number FROM entries WHERE conversation = ?1 AND id = ?5)"
         )
         self.own = (
-            f"SELECT {_COLUMNS} FROM register_values "  # noqa: S608 (ours)
+            f"SELECT {_COLUMNS} FROM register_values "
             f"WHERE {of_register} AND author = {OURSELVES} AND is_own_named = 0 {greatest_first}"
         )
         self.name = (
-            "UPDATE register_values SET is_named = 1, "  # noqa: S608 (ours)
+            "UPDATE register_values SET is_named = 1, "
             f"is_own_named = is_own_named OR author = ?5 WHERE {of_register} "
             "AND entry = (SELECT number FROM entries WHERE conversation = ?1 AND id = ?4)"
         )
         last = (
-            "(SELECT entry FROM register_values "  # noqa: S608 (ours)
+            "(SELECT entry FROM register_values "
             f"WHERE {of_author} AND is_own_named = 0 {greatest_first} LIMIT 1)"
         )
         self.settle = (
-            f"UPDATE register_values SET is_last = (entry = {last}) "  # noqa: S608 (ours)
+            f"UPDATE register_values SET is_last = (entry = {last}) "
             f"WHERE {of_author} AND (is_last = 1 OR entry = {last})"
         )
-        self.any = f"SELECT 1 FROM register_values WHERE {of_register} LIMIT 1"  # noqa: S608 (ours)
-        self.count = f"SELECT count(*) FROM register_values WHERE {of_field}"  # noqa: S608 (ours)
+        self.any = f"SELECT 1 FROM register_values WHERE {of_register} LIMIT 1"
+        self.count = f"SELECT count(*) FROM register_values WHERE {of_field}"
 
 
 _ABOUT: Final = {field.value: _Statements(field.value) for field in Field}
@@ -181,7 +181,7 @@ class RegisterRows:
         """
         value = find_one(
             self._connection.execute(
-                f"SELECT {_COLUMNS} FROM register_values WHERE entry = ?",  # noqa: S608 (ours)
+                f"SELECT {_COLUMNS} FROM register_values WHERE entry = ?",
                 (entry,),
             ),
             ValueRow,
@@ -194,7 +194,7 @@ class RegisterRows:
         for id_ in ids:
             found = find_one(
                 self._connection.execute(
-                    f"SELECT {_COLUMNS} FROM register_values WHERE {_REGISTER} AND entry = "  # noqa: S608 (ours)
+                    f"SELECT {_COLUMNS} FROM register_values WHERE {_REGISTER} AND entry = "
                     "(SELECT number FROM entries WHERE conversation = ?1 AND id = ?5)",
                     (*value.register, id_),
                 ),
@@ -215,7 +215,7 @@ class RegisterRows:
         """Say whether values of a register name an id, and whether one of an author does."""
         named = integers(
             self._connection.execute(
-                f"SELECT author FROM named WHERE {_REGISTER} AND id = ?5 GROUP BY author",  # noqa: S608 (ours)
+                f"SELECT author FROM named WHERE {_REGISTER} AND id = ?5 GROUP BY author",
                 (*register, id_),
             )
         )

@@ -38,41 +38,41 @@ _ROOM: Final = (
 # conversation is a setting, and so are the names of members: they stay, but are shown no more.
 _SETTINGS: Final = f"({int(Kind.TIMER)}, {int(Kind.NAME)})"
 _SETTLED: Final = (
-    f"SELECT number FROM entries WHERE conversation = ?1 AND kind NOT IN {_SETTINGS} "  # noqa: S608 (ours)
+    f"SELECT number FROM entries WHERE conversation = ?1 AND kind NOT IN {_SETTINGS} "
     "AND NOT (is_mine AND state IN ('awaiting-key', 'waiting-for-keys', 'queued', 'carried')) "
     "AND number NOT IN (SELECT message FROM payloads WHERE message IS NOT NULL)"
 )
 # A change that is still to leave, of something that goes. Its words go along: what has to be sealed
 # of it, or sealed again, does not lie among the words.
 _LEFT_OVER: Final = (
-    f"SELECT number FROM entries WHERE conversation = ?1 AND kind & {CHANGE_BIT} "  # noqa: S608 (ours)
+    f"SELECT number FROM entries WHERE conversation = ?1 AND kind & {CHANGE_BIT} "
     "AND target <> x'' AND target IN (SELECT id FROM entries WHERE conversation = ?1 "
     f"AND number IN ({_SETTLED}))"
 )
 # In the order that foreign keys ask for; all of the text stands in this file.
 _DELETE: Final = (
-    f"DELETE FROM contents WHERE entry IN ({_LEFT_OVER})",  # noqa: S608 (ours)
-    f"DELETE FROM register_values WHERE entry IN ({_LEFT_OVER})",  # noqa: S608 (ours)
-    f"DELETE FROM named WHERE entry IN ({_LEFT_OVER})",  # noqa: S608 (ours)
-    f"UPDATE entries SET gone = 'forgotten' WHERE gone = '' AND number IN ({_LEFT_OVER})",  # noqa: S608 (ours)
-    f"DELETE FROM carriers WHERE message IN ({_SETTLED})",  # noqa: S608 (ours)
-    f"DELETE FROM message_steps WHERE message IN ({_SETTLED})",  # noqa: S608 (ours)
-    f"DELETE FROM gaps WHERE child IN ({_SETTLED})",  # noqa: S608 (ours)
-    f"DELETE FROM group_told WHERE entry IN ({_SETTLED})",  # noqa: S608 (ours)
-    f"DELETE FROM texts WHERE entry IN ({_SETTLED})",  # noqa: S608 (ours)
-    f"DELETE FROM contents WHERE entry IN ({_SETTLED})",  # noqa: S608 (ours)
-    f"DELETE FROM polls WHERE entry IN ({_SETTLED})",  # noqa: S608 (ours)
-    f"DELETE FROM register_values WHERE entry IN ({_SETTLED})",  # noqa: S608 (ours)
-    f"DELETE FROM named WHERE entry IN ({_SETTLED})",  # noqa: S608 (ours)
+    f"DELETE FROM contents WHERE entry IN ({_LEFT_OVER})",
+    f"DELETE FROM register_values WHERE entry IN ({_LEFT_OVER})",
+    f"DELETE FROM named WHERE entry IN ({_LEFT_OVER})",
+    f"UPDATE entries SET gone = 'forgotten' WHERE gone = '' AND number IN ({_LEFT_OVER})",
+    f"DELETE FROM carriers WHERE message IN ({_SETTLED})",
+    f"DELETE FROM message_steps WHERE message IN ({_SETTLED})",
+    f"DELETE FROM gaps WHERE child IN ({_SETTLED})",
+    f"DELETE FROM group_told WHERE entry IN ({_SETTLED})",
+    f"DELETE FROM texts WHERE entry IN ({_SETTLED})",
+    f"DELETE FROM contents WHERE entry IN ({_SETTLED})",
+    f"DELETE FROM polls WHERE entry IN ({_SETTLED})",
+    f"DELETE FROM register_values WHERE entry IN ({_SETTLED})",
+    f"DELETE FROM named WHERE entry IN ({_SETTLED})",
     # Of notes to oneself nothing comes again.
-    "INSERT INTO deleted_messages SELECT conversation, id, position, author FROM entries "  # noqa: S608 (ours)
+    "INSERT INTO deleted_messages SELECT conversation, id, position, author FROM entries "
     f"WHERE number IN ({_SETTLED}) "
     "AND conversation IN (SELECT number FROM conversations WHERE kind <> 'self')",
     "DELETE FROM heads WHERE conversation IN "
     "(SELECT number FROM conversations WHERE number = ?1 AND kind = 'self')",
     "DELETE FROM drafts WHERE conversation = ?1",
-    f"DELETE FROM entries WHERE number IN ({_SETTLED})",  # noqa: S608 (ours)
-    f"UPDATE entries SET place = 0 WHERE conversation = ?1 AND kind IN {_SETTINGS}",  # noqa: S608 (ours)
+    f"DELETE FROM entries WHERE number IN ({_SETTLED})",
+    f"UPDATE entries SET place = 0 WHERE conversation = ?1 AND kind IN {_SETTINGS}",
 )
 
 

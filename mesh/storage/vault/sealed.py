@@ -72,14 +72,14 @@ class SealedRows:
         )
         waiting = (now + 1, now + SECONDS_PER_DAY)
         for contact, tag in self._connection.execute(
-            f"SELECT contact, tag FROM sealed_mail WHERE {due} ORDER BY number",  # noqa: S608 (ours)
+            f"SELECT contact, tag FROM sealed_mail WHERE {due} ORDER BY number",
             waiting,
         ).fetchall():
             assert isinstance(contact, int)
             assert isinstance(tag, bytes)
             found.setdefault(ContactId(contact), []).append(Tag(tag))
         if found:
-            self._connection.execute(f"DELETE FROM sealed_mail WHERE {due}", waiting)  # noqa: S608 (ours)
+            self._connection.execute(f"DELETE FROM sealed_mail WHERE {due}", waiting)
         return found
 
     def is_kept(self, contact: ContactId, tag: Tag) -> bool:

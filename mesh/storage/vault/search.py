@@ -89,7 +89,7 @@ class SearchRows:
             number = "text_index.rowid"
             texts = " JOIN texts ON texts.entry = text_index.rowid" if pieces else ""
             source = f"text_index{texts} WHERE text_index MATCH ?4 AND {number} < ?1"
-        sql = f"SELECT {number} FROM {source}{_IN_CONVERSATION.format(number)}"  # noqa: S608 (ours)
+        sql = f"SELECT {number} FROM {source}{_IN_CONVERSATION.format(number)}"
         for piece in pieces:
             parameters.append(piece)
             # Half of a scan would be copies of texts in which nothing is to be made small.

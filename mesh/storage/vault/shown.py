@@ -18,7 +18,7 @@ _FROM: Final = (
 # A direct conversation bears the number of its contact.
 _INVITATION: Final = "FROM invitations WHERE contact = ?2"
 _WAY: Final = (
-    "(SELECT coalesce(min(exported), 0) FROM outbox WHERE message = ?1 "  # noqa: S608 (ours)
+    "(SELECT coalesce(min(exported), 0) FROM outbox WHERE message = ?1 "
     "AND length(withdraw_token) > 0), "
     "coalesce((SELECT kept_until FROM payloads WHERE message = ?1), 0), "
     "coalesce((SELECT posts_count FROM payloads WHERE message = ?1 AND kept_until IS NOT NULL), "
