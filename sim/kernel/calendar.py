@@ -26,10 +26,15 @@ class Calendar:
 
     def wall(self, now: int) -> int:
         """Return what the clock shows."""
-        shown = now if self._frozen_at is None else self._frozen_at
-        for since, ppm, period in self._drifts:
-            shown += _one_way(max(0, shown - since), period) * ppm // 1_000_000
-        return max(0, EPOCH_US + shown + self.offset_us)
+        return self._shown(now if self._frozen_at is None else self._frozen_at)
+
+    def reaches(self, date_s: int, now: int) -> int:
+        """Return at which virtual microsecond it shows a date, in Unix seconds, to a second.
+
+        Unless somebody sets it. One that stands still is set when it goes on, so it counts as one
+        that never stood still.
+        """
+        return now + (date_s - self._shown(now) // 1_000_000) * 1_000_000
 
     def drift(self, now: int, ppm: int, period_us: int | None) -> None:
         """From now on the clock goes too fast by so many millionths.
@@ -56,6 +61,12 @@ class Calendar:
     def thaw(self) -> None:
         """It goes on, and is right again: whoever starts a clock also sets it."""
         self._frozen_at = None
+
+    def _shown(self, shown: int) -> int:
+        """Return what it shows having gone for so many microseconds of virtual time."""
+        for since, ppm, period in self._drifts:
+            shown += _one_way(max(0, shown - since), period) * ppm // 1_000_000
+        return max(0, EPOCH_US + shown + self.offset_us)
 
 
 def _one_way(elapsed: int, period: int | None) -> int:

@@ -174,7 +174,7 @@ class GroupExtras:
         def planned(answer: Answer) -> None:
             assert isinstance(answer, ScheduledAnswer)
             self._counted(ScheduleText.__name__)
-            not_before_us = self._loop.now + (answer.at - self._date_s(user)) * 1_000_000
+            not_before_us = user.node.calendar.reaches(answer.at, self._loop.now)
             sent = partial(self._confirmed, user, written)
             told = Planned(answer.conversation, key, self._loop.now, not_before_us, sent)
             self._users.planned.plan(user.node.index, text, told)

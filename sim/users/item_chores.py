@@ -292,7 +292,7 @@ def write_later(home: Home, user: User, chance: Chance) -> None:
     def kept(answer: Answer) -> None:
         assert isinstance(answer, ScheduledAnswer)
         now = home.loop.now
-        not_before_us = now + (answer.at - home.mesh_seconds(user)) * 1_000_000
+        not_before_us = user.node.calendar.reaches(answer.at, now)
         told = Planned(answer.conversation, send_key, now, not_before_us)
         home.message_log.planned.plan(user.node.index, logged.text, told)
 

@@ -25,5 +25,15 @@ def test_a_frozen_calendar_stands_still_until_it_is_set_right() -> None:
     assert calendar.wall(30) == EPOCH_US + 30
 
 
+def test_a_calendar_reaches_a_date_as_if_it_had_never_stood_still() -> None:
+    calendar, second_us = Calendar(HOUR_US), 1_000_000
+    date_s = (EPOCH_US + HOUR_US) // second_us + 90
+    assert calendar.reaches(date_s, 30 * second_us) == 90 * second_us
+    calendar.freeze(30 * second_us)
+    assert calendar.reaches(date_s, 50 * second_us) == 90 * second_us
+    calendar.thaw()
+    assert calendar.wall(90 * second_us) == date_s * second_us
+
+
 def test_no_calendar_shows_a_time_before_1970() -> None:
     assert Calendar(-2 * EPOCH_US).wall(0) == 0
