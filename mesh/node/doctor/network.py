@@ -55,6 +55,12 @@ class Neighbourhood:
         """The number of links that stand."""
         return len(self.linked)
 
+    @property
+    def has_links_within(self) -> bool:
+        """Say whether links to other profiles of this machine stand."""
+        hosts = (one.address.host for one in self.linked)
+        return any(host.startswith("127.") or host == "::1" for host in hosts)
+
 
 def examine_network(
     config: Config, around: Neighbourhood, *, is_asked: bool = True
@@ -65,7 +71,7 @@ def examine_network(
     off nothing is sent to all.
     """
     interfaces = list_interfaces()
-    findings = [_interfaces(interfaces)]
+    findings = [_interfaces(interfaces, around)]
     if not config.discovery:
         findings.append(_discovery_is_off())
     if not interfaces:
@@ -141,7 +147,15 @@ def _discovery_is_off() -> Finding:
     )
 
 
-def _interfaces(interfaces: Interfaces) -> Finding:
+def _interfaces(interfaces: Interfaces, around: Neighbourhood) -> Finding:
+    if not interfaces and around.has_links_within:
+        return Finding(
+            check="interfaces",
+            level="warn",
+            found="No network interface is up; profiles of this machine are linked.",
+            meaning="What is for people elsewhere waits here.",
+            fix="Connect to a Wi-Fi network or plug in a cable.",
+        )
     if not interfaces:
         return Finding(
             check="interfaces",

@@ -21,8 +21,12 @@ from tests.node.islands import Island
 PROBE = """
 import sys, msgspec
 from mesh.config import Config
+from mesh.ids import Address
 from mesh.node.doctor.network import Neighbourhood, examine_network
-sys.stdout.write(msgspec.json.encode(examine_network(Config(), Neighbourhood())).decode())
+from mesh.node.doctor.reach import Known
+linked = [Known(Address(host, 41730), is_in_sight=True) for host in sys.argv[1:]]
+findings = examine_network(Config(), Neighbourhood(linked=linked))
+sys.stdout.write(msgspec.json.encode(findings).decode())
 """
 
 
@@ -110,10 +114,10 @@ def test_a_node_without_a_unix_socket_is_seen_to_run(folders: ProfileFolders) ->
     assert finding.fix == "mesh up"
 
 
-def examined_in(island: Island, space: str) -> list[Finding]:
-    """Let the doctor look at the network of one namespace."""
+def examined_in(island: Island, space: str, *linked: str) -> list[Finding]:
+    """Let the doctor look at the network of one namespace, while links to such hosts stand."""
     told = subprocess.run(
-        ["ip", "netns", "exec", space, sys.executable, "-c", PROBE],
+        ["ip", "netns", "exec", space, sys.executable, "-c", PROBE, *linked],
         env=island.environment,
         check=True,
         capture_output=True,
@@ -215,6 +219,21 @@ def test_no_interface_at_all_is_a_failure(island: Island) -> None:
     (interfaces,) = of_check(findings, "interfaces")
     assert interfaces.level == "fail"
     assert of_check(findings, "multicast") == []
+
+
+@pytest.mark.netns
+def test_who_is_linked_to_profiles_of_this_machine_is_not_told_that_nobody_is_there(
+    island: Island,
+) -> None:
+    space = island.add_host(1, is_linked=False)
+    # A link over a cable that was just pulled is no such one.
+    (interfaces,) = of_check(examined_in(island, space, "10.77.0.2"), "interfaces")
+    assert interfaces.level == "fail"
+    (interfaces,) = of_check(examined_in(island, space, "127.0.0.1"), "interfaces")
+    assert (interfaces.level, interfaces.meaning) == (
+        "warn",
+        "What is for people elsewhere waits here.",
+    )
 
 
 @pytest.mark.netns
