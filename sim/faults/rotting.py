@@ -200,7 +200,7 @@ class Rotting:
         # Another fault may have ended that life, or the next start has begun already.
         if rotted is None or node.incarnation != incarnation or not (node.is_up or has_stopped):
             return
-        if node.is_up and not host.is_read:
+        if node.is_up and host.unread:
             # Nothing has happened to it yet, so nobody has missed anything.
             look = partial(self._look, node, host, incarnation, is_mended=is_mended)
             self.targets.loop.after(TOLD_AFTER_US, look)

@@ -59,9 +59,8 @@ class DiskHost(Host):
     _files: DiskFiles | None = None
     _rots: tuple[tuple[Which, ...], str, Chance] | None = None
     _now: Instant | None = None
-    # Which of an open file nobody has read yet, and which of one that is closed nobody can.
-    _unread: tuple[Which, ...] = ()
     _changes = 0
+    # Which of those that are closed nobody can read.
     _left: tuple[Which, ...] = ()
 
     def rot(self, which: Sequence[Which], how: str, chance: Chance) -> None:
@@ -89,7 +88,7 @@ class DiskHost(Host):
         if self._files is None:
             return
         self._left = tuple(which for which in ("store", "vault") if not self._take_off(which))
-        self._unread = ()
+        self.unread = ()
         if not self._left:
             self._files.remove()
             self._files = None
@@ -118,15 +117,10 @@ class DiskHost(Host):
 
     def read_all(self) -> None:
         """Read every page, once after a start. Raises DamagedError."""
-        while self._unread:
-            which, *rest = self._unread
-            self._unread = tuple(rest)
+        while self.unread:
+            which, *rest = self.unread
+            self.unread = tuple(rest)
             check_pages(self._database(which))
-
-    @property
-    def is_read(self) -> bool:
-        """Say whether every page was read since the last start over files."""
-        return not self._unread
 
     @property
     def is_store_still_damaged(self) -> bool:
@@ -136,12 +130,12 @@ class DiskHost(Host):
     @property
     def is_sound(self) -> bool:
         """Say whether nothing fails at the next statements, whoever runs them."""
-        return super().is_sound and self.is_read
+        return super().is_sound and not self.unread
 
     @property
     def is_readable(self) -> bool:
         """Say whether both databases can be read and copied now."""
-        return super().is_readable and self.is_read
+        return super().is_readable and not self.unread
 
     @property
     def _rotted(self) -> Rotted:
@@ -161,7 +155,7 @@ class DiskHost(Host):
                 files.damage(which, befalls[1], befalls[2])
             damaged = tuple(one for one in befalls[0] if not files.is_whole(one))
             self.rotted.damaged = damaged
-        self._unread = "store", "vault"
+        self.unread = "store", "vault"
         return files
 
     def _begun(self, now: Instant) -> Engine:
@@ -238,7 +232,7 @@ class _Reading:
     def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
         """Return what the engine wants done. Raises DamagedError."""
         self._host.hear(now)
-        if not self._host.is_read and self._batches_left <= 0:
+        if self._host.unread and self._batches_left <= 0:
             self._host.read_all()
         self._batches_left -= 1
         return self._engine.handle(batch, now)

@@ -89,6 +89,9 @@ class Host:
         self.cuts: dict[Which, int] = {"store": 0, "vault": 0}
         """How many crashes fell within a transaction of each."""
 
+        self.unread: tuple[Which, ...] = ()
+        """Which of both are open, and may have damage that nobody has met yet."""
+
         self.full_disk_lives = 0
         """How many engines a full disk has ended, so that others went on."""
 

@@ -224,9 +224,13 @@ class Observers:
         """Look at what was sealed since the last time, and what is kept and dialled."""
         dials, self._network.dials_lately = self._network.dials_lately, {}
         require_patient(dials, self._hosts)
-        self.nonce_reuse.learn_doors(self._hosts[node].vault for node in self.states.of_release)
-        for node, host in self._hosts.items():
+        # Where a node has not met the damage yet, a look would meet it in its place.
+        read = {node: host for node, host in self._hosts.items() if not host.unread}
+        doors = [node for node in self.states.of_release if node in read]
+        self.nonce_reuse.learn_doors(read[node].vault for node in doors)
+        for node, host in read.items():
             self.nonce_reuse.collect(node, self._owners[node], host.vault)
+        for node in self._hosts:
             self.key_erasure.settle(node)
         if self._loop.now >= self._counts_at:
             self._counts_at = self._loop.now + self._counts_every_us
@@ -329,7 +333,7 @@ class Observers:
             node = nodes[self._counted_count % len(nodes)]
             self._counted_count += 1
             host = self._hosts[node]
-            if host.engine is not None:
+            if host.engine is not None and not host.unread:
                 require_bounded(node, host.engine, host.store, host.vault)
 
     def begin(self) -> None:
