@@ -76,6 +76,20 @@ def test_who_cannot_open_keys_says_so_and_gets_others() -> None:
     assert texts_of(ann)[-1] == texts_of(bob)[-1] == "Back"
 
 
+def test_keys_that_do_not_open_are_told_soon_where_it_comes_late_for_whom_they_are() -> None:
+    ann, bob, cem = people = crew("Ann", "Bob", "Cem")
+    write_under_new_keys(*people)
+    lose_what_is_shared(cem, ann)
+    ann.ask(ChangeGroup("Crew", about="Lost on the way"))
+    give(ann, bob)
+    ann.ask(RotateGroup("Crew"))
+    settle(*people)
+    assert epoch_of(cem) != epoch_of(ann)
+    pass_by(*people, seconds=15 * MINUTE_S, step=30)
+    assert epoch_of(cem) == epoch_of(ann) == epoch_of(bob)
+    assert told(cem).about == "Lost on the way"
+
+
 def test_what_was_said_under_keys_that_did_not_open_is_read_though_nobody_says_more() -> None:
     ann, bob, cem = people = crew("Ann", "Bob", "Cem")
     write_under_new_keys(*people)

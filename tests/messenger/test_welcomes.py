@@ -289,6 +289,16 @@ def test_who_goes_on_from_a_backup_reads_and_is_read_within_minutes(
     assert read_within_minutes(*made_by) == [["Ann is here"], *[["Bob is here", "Cem is here"]] * 2]
 
 
+def test_whose_clock_goes_behind_is_not_taken_for_one_who_wrote_before_the_keys_in_use() -> None:
+    ann, bob, cem = crew("Ann", "Bob", "Cem")
+    other = restored(ann)
+    bob.ask(RotateGroup("Crew"))
+    exchange(bob, cem)
+    other.wall_error_s = -20
+    pass_minutes(4, other, bob, cem)
+    assert read_by(other, bob, cem) == [EXPECTED] * 3
+
+
 def test_by_what_keys_were_wrapped_for_who_lost_all_no_more_are(monkeypatch: Patch) -> None:
     monkeypatch.setattr(LeavesKeeper, "forget_secret_for", lambda *_: None)
     assert read_within_minutes(1, 0)[0] == ["Ann is here"]

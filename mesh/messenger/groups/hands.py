@@ -94,13 +94,13 @@ class Hands:
         if chosen is None or chosen is epoch or member not in group.recipients(chosen):
             self._behind.pop(place, None)
             return False
-        is_late = at <= chosen.came
+        has_lost_keys = epoch.maker == member and epoch.id in group.welcomed_with
+        # When he wrote he says by his clock; that he welcomed us since is sure.
+        is_late = at <= chosen.came and not (has_lost_keys and epoch.number > chosen.number)
         if is_late or self._is_waiting(place, chosen):
             return False
-        if epoch.maker == member and epoch.id in group.welcomed_with:
-            # Nobody welcomes who is in but one who has lost all keys, and by what they were
-            # wrapped: a hand would open nothing for him.
-            self._leaves.forget_secret_for(group, member)
+        if has_lost_keys:
+            # A hand would open nothing for him.
             due = UnixSeconds(now.mesh + MADE_FOR_LOST_AFTER)
             self._behind[place] = _Behind(chosen.id, due, said=True)
             return True

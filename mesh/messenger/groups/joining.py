@@ -233,7 +233,9 @@ class Joining:
         if isinstance(opened, Trouble):
             raise PeerError("a welcome that does not open")
         if opened is not None and group.row.state == "in":
+            # Who welcomes somebody who is in has lost all keys, and by what others wrapped them.
             group.welcomed_with.add(opened.id)
+            self._leaves.forget_secret_for(group, received.author)
         self._standing.settle(group, now)
 
     def _expect(self, group: Group, row: GroupJoinRow) -> None:

@@ -30,6 +30,7 @@ from mesh.limits.group_keys import (
 from mesh.limits.group_repair import (
     ASKED_AFTER,
     ASKED_AFTER_MAX,
+    ASKED_AFTER_MIN,
     ASKED_AGAIN,
     NEED_EPOCHS_MAX,
     NEEDS_PER_HOUR_MAX,
@@ -270,7 +271,8 @@ class Needs:
         if membership is None or (missing := membership.graph.missing(list(announcement.heads))):
             for wanted in [] if membership is None else missing:
                 self._note(group, wanted, row.named_by, now, Missed.AWAITED)
-            self._rows.put_need(replace(row, due=UnixSeconds(now.mesh + _HOUR_SECONDS)))
+            # These come soon after they are asked for; who made it may write under it meanwhile.
+            self._rows.put_need(replace(row, due=UnixSeconds(now.mesh + ASKED_AFTER_MIN)))
             return False
         roles, chosen = group.roles, group.chosen()
         epoch = known_epoch(
