@@ -168,7 +168,7 @@ class GroupExtras:
     def _later(self, user: User, group: GroupAnswer, chance: Chance) -> None:
         """Write a text that is to be sent later; perhaps call it off."""
         written = self._new(user, group, chance)
-        now_s = self._date_s(user)
+        now_s = user.node.calendar.wall(self._loop.now) // 1_000_000
         is_called_off = chance.is_true(CALLED_OFF_SHARE)
 
         def planned(answer: Answer) -> None:
@@ -316,9 +316,6 @@ class GroupExtras:
             reader.ask(AskFileBlock(file.number, block), partial(saved, block))
 
     # --- Below ----------------------------------------------------------------------------------
-
-    def _date_s(self, user: User) -> int:
-        return user.node.calendar.wall(self._loop.now) // 1_000_000
 
     def _ask(self, user: User, command: Command) -> None:
         name = type(command).__name__

@@ -64,6 +64,7 @@ def test_an_island_that_upgrades_one_by_one_loses_nothing_and_doubles_nothing() 
     rows = table.seats["cy"].store.execute("SELECT id, tag, stub FROM envelopes").fetchall()
     is_ours = table.seats["cy"].engine._vault.is_for_us
     newer = [(id_, tag) for id_, tag, stub in rows if isinstance(stub, bytes) and stub[0] == 2]
+    # A row holds an id as bytes.
     assert [is_ours(id_, tag, is_new=False) for id_, tag in newer] == [True]  # type: ignore[arg-type]
     # A restart without an upgrade changes nothing, and says it again.
     table.restart("cy")
